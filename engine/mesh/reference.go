@@ -1,0 +1,147 @@
+package mesh
+
+import (
+	"fmt"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Reference is one place where a resource names another.
+type Reference struct {
+	From Key
+	Path string // the field in From that holds the name
+	To   Key
+}
+
+// References lists what r names, in the order of its fields: routes by RDS,
+// clusters by routes and TCP proxies, endpoints by EDS clusters, secrets by SDS.
+// What an unknown extension names cannot be seen and is not in it.
+func References(r *Resource) []Reference {
+	c := collector{from: r.Key}
+	if cl, ok := r.Message.(*clusterv3.Cluster); ok && cl.GetType() == clusterv3.Cluster_EDS {
+		name, path := cl.GetEdsClusterConfig().GetServiceName(), "eds_cluster_config.service_name"
+		if name == "" {
+			name, path = cl.GetName(), "name"
+		}
+		c.add(path, Endpoints, name)
+	}
+	c.walk(r.Message.ProtoReflect(), "")
+	return c.refs
+}
+
+// References lists every reference in the mesh, by referring resource.
+func (m *Mesh) References() []Reference {
+	var out []Reference
+	for _, r := range m.All() {
+		out = append(out, References(r)...)
+	}
+	return out
+}
+
+// UsedBy lists who names the resource with that key.
+func (m *Mesh) UsedBy(k Key) []Reference {
+	var out []Reference
+	for _, ref := range m.References() {
+		if ref.To == k {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+type collector struct {
+	from Key
+	refs []Reference
+}
+
+func (c *collector) add(path string, t Type, name string) {
+	if name != "" {
+		c.refs = append(c.refs, Reference{From: c.from, Path: path, To: Key{Type: t, Name: name}})
+	}
+}
+
+// message notes the names that one message of a known kind holds.
+func (c *collector) message(m proto.Message, path string) {
+	at := func(field string) string { return join(path, field) }
+	switch m := m.(type) {
+	case *hcmv3.Rds:
+		c.add(at("route_config_name"), Route, m.GetRouteConfigName())
+	case *tcpv3.TcpProxy:
+		c.add(at("cluster"), Cluster, m.GetCluster())
+	case *tcpv3.TcpProxy_WeightedCluster_ClusterWeight:
+		c.add(at("name"), Cluster, m.GetName())
+	case *routev3.RouteAction:
+		c.add(at("cluster"), Cluster, m.GetCluster())
+	case *routev3.RouteAction_RequestMirrorPolicy:
+		c.add(at("cluster"), Cluster, m.GetCluster())
+	case *routev3.WeightedCluster_ClusterWeight:
+		c.add(at("name"), Cluster, m.GetName())
+	case *corev3.GrpcService_EnvoyGrpc:
+		c.add(at("cluster_name"), Cluster, m.GetClusterName())
+	case *corev3.HttpUri:
+		c.add(at("cluster"), Cluster, m.GetCluster())
+	case *tlsv3.SdsSecretConfig:
+		if m.GetSdsConfig() != nil {
+			c.add(at("name"), Secret, m.GetName())
+		}
+	}
+}
+
+// walk visits a message and all below it, stepping through every Any whose
+// type is linked in.
+func (c *collector) walk(m protoreflect.Message, path string) {
+	if any, ok := m.Interface().(*anypb.Any); ok {
+		if inner, err := any.UnmarshalNew(); err == nil {
+			c.walk(inner.ProtoReflect(), path)
+		}
+		return
+	}
+	c.message(m.Interface(), path)
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if fd.Message() == nil || !m.Has(fd) {
+			continue
+		}
+		at := join(path, string(fd.Name()))
+		v := m.Get(fd)
+		switch {
+		case fd.IsMap():
+			if fd.MapValue().Message() == nil {
+				continue
+			}
+			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+				c.walk(v.Message(), join(at, k.String()))
+				return true
+			})
+		case fd.IsList():
+			for j := range v.List().Len() {
+				c.walk(v.List().Get(j).Message(), fmt.Sprintf("%s[%d]", at, j))
+			}
+		default:
+			c.walk(v.Message(), at)
+		}
+	}
+}
+
+// join appends one step to a field path; a step that holds a dot or bracket (a
+// map key such as an extension's name) is quoted.
+func join(path, step string) string {
+	if strings.ContainsAny(step, ".[]\"") {
+		step = fmt.Sprintf("[%q]", step)
+		return path + step
+	}
+	if path == "" {
+		return step
+	}
+	return path + "." + step
+}

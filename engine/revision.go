@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"time"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// Result is how a revision's rollout stands.
+type Result uint8
+
+// The results. A rollback is a new revision; the one it undoes keeps its own.
+const (
+	Pending    Result = iota + 1 // on its way: not every node has answered
+	Accepted                     // every node that it went to has ACKed every step
+	Rejected                     // at least one node NACKed
+	TimedOut                     // at least one node left a step unanswered until its deadline
+	Superseded                   // a newer revision came before this one was through
+	NoNodes                      // nobody was connected
+)
+
+// String is the result in one word.
+func (r Result) String() string {
+	switch r {
+	case Pending:
+		return "pending"
+	case Accepted:
+		return "accepted"
+	case Rejected:
+		return "rejected"
+	case TimedOut:
+		return "timed out"
+	case Superseded:
+		return "superseded"
+	case NoNodes:
+		return "no nodes"
+	}
+	return "unknown"
+}
+
+// Outcome is what became of a revision, summed over the nodes.
+type Outcome struct {
+	Result Result
+	Nodes  int           // how many nodes it went to
+	Detail string        // Envoy's own words for Rejected; what is waited for otherwise; may be empty
+	Took   time.Duration // from Publish to the last answer; 0 while pending
+}
+
+// Revision is an immutable, numbered, pushed state of the workspace. Numbers
+// start at 1 and only grow.
+type Revision struct {
+	Number  int
+	At      time.Time
+	Note    string // the author's note, or what meshtui did ("rollback to 3", "opened")
+	Author  string // the operating system's user name
+	Rules   []mesh.Rule
+	Meshes  map[string]*mesh.Mesh // by group; mesh.DefaultGroup is always there
+	Outcome Outcome
+}
+
+// MeshFor is the mesh that a node gets under this revision: its group's, or the
+// default group's where its own has none.
+func (r *Revision) MeshFor(nodeID, nodeCluster string) (group string, m *mesh.Mesh) {
+	group = mesh.GroupOf(r.Rules, nodeID, nodeCluster)
+	if m, ok := r.Meshes[group]; ok {
+		return group, m
+	}
+	return mesh.DefaultGroup, r.Meshes[mesh.DefaultGroup]
+}
+
+// Publisher rolls a revision out to the nodes. Publish returns at once; what
+// became of it is told to Workspace.Record by whoever wires the two. The newest
+// revision wins over one that is still on its way.
+type Publisher interface {
+	Publish(*Revision)
+}

@@ -1,0 +1,12 @@
+// Package xds serves meshes to Envoys and reports what each did with them.
+//
+// A Server is go-control-plane's xDS server over a cache of our own. It takes
+// a revision, plans the steps that lead each node there without breaking
+// traffic, sends them, waits for that node's own answers, and keeps every fact
+// about every resource on every node: when it was served, acknowledged,
+// rejected and in which words. The conversation itself is kept in a bounded
+// ring, the wire.
+//
+// The package knows no screen. It shows itself as an immutable State behind an
+// atomic pointer; nothing that reads it can slow a stream.
+package xds
