@@ -79,6 +79,29 @@ func (m *Mesh) With(r *Resource) *Mesh {
 	return rebuilt(append(all, r))
 }
 
+// Replace is this mesh with r in the place of the resource called old, whose
+// name may differ. Where there is no such resource, or where another one has
+// r's key already, it is With.
+func (m *Mesh) Replace(old Key, r *Resource) *Mesh {
+	if old == r.Key || m.Get(old) == nil || m.Get(r.Key) != nil {
+		return m.With(r)
+	}
+	all := m.All()
+	all[m.byKey[old]] = r
+	return rebuilt(all)
+}
+
+// InsertAfter is this mesh with r added right behind the resource called k, or
+// at the end where there is none. A resource that has r's key keeps its place
+// and is replaced.
+func (m *Mesh) InsertAfter(k Key, r *Resource) *Mesh {
+	if m.Get(k) == nil || m.Get(r.Key) != nil {
+		return m.With(r)
+	}
+	all, i := m.All(), m.byKey[k]+1
+	return rebuilt(append(all[:i:i], append([]*Resource{r}, all[i:]...)...))
+}
+
 // Without is this mesh less the resource with that key; unknown keys change
 // nothing.
 func (m *Mesh) Without(k Key) *Mesh {

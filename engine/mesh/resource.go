@@ -15,6 +15,10 @@ type Source struct {
 	File string // path as the operator named it; "" when made by meshtui
 	Line int    // 1-based line of File on which Text begins; 0 without a File
 	Text string // the resource's own YAML, without the list dash and its indent
+
+	// Indent is by how many columns Text was shifted left when it was cut out of
+	// File; 0 when that is not known, and then a column of File is not either.
+	Indent int
 }
 
 // Resource is one Envoy resource and the text that says it. It never changes
