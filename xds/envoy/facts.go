@@ -68,7 +68,7 @@ func (h Health) Takes() bool { return h == Healthy || h == Degraded }
 // Endpoint is one host of one cluster as Envoy has it.
 type Endpoint struct {
 	Cluster                                           string
-	Address                                           string // "127.0.0.1:9001", "[::1]:80" or "unix:/path"
+	Address                                           string // as mesh.Address writes it: "127.0.0.1:9001", "[::1]:80", "/run/app.sock"
 	Health                                            Health
 	Why                                               string    // in words, with Envoy's own detail: "connection refused", "HTTP 503", "5 consecutive 5xx"
 	Since                                             time.Time // of the event that led to Health; zero when no event told it

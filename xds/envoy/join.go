@@ -1,0 +1,149 @@
+package envoy
+
+import (
+	"sort"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// join makes one Endpoint of each host that /clusters shows, from that, the
+// counters, what was served and what the event pipe told, and one of each
+// endpoint that was served and is not there. The cluster of the bootstrap that is
+// meshtui itself is left out. It is a pure function.
+func join(clusters map[string]clusterStatus, served map[mesh.Key]proto.Message, stats map[string]uint64,
+	told func(cluster, address string) history,
+) ([]Endpoint, map[string]ClusterStats) {
+	var out []Endpoint
+	sums := make(map[string]ClusterStats, len(clusters))
+	for name, c := range clusters {
+		if name == ServerCluster { // ourselves
+			continue
+		}
+		config, _ := served[mesh.Key{Type: mesh.Cluster, Name: name}].(*clusterv3.Cluster)
+		health := servedHealth(served, name, c)
+		e := evidence{cluster: config, stats: checkStatsOf(stats, name)}
+		sum := ClusterStats{}
+		for i := range c.Hosts {
+			h := &c.Hosts[i]
+			address := h.Address.String()
+			e.status, e.served, e.told = h.Health, health[canonicalAddress(address)], told(name, address)
+			v := judge(e)
+			ep := Endpoint{
+				Cluster: name, Address: address, Health: v.health, Why: v.why, Since: v.since,
+				Weight: h.Weight, Priority: h.Priority,
+				Requests: h.stat("rq_total"), Errors: h.stat("rq_error"),
+				ConnectFailures: h.stat("cx_connect_fail"), ActiveRequests: h.stat("rq_active"),
+			}
+			sum.Requests += ep.Requests
+			sum.Errors += ep.Errors
+			sum.ConnectFailures += ep.ConnectFailures
+			sum.ActiveRequests += ep.ActiveRequests
+			out = append(out, ep)
+		}
+		sums[name] = sum
+	}
+	out = append(out, missing(clusters, served)...)
+	sort.Slice(out, func(i, j int) bool {
+		a, b := &out[i], &out[j]
+		if a.Cluster != b.Cluster {
+			return a.Cluster < b.Cluster
+		}
+		if a.Priority != b.Priority {
+			return a.Priority < b.Priority
+		}
+		return a.Address < b.Address
+	})
+	return out, sums
+}
+
+// servedHealth is the EDS health by address that we served to a cluster.
+func servedHealth(served map[mesh.Key]proto.Message, name string, c clusterStatus) map[string]corev3.HealthStatus {
+	if c.Service != "" {
+		name = c.Service
+	}
+	cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: name}].(*endpointv3.ClusterLoadAssignment)
+	out := map[string]corev3.HealthStatus{}
+	for _, group := range cla.GetEndpoints() {
+		for _, e := range group.GetLbEndpoints() {
+			out[canonicalAddress(mesh.Address(e.GetEndpoint().GetAddress()))] = e.GetHealthStatus()
+		}
+	}
+	return out
+}
+
+// missing are the endpoints that were served to a cluster of ours and that
+// Envoy does not show.
+func missing(clusters map[string]clusterStatus, served map[mesh.Key]proto.Message) []Endpoint {
+	var out []Endpoint
+	for k, m := range served {
+		if k.Type != mesh.Cluster {
+			continue
+		}
+		service := serviceOf(m)
+		if service == "" {
+			continue
+		}
+		cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: service}].(*endpointv3.ClusterLoadAssignment)
+		have := runningHosts(clusters[k.Name])
+		for address, want := range wantedHosts(cla) {
+			if _, ok := have[address]; !ok {
+				out = append(out, Endpoint{
+					Cluster: k.Name, Address: address, Weight: want.weight, Priority: want.priority,
+					Why: "Envoy does not have it (yet)",
+				})
+			}
+		}
+	}
+	return out
+}
+
+// serviceOf is the name under which an EDS cluster asks for its endpoints, ""
+// for what is no EDS cluster.
+func serviceOf(m proto.Message) string {
+	c, ok := m.(*clusterv3.Cluster)
+	if !ok || c.GetType() != clusterv3.Cluster_EDS {
+		return ""
+	}
+	if s := c.GetEdsClusterConfig().GetServiceName(); s != "" {
+		return s
+	}
+	return c.GetName()
+}
+
+func checkStatsOf(stats map[string]uint64, cluster string) checkStats {
+	prefix := "cluster." + cluster + ".health_check."
+	return checkStats{
+		Attempts: stats[prefix+"attempt"], Successes: stats[prefix+"success"], Failures: stats[prefix+"failure"],
+		NetworkFailures: stats[prefix+"network_failure"], Known: stats != nil,
+	}
+}
+
+// rejected sums the update_rejected counters by type; types without one are
+// left out.
+func rejected(stats map[string]uint64) map[mesh.Type]uint64 {
+	out := map[mesh.Type]uint64{}
+	for name, n := range stats {
+		if !strings.HasSuffix(name, ".update_rejected") || n == 0 {
+			continue
+		}
+		switch {
+		case name == "cluster_manager.cds.update_rejected":
+			out[mesh.Cluster] += n
+		case name == "listener_manager.lds.update_rejected":
+			out[mesh.Listener] += n
+		case strings.HasPrefix(name, "http.") && strings.Contains(name, ".rds."):
+			out[mesh.Route] += n
+		case strings.Contains(name, "sds."):
+			out[mesh.Secret] += n
+		case strings.HasPrefix(name, "cluster."):
+			out[mesh.Endpoints] += n
+		}
+	}
+	return out
+}

@@ -1,0 +1,360 @@
+package envoy
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+const (
+	// wakeGap is the least time between two polls of one Envoy, however often it
+	// is poked.
+	wakeGap = 100 * time.Millisecond
+	// fullBytes is how many bytes of full /clusters answers a second an Envoy is
+	// asked for: they are written on its main thread, and with 10,000 endpoints
+	// (8 MB, 0.1 s) a poll a second would be felt by its traffic.
+	fullBytes = 1 << 20
+	// fullCompare is the time between two comparisons of everything, which find
+	// what changed though we served nothing.
+	fullCompare = 10 * time.Second
+	// narrowNames is up to how many names are asked for by name.
+	narrowNames = 20
+)
+
+// poller watches one Envoy. Its fields below facts belong to its goroutine.
+type poller struct {
+	w           *Watcher
+	node, addr  string
+	cancel      context.CancelFunc
+	wake        chan struct{}
+	compareNext atomic.Bool
+	facts       atomic.Pointer[Facts]
+
+	client   *admin
+	version  string
+	clusters map[string]clusterStatus // by name
+	stats    map[string]uint64
+	warming  []string
+	active   map[mesh.Key]Active
+	compared map[mesh.Key]proto.Message // what active was compared with
+	nextFull time.Time                  // when /clusters and /stats may be read whole again
+	nextScan time.Time                  // when everything is compared again
+}
+
+func newPoller(w *Watcher, node, addr string, cancel context.CancelFunc) *poller {
+	p := &poller{w: w, node: node, addr: addr, cancel: cancel, wake: make(chan struct{}, 1)}
+	p.facts.Store(&Facts{Node: node, Admin: addr})
+	return p
+}
+
+// run polls until ctx ends. An address that must not be asked is no error of
+// the watcher: the facts say so.
+func (p *poller) run(ctx context.Context) error {
+	client, err := newAdmin(p.addr, p.w.o.Timeout)
+	if err != nil {
+		p.facts.Store(&Facts{Node: p.node, Admin: p.addr, Err: err.Error(), Active: p.unobservable()})
+		p.w.changed.wake()
+		<-ctx.Done()
+		return nil
+	}
+	p.client = client
+	defer client.close()
+	for {
+		began := time.Now()
+		p.publish(p.poll(ctx))
+		if !pause(ctx, wakeGap-time.Since(began), nil) || !pause(ctx, p.w.o.Interval-time.Since(began), p.wake) {
+			return nil
+		}
+	}
+}
+
+// pause waits for d, for wake or for the end of ctx; false at the end.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(max(0, d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+func (p *poller) publish(f *Facts) {
+	p.facts.Store(f)
+	p.w.changed.wake()
+}
+
+// unobservable is the state of everything served while nothing can be read.
+func (p *poller) unobservable() map[mesh.Key]Active {
+	out := map[mesh.Key]Active{}
+	for k := range p.w.o.Served(p.node) {
+		out[k] = Active{State: NotObservable}
+	}
+	return out
+}
+
+// poll asks what is due and returns the new facts. When a question fails, what
+// was known stays and the facts say why it grows old.
+func (p *poller) poll(ctx context.Context) *Facts {
+	served := p.w.o.Served(p.node)
+	ready, err := p.ask(ctx, served)
+	if err != nil {
+		p.version, p.nextFull, p.compared = "", time.Time{}, nil // it may be another process by now
+		old := *p.facts.Load()
+		old.Err = err.Error()
+		if old.Active == nil {
+			old.Active = p.unobservable()
+		}
+		return &old
+	}
+	f := &Facts{
+		Node: p.node, Admin: p.addr, At: p.w.o.Now(), Ready: ready, Version: p.version,
+		Active: p.active, Warming: p.warming, Draining: int(p.stats["listener_manager.total_listeners_draining"]),
+		Rejected: rejected(p.stats),
+	}
+	f.Endpoints, f.Clusters = join(p.clusters, served, p.stats, func(cluster, address string) history {
+		return p.w.told(p.node, cluster, address)
+	})
+	return f
+}
+
+// ask reads what is due into the poller.
+func (p *poller) ask(ctx context.Context, served map[mesh.Key]proto.Message) (ready string, err error) {
+	_, body, err := p.client.get(ctx, "/ready")
+	if err != nil {
+		return "", err
+	}
+	ready = strings.TrimSpace(string(body))
+	if p.version == "" {
+		if p.version, err = p.askVersion(ctx); err != nil {
+			return ready, err
+		}
+	}
+	if err := p.askClusters(ctx, served); err != nil {
+		return ready, err
+	}
+	if err := p.askWarming(ctx); err != nil {
+		return ready, err
+	}
+	return ready, p.compare(ctx, served)
+}
+
+// askVersion reads /server_info, which is 124 KB, once for a process.
+func (p *poller) askVersion(ctx context.Context) (string, error) {
+	body, err := p.client.must(ctx, "/server_info")
+	if err != nil {
+		return "", err
+	}
+	var info struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(body, &info); err != nil {
+		return "", err
+	}
+	if parts := strings.Split(info.Version, "/"); len(parts) > 1 {
+		return parts[1], nil
+	}
+	return info.Version, nil
+}
+
+// statsQuery asks for the counters that tell rejections, warming, draining and
+// health checks.
+var statsQuery = "/stats?usedonly&filter=" + url.QueryEscape(
+	`(update_rejected|warming_clusters|total_listeners_draining|health_check\.(attempt|success|failure|network_failure))$`)
+
+// askClusters reads all of /clusters and the counters when the Envoy can bear
+// it, else only the clusters that need a look.
+func (p *poller) askClusters(ctx context.Context, served map[mesh.Key]proto.Message) error {
+	if p.w.o.Now().Before(p.nextFull) {
+		return p.askSomeClusters(ctx, p.suspects(served))
+	}
+	body, err := p.client.must(ctx, "/clusters?format=json")
+	if err != nil {
+		return err
+	}
+	all, err := readClusters(body)
+	if err != nil {
+		return err
+	}
+	p.clusters = make(map[string]clusterStatus, len(all))
+	for _, c := range all {
+		p.clusters[c.Name] = c
+	}
+	if rest := time.Duration(len(body)) * time.Second / fullBytes; rest > p.w.o.Interval {
+		p.nextFull = p.w.o.Now().Add(rest)
+	}
+	stats, err := p.client.must(ctx, statsQuery)
+	if err != nil {
+		return err
+	}
+	p.stats = readStats(stats)
+	return nil
+}
+
+// suspects are the clusters with an endpoint that was not plainly healthy at the
+// last poll, and those whose endpoints were served anew.
+func (p *poller) suspects(served map[mesh.Key]proto.Message) []string {
+	var out []string
+	ill := map[string]bool{}
+	for _, e := range p.facts.Load().Endpoints {
+		if e.Health != Healthy && !ill[e.Cluster] {
+			ill[e.Cluster] = true
+			out = append(out, e.Cluster)
+		}
+	}
+	for k, m := range served {
+		if k.Type == mesh.Endpoints && p.compared[k] != m && !ill[k.Name] {
+			out = append(out, k.Name)
+		}
+	}
+	return out[:min(len(out), narrowNames)]
+}
+
+func (p *poller) askSomeClusters(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	body, err := p.client.must(ctx, "/clusters?format=json&filter="+nameFilter(names))
+	if err != nil {
+		return err
+	}
+	some, err := readClusters(body)
+	if err != nil {
+		return err
+	}
+	next := make(map[string]clusterStatus, len(p.clusters))
+	for name, c := range p.clusters {
+		next[name] = c
+	}
+	for _, c := range some {
+		next[c.Name] = c
+	}
+	p.clusters = next
+	return nil
+}
+
+// nameFilter is a regular expression, escaped for a URL, that fits exactly the
+// names.
+func nameFilter(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = regexp.QuoteMeta(n)
+	}
+	return url.QueryEscape("^(" + strings.Join(quoted, "|") + ")$")
+}
+
+// askWarming reads which clusters are warming; the answer is "{}" when none is.
+func (p *poller) askWarming(ctx context.Context) error {
+	body, err := p.client.must(ctx, "/config_dump?resource=dynamic_warming_clusters&mask=cluster.name")
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Configs []struct {
+			Cluster struct {
+				Name string `json:"name"`
+			} `json:"cluster"`
+		} `json:"configs"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	p.warming = nil
+	for _, c := range answer.Configs {
+		p.warming = append(p.warming, c.Cluster.Name)
+	}
+	return nil
+}
+
+// compare brings p.active up to date: for all that was served when a scan is
+// due, else for what was served anew or was not settled the last time.
+func (p *poller) compare(ctx context.Context, served map[mesh.Key]proto.Message) error {
+	now := p.w.o.Now()
+	scan := p.compared == nil || !now.Before(p.nextScan)
+	if p.compareNext.Swap(false) {
+		scan = scan || len(served) <= narrowNames
+	}
+	var keys []mesh.Key
+	for k, m := range served {
+		if scan || p.compared[k] != m || p.active[k].State != ActiveSame {
+			keys = append(keys, k)
+		}
+	}
+	next := make(map[mesh.Key]Active, len(served))
+	for k := range served {
+		if a, ok := p.active[k]; ok {
+			next[k] = a
+		}
+	}
+	if len(keys) > 0 {
+		o, size, err := p.observe(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for k, a := range compare(served, keys, o) {
+			next[k] = a
+		}
+		if scan {
+			p.nextScan = now.Add(max(fullCompare, time.Duration(size)*10*time.Second/fullBytes))
+		}
+	}
+	p.active, p.compared = next, served
+	return nil
+}
+
+// observe reads the dumps that the keys need, by name when they are few.
+func (p *poller) observe(ctx context.Context, keys []mesh.Key) (observed, int, error) {
+	o := observed{dumps: map[mesh.Type]*dump{}, clusters: byService(p.clusters)}
+	names := map[mesh.Type][]string{}
+	for _, k := range keys {
+		names[k.Type] = append(names[k.Type], k.Name)
+	}
+	size := 0
+	for t, of := range names {
+		d := newDump()
+		for _, path := range dumpPaths(t) {
+			question := "/config_dump?resource=" + path
+			if len(of) <= narrowNames {
+				question += "&name_regex=" + nameFilter(of)
+			}
+			status, body, err := p.client.get(ctx, question)
+			if err != nil {
+				return o, size, err
+			}
+			if status != http.StatusOK { // a version that does not know this resource
+				d = nil
+				break
+			}
+			if err := d.read(path, body); err != nil {
+				return o, size, err
+			}
+			size += len(body)
+		}
+		if d != nil && len(dumpPaths(t)) > 0 {
+			o.dumps[t] = d
+		}
+	}
+	return o, size, nil
+}
+
+// byService is the clusters by the name under which EDS serves their endpoints.
+func byService(clusters map[string]clusterStatus) map[string]clusterStatus {
+	out := make(map[string]clusterStatus, len(clusters))
+	for name, c := range clusters {
+		if c.Service != "" {
+			name = c.Service
+		}
+		out[name] = c
+	}
+	return out
+}
