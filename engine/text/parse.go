@@ -63,29 +63,43 @@ func parse(text string) (root *yaml.Node, err error) {
 }
 
 var (
-	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	template = regexp.MustCompile(`\{%.*%\}|\{\{.*\}\}`)
+	yamlLine  = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	template  = regexp.MustCompile(`\{%.*%\}|\{\{.*\}\}`)
+	noAnchor  = regexp.MustCompile(`unknown anchor '([^']*)'`)
+	parserSay = regexp.MustCompile(`did not find expected (node content|'-'|key|',' or|<)`)
 )
 
 // readable puts an error of the YAML library into our own words where a common
 // mistake is behind it.
 func readable(err error, text string) error {
 	msg := err.Error()
-	e := &syntaxError{message: "this is no valid YAML: " + yamlLine.ReplaceAllString(msg, "")}
+	e := &syntaxError{line: 1, message: "this is no valid YAML: " + yamlLine.ReplaceAllString(msg, "")}
 	if m := yamlLine.FindStringSubmatch(msg); m != nil && m[1] != "" {
 		e.line, _ = strconv.Atoi(m[1])
+		if parserSay.MatchString(msg) {
+			e.line++ // the library counts from 0 in its parser, from 1 in its scanner
+		}
 	}
 	lines := strings.Split(text, "\n")
-	switch {
+	e.line = min(e.line, len(lines))
+	switch anchor := noAnchor.FindStringSubmatch(msg); {
 	case template.MatchString(text):
 		e.hint = "it looks like a template; give what the template makes"
-	case e.line > 0 && e.line <= len(lines) && strings.HasPrefix(strings.TrimLeft(lines[e.line-1], " "), "\t"),
+	case anchor != nil:
+		e.message, e.hint = "there is no anchor &"+anchor[1]+" for the alias *"+anchor[1], "put the anchor before it"
+		for i, l := range lines {
+			if strings.Contains(l, "*"+anchor[1]) {
+				e.line = i + 1
+				break
+			}
+		}
+	case strings.HasPrefix(strings.TrimLeft(lines[e.line-1], " "), "\t"),
 		strings.Contains(msg, "cannot start any token") && strings.Contains(text, "\n\t"):
 		e.hint = "indent with spaces; YAML takes no tabs"
 	case strings.Contains(msg, "mapping values are not allowed"):
 		e.hint = "look at the indentation, and quote a text that holds \": \""
 	case strings.Contains(msg, "did not find expected"):
-		e.hint = "look at the indentation and at brackets around that line"
+		e.hint = "look at the indentation and the brackets around that line"
 	}
 	return e
 }
