@@ -1,0 +1,136 @@
+package xds
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// facts is the server's State and those who wait for it to change. A State is
+// built when somebody looks and something changed, by whoever looks; a stream
+// only marks that it did.
+type facts struct {
+	state atomic.Pointer[State]
+	stale atomic.Bool
+
+	building sync.Mutex
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+func (f *facts) init(now time.Time) {
+	f.state.Store(&State{At: now})
+	f.watchers = map[chan struct{}]struct{}{}
+}
+
+// changed marks the State as out of date and wakes who waits for it. It never
+// blocks, and is called with a node's mutex held.
+func (s *Server) changed() {
+	s.facts.stale.Store(true)
+	s.facts.mu.Lock()
+	defer s.facts.mu.Unlock()
+	for ch := range s.facts.watchers {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Changed gives a channel on which a wake-up lies whenever State or Wire may
+// have changed since it was last taken, and a function that ends that. However
+// slowly it is read, it holds up nobody.
+func (s *Server) Changed() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	s.facts.mu.Lock()
+	defer s.facts.mu.Unlock()
+	s.facts.watchers[ch] = struct{}{}
+	return ch, func() {
+		s.facts.mu.Lock()
+		defer s.facts.mu.Unlock()
+		delete(s.facts.watchers, ch)
+	}
+}
+
+// State is the server as it stands now.
+func (s *Server) State() *State {
+	if !s.facts.stale.Load() {
+		return s.facts.state.Load()
+	}
+	s.facts.building.Lock()
+	defer s.facts.building.Unlock()
+	if !s.facts.stale.Swap(false) {
+		return s.facts.state.Load()
+	}
+	s.mu.Lock()
+	st := &State{Address: s.address, At: s.o.Now()}
+	if s.revision != nil {
+		st.Revision = s.revision.Number
+	}
+	nodes := s.nodeList()
+	s.mu.Unlock()
+	for _, n := range nodes {
+		st.Nodes = append(st.Nodes, n.shown())
+	}
+	s.facts.state.Store(st)
+	return st
+}
+
+// shown is the node as State shows it.
+func (n *node) shown() *Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.view != nil {
+		return n.view
+	}
+	v := &Node{
+		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, Variant: n.variant,
+		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
+		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
+	}
+	for _, t := range mesh.Types() {
+		if ts, ok := n.typeStatus(t); ok {
+			v.Types[t] = ts
+		}
+	}
+	n.view = v
+	return v
+}
+
+func (r *run) shown() Rollout {
+	out := Rollout{
+		Revision: r.revision, Result: r.result, Steps: len(r.steps), Waiting: r.waiting, Detail: r.detail,
+		Started: r.started, Ended: r.ended,
+	}
+	if r.at < len(r.steps) {
+		out.Step = r.at + 1
+	}
+	return out
+}
+
+// typeStatus joins what the node's streams asked of a type with what it was
+// told; ok is false for a type that never came up.
+func (n *node) typeStatus(t mesh.Type) (ts TypeStatus, ok bool) {
+	if f := n.types[t]; f != nil {
+		ts.Sent, ts.Acked, ts.Rejected, ok = f.sent, f.acked, f.rejected, true
+	}
+	for _, st := range n.streams {
+		s := st.subs[t.URL()]
+		if s == nil {
+			continue
+		}
+		ok = true
+		ts.Wildcard = ts.Wildcard || s.wildcard
+		for name := range s.names {
+			ts.Subscribed = append(ts.Subscribed, name)
+		}
+	}
+	slices.Sort(ts.Subscribed)
+	ts.Subscribed = slices.Compact(ts.Subscribed)
+	return ts, ok
+}

@@ -1,0 +1,241 @@
+package xds
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+)
+
+// adminKey is where in its metadata a node says how its admin interface is
+// reached; our bootstraps put it there.
+const adminKey = "meshtui.admin"
+
+// node is one Envoy, its streams, what it is offered, and what it did with it.
+// The mutex guards everything below it, the node's streams included. It is held
+// for as long as it takes to put one response together, never while sending.
+type node struct {
+	srv         *Server
+	id, cluster string
+	overlay     Overlay
+	wake        chan struct{} // rouses the rollout; holds one
+
+	mu      sync.Mutex
+	agent   string
+	admin   string
+	variant Variant
+	streams []*stream // in the order in which they came
+	since   time.Time // of the present connection, or of its end
+	left    bool      // it made way for another node
+
+	group   string
+	target  *engine.Revision // the newest that was published
+	offered offer
+	run     run
+	items   map[mesh.Key]item // resources with the overlay on; empty without one
+
+	status map[mesh.Key]ResourceStatus
+	types  map[mesh.Type]*typeFacts
+	bad    map[mesh.Key]bool // rejected and not yet corrected
+	view   *Node             // what State shows; nil when it is out of date
+}
+
+// offer is what a node gets when it asks.
+type offer struct {
+	mesh     *mesh.Mesh
+	revision int // 0: nothing was published yet, and nothing is answered
+	versions map[mesh.Type]string
+}
+
+// item is a resource as it goes to this node.
+type item struct{ plain, served *mesh.Resource }
+
+// typeFacts are the newest facts about one type on the node's newest stream.
+type typeFacts struct {
+	sent, acked Fact
+	rejected    *Rejection
+}
+
+func newNode(s *Server, id, cluster string) *node {
+	n := &node{srv: s, id: id, cluster: cluster, wake: make(chan struct{}, 1)}
+	if s.o.Overlay != nil {
+		n.overlay = s.o.Overlay(id)
+	}
+	n.reset()
+	return n
+}
+
+// reset forgets what the node was told: it is a new process.
+func (n *node) reset() {
+	n.offered = offer{versions: map[mesh.Type]string{}}
+	n.run = run{seq: n.run.seq}
+	n.items = map[mesh.Key]item{}
+	n.status = map[mesh.Key]ResourceStatus{}
+	n.types = map[mesh.Type]*typeFacts{}
+	n.bad = map[mesh.Key]bool{}
+}
+
+func (n *node) ready() bool { return n.offered.revision > 0 }
+
+// version is the version of a type's content for this node.
+func (n *node) version(t mesh.Type) string {
+	if v, ok := n.offered.versions[t]; ok {
+		return v
+	}
+	return n.srv.boot + "-0" // nothing of this type was ever offered
+}
+
+// served is a resource with the overlay on. It is put on once; where it changes
+// nothing, all nodes share what was marshalled.
+func (n *node) served(r *mesh.Resource) *mesh.Resource {
+	if n.overlay == nil {
+		return r
+	}
+	if it, ok := n.items[r.Key]; ok && (it.plain == r || it.plain.Hash() == r.Hash()) {
+		return it.served
+	}
+	it := item{plain: r, served: r}
+	if m := n.overlay(r.Key.Type, r.Message); m != nil && m != r.Message {
+		if changed, err := mesh.NewResource(m, r.Source); err == nil {
+			it.served = changed
+		}
+	}
+	n.items[r.Key] = it
+	return it.served
+}
+
+// attach gives the node a stream. It reports whether it is the only one.
+func (n *node) attach(st *stream, info *corev3.Node, now time.Time) (only bool) {
+	only = len(n.streams) == 0
+	if only {
+		n.since = now
+	}
+	n.streams = append(n.streams, st)
+	n.variant = st.variant
+	n.agent = agentOf(info)
+	n.admin = info.GetMetadata().GetFields()[adminKey].GetStringValue()
+	return only
+}
+
+func (n *node) detach(st *stream, now time.Time) {
+	n.streams = slices.DeleteFunc(n.streams, func(o *stream) bool { return o == st })
+	if len(n.streams) == 0 {
+		n.since = now
+	}
+}
+
+// agentOf is what a node says of itself: "envoy 1.40.0".
+func agentOf(info *corev3.Node) string {
+	name := info.GetUserAgentName()
+	switch v := info.GetUserAgentVersionType().(type) {
+	case *corev3.Node_UserAgentVersion:
+		name += " " + v.UserAgentVersion
+	case *corev3.Node_UserAgentBuildVersion:
+		if n := v.UserAgentBuildVersion.GetVersion(); n != nil {
+			name += " " + versionText(n.GetMajorNumber(), n.GetMinorNumber(), n.GetPatch())
+		}
+	}
+	return strings.TrimSpace(name)
+}
+
+// counting lists the streams whose answers count. Of two ADS streams the newest
+// wins, since the older one belongs to a connection that hangs. Separate streams
+// are one for each type, and for endpoints one for each cluster.
+func (n *node) counting() []*stream {
+	var out []*stream
+	adsSeen := false
+	for _, st := range slices.Backward(n.streams) {
+		if st.ads() && adsSeen {
+			continue
+		}
+		adsSeen = adsSeen || st.ads()
+		out = append(out, st)
+	}
+	return out
+}
+
+// asks reports whether the node asked for a resource.
+func (n *node) asks(k mesh.Key) bool {
+	for _, st := range n.streams {
+		if s := st.subs[k.Type.URL()]; s != nil && s.wants(k.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// offer makes a step's mesh the one that the node gets, and marks what changes.
+func (n *node) offer(step Step, revision int) {
+	n.offered.mesh, n.offered.revision = step.Mesh, revision
+	for t, changes := range step.byType {
+		n.offered.versions[t] = n.srv.nextVersion()
+		for _, c := range changes {
+			if c.New == nil {
+				n.forget(c.Key)
+			}
+		}
+		for _, st := range n.streams {
+			if s := st.subs[t.URL()]; s != nil {
+				s.mark(changes)
+			}
+		}
+	}
+	n.kick(sendOrder...)
+}
+
+// forget drops the facts about a resource that the node no longer gets.
+func (n *node) forget(k mesh.Key) {
+	delete(n.items, k)
+	delete(n.status, k)
+	if n.bad[k] {
+		delete(n.bad, k)
+		n.settle(k.Type)
+	}
+}
+
+// settle takes the rejection off a type once nothing rejected is left in it.
+func (n *node) settle(t mesh.Type) {
+	f := n.types[t]
+	if f == nil || f.rejected == nil {
+		return
+	}
+	for k := range n.bad {
+		if k.Type == t {
+			return
+		}
+	}
+	f.rejected = nil
+}
+
+// servedNow lists what the node was sent and still has, as it went to it.
+func (n *node) servedNow() map[mesh.Key]proto.Message {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make(map[mesh.Key]proto.Message, len(n.status))
+	for k := range n.status {
+		if r := n.offered.mesh.Get(k); r != nil {
+			out[k] = n.served(r).Message
+		}
+	}
+	return out
+}
+
+// rouse wakes the node's rollout and everyone who watches the state.
+func (n *node) rouse() {
+	n.view = nil
+	n.nudge()
+	n.srv.changed()
+}
+
+func (n *node) nudge() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}

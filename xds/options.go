@@ -1,0 +1,66 @@
+package xds
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+)
+
+// Overlay is what meshtui adds for one node when it serves a resource: another
+// port, a telemetry cluster. It returns m itself when it adds nothing, else a
+// changed clone; m must not be touched. It must give the same answer each time.
+type Overlay func(t mesh.Type, m proto.Message) proto.Message
+
+// Options say how a Server behaves. The zero Options are usable.
+type Options struct {
+	// Overlay is asked once for each node; nil, or a nil answer, adds nothing.
+	Overlay func(nodeID string) Overlay
+	// StepDeadline is how long a step may wait for a node's answers before the
+	// rollout is shown as timed out; 0 means 20 s, which is above the 15 s
+	// after which Envoy gives up waiting for a resource by itself.
+	StepDeadline time.Duration
+	// Unsequenced sends a revision at once, removals included, and waits for
+	// nothing in between. It exists to show what sequencing is good for.
+	Unsequenced bool
+	// ForgetAfter is how long a node that left stays in State; 0 means 10 min.
+	ForgetAfter time.Duration
+	// MaxNodes is how many nodes are remembered, connected or not; 0 means
+	// 4,096. A node beyond it takes the place of one that left, or is refused.
+	MaxNodes int
+	// OnOutcome is told how a revision stands, each time that changes. It is
+	// called from one goroutine, in order, and may take its time.
+	OnOutcome func(revision int, o engine.Outcome)
+	// OnError is told of a stream that ended in a panic. It must not block.
+	OnError func(error)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+const (
+	defaultStepDeadline = 20 * time.Second
+	defaultForgetAfter  = 10 * time.Minute
+	defaultMaxNodes     = 4096
+
+	maxNodeID      = 1024 // bytes; an id is a name, not a payload
+	maxStreamTypes = 32   // distinct type URLs on one stream
+	maxUnanswered  = 1000 // responses of one type on one stream that are remembered without an answer
+)
+
+func (o Options) withDefaults() Options {
+	if o.StepDeadline <= 0 {
+		o.StepDeadline = defaultStepDeadline
+	}
+	if o.ForgetAfter <= 0 {
+		o.ForgetAfter = defaultForgetAfter
+	}
+	if o.MaxNodes <= 0 {
+		o.MaxNodes = defaultMaxNodes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

@@ -1,0 +1,151 @@
+package xds
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"example.com/meshtui/engine"
+)
+
+// outcomes sums up over the nodes how the newest revision stands, and tells
+// Options.OnOutcome when that changes, from a goroutine of its own.
+type outcomes struct {
+	srv  *Server
+	wake chan struct{}
+
+	mu        sync.Mutex
+	published []publication // not yet seen by the goroutine
+}
+
+type publication struct {
+	number int
+	at     time.Time
+}
+
+func newOutcomes(s *Server) *outcomes {
+	return &outcomes{srv: s, wake: make(chan struct{}, 1)}
+}
+
+// look asks for the outcome to be summed up anew. It never blocks.
+func (o *outcomes) look() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outcomes) publish(number int, at time.Time) {
+	o.mu.Lock()
+	o.published = append(o.published, publication{number, at})
+	o.mu.Unlock()
+	o.look()
+}
+
+func (o *outcomes) take() []publication {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := o.published
+	o.published = nil
+	return out
+}
+
+// run reports until the context ends.
+func (o *outcomes) run(ctx context.Context) error {
+	tell := o.srv.o.OnOutcome
+	if tell == nil {
+		return nil
+	}
+	var newest publication
+	var last engine.Outcome
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-o.wake:
+		}
+		for _, p := range o.take() {
+			if last.Result == engine.Pending {
+				last.Result, last.Detail = engine.Superseded, ""
+				tell(newest.number, last)
+			}
+			newest, last = p, engine.Outcome{Result: engine.Pending, Nodes: o.srv.connected()}
+			if last.Nodes == 0 {
+				last.Result = engine.NoNodes
+			}
+			tell(p.number, last)
+		}
+		if now := o.sum(newest, last); now != last {
+			last = now
+			tell(newest.number, now)
+		}
+	}
+}
+
+// sum adds up the connected nodes. A node that joins a revision which was
+// already through does not make it pending again; only its answer counts.
+func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
+	out := engine.Outcome{Result: engine.NoNodes}
+	pending := ""
+	ended := p.at
+	for _, n := range o.srv.allNodes() {
+		v := n.outcome(p.number)
+		if !v.connected {
+			continue
+		}
+		if v.result == engine.Pending {
+			pending = n.id + ": " + v.detail
+			continue
+		}
+		out.Nodes++
+		if worse(v.result, out.Result) {
+			out.Result = v.result
+			out.Detail = v.detail
+			if v.detail != "" {
+				out.Detail = n.id + ": " + v.detail
+			}
+		}
+		if v.ended.After(ended) {
+			ended = v.ended
+		}
+	}
+	through := last.Result != engine.Pending && last.Result != engine.NoNodes
+	switch {
+	case p.number == 0, pending != "" && through && out.Nodes == 0:
+		return last
+	case pending != "" && !through:
+		return engine.Outcome{Result: engine.Pending, Nodes: o.srv.connected(), Detail: pending}
+	case out.Nodes == 0 && through:
+		return last // everyone left after it was through: it stays what it was
+	}
+	if out.Nodes > 0 {
+		out.Took = ended.Sub(p.at)
+	}
+	return out
+}
+
+func worse(a, b engine.Result) bool {
+	rank := map[engine.Result]int{engine.NoNodes: 0, engine.Accepted: 1, engine.TimedOut: 2, engine.Rejected: 3}
+	return rank[a] > rank[b]
+}
+
+// verdict is how a revision stands on one node.
+type verdict struct {
+	connected bool
+	result    engine.Result
+	detail    string
+	ended     time.Time
+}
+
+func (n *node) outcome(revision int) verdict {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v := verdict{connected: len(n.streams) > 0, result: n.run.result, detail: n.run.detail, ended: n.run.ended}
+	if n.run.revision != revision || v.result == 0 {
+		v.result = engine.Pending
+	}
+	if v.result == engine.Pending {
+		v.detail = n.run.waiting
+	}
+	return v
+}

@@ -1,0 +1,212 @@
+package xds
+
+import (
+	"fmt"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// Step is one part of a plan. Its changes go out together; the next step
+// begins when the node has answered all of them.
+type Step struct {
+	// Types are those whose answers the step waits for, in the order in which
+	// they are sent.
+	Types []mesh.Type
+	// Changes are what the step brings, by type and name.
+	Changes []mesh.Change
+	// Needs are what a node asks for on taking the changes, and what it must
+	// have before they are in effect: the endpoints of a new or changed cluster
+	// (Envoy warms it anew and counts only endpoints that come afterwards), the
+	// routes and secrets of a listener.
+	Needs []mesh.Reference
+	// Mesh is what is offered to a node from the beginning of the step.
+	Mesh *mesh.Mesh
+
+	byType map[mesh.Type][]mesh.Change
+}
+
+// sendOrder is the order in which the types of one step are sent: what is
+// referred to before what refers to it, but endpoints after their clusters,
+// since Envoy asks for them only then.
+var sendOrder = []mesh.Type{mesh.Cluster, mesh.Endpoints, mesh.Secret, mesh.Listener, mesh.Route}
+
+// stage is where in a plan a change belongs. Each is one step.
+type stage int
+
+const (
+	makeClusters    stage = iota // clusters and their endpoints: everything that traffic will need
+	makeListeners                // listeners, with route configurations that are new
+	moveRoutes                   // route configurations that are already in use: traffic moves here
+	breakListeners               // listeners that nothing needs any more
+	breakEverything              // clusters, endpoints, routes, secrets that nothing needs any more
+	stages
+)
+
+// plan is the way from one mesh to another on which no request is lost: make
+// before break. It is empty when both say the same.
+func plan(from, to *mesh.Mesh) []Step {
+	changes := mesh.Diff(from, to)
+	inherited := inheritedAddresses(changes)
+	var byStage [stages][]mesh.Change
+	for _, c := range changes {
+		s := stageOf(c, inherited)
+		byStage[s] = append(byStage[s], c)
+	}
+	if !slices.ContainsFunc(byStage[makeListeners], isListener) {
+		byStage[moveRoutes] = append(byStage[makeListeners], byStage[moveRoutes]...)
+		byStage[makeListeners] = nil
+	}
+	var steps []Step
+	at := from
+	for _, cs := range byStage {
+		if len(cs) > 0 {
+			at = apply(at, cs)
+			steps = append(steps, newStep(cs, at, to))
+		}
+	}
+	if len(steps) > 0 {
+		steps[len(steps)-1].Mesh = to
+	}
+	return steps
+}
+
+// atOnce is the plan of one step that brings everything together: for a node
+// that holds nothing yet, and for showing what sequencing is good for.
+func atOnce(from, to *mesh.Mesh) []Step {
+	changes := mesh.Diff(from, to)
+	if len(changes) == 0 {
+		return nil
+	}
+	return []Step{newStep(changes, to, to)}
+}
+
+func isListener(c mesh.Change) bool { return c.Key.Type == mesh.Listener }
+
+func stageOf(c mesh.Change, inherited map[string]bool) stage {
+	switch {
+	case c.New == nil && c.Key.Type != mesh.Listener:
+		return breakEverything
+	case c.New == nil && !inherited[c.Key.Name]:
+		return breakListeners
+	case c.Key.Type == mesh.Listener, c.Key.Type == mesh.Route && c.Old == nil:
+		return makeListeners
+	case c.Key.Type == mesh.Route:
+		return moveRoutes
+	}
+	return makeClusters
+}
+
+// newStep completes a step: its order and what it needs. A need that the final
+// mesh does not hold cannot be waited for.
+func newStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
+	s := Step{Changes: changes, Mesh: at, byType: map[mesh.Type][]mesh.Change{}}
+	touched := map[mesh.Type]bool{}
+	for _, c := range changes {
+		touched[c.Key.Type] = true
+		s.byType[c.Key.Type] = append(s.byType[c.Key.Type], c)
+		if c.New == nil {
+			continue
+		}
+		for _, ref := range mesh.References(c.New) {
+			if isNeed(ref) && final.Get(ref.To) != nil {
+				s.Needs = append(s.Needs, ref)
+				touched[ref.To.Type] = true
+			}
+		}
+	}
+	for _, t := range sendOrder {
+		if touched[t] {
+			s.Types = append(s.Types, t)
+		}
+	}
+	return s
+}
+
+// isNeed reports whether Envoy asks us for what ref names on seeing ref.From.
+// A cluster that a route names is not asked for: it is there or it is not.
+func isNeed(ref mesh.Reference) bool {
+	switch ref.To.Type {
+	case mesh.Route, mesh.Secret:
+		return true
+	case mesh.Endpoints:
+		return ref.From.Type == mesh.Cluster
+	}
+	return false
+}
+
+// apply is m with the changes made.
+func apply(m *mesh.Mesh, changes []mesh.Change) *mesh.Mesh {
+	byKey := make(map[mesh.Key]mesh.Change, len(changes))
+	for _, c := range changes {
+		byKey[c.Key] = c
+	}
+	all := make([]*mesh.Resource, 0, m.Len()+len(changes))
+	for _, r := range m.All() {
+		c, changed := byKey[r.Key]
+		switch {
+		case !changed:
+			all = append(all, r)
+		case c.New != nil:
+			all = append(all, c.New)
+		}
+	}
+	for _, c := range changes {
+		if c.Old == nil {
+			all = append(all, c.New)
+		}
+	}
+	out, err := mesh.New(all...)
+	if err != nil {
+		// A diff names each key once and calls it old exactly when m holds it.
+		panic(fmt.Sprintf("plan: %v", err))
+	}
+	return out
+}
+
+// inheritedAddresses names the listeners that go while another one comes to
+// their address. Such a pair must travel in one response: Envoy refuses a
+// second listener on an address that is still taken.
+func inheritedAddresses(changes []mesh.Change) map[string]bool {
+	wanted := map[string]bool{}
+	for _, c := range changes {
+		if c.Key.Type == mesh.Listener && c.New != nil {
+			for _, a := range addressesOf(c.New) {
+				wanted[a] = true
+			}
+		}
+	}
+	leaving := map[string]bool{}
+	for _, c := range changes {
+		if c.Key.Type == mesh.Listener && c.New == nil && slices.ContainsFunc(addressesOf(c.Old), func(a string) bool { return wanted[a] }) {
+			leaving[c.Key.Name] = true
+		}
+	}
+	return leaving
+}
+
+// addressesOf lists what a listener binds.
+func addressesOf(r *mesh.Resource) []string {
+	l, ok := r.Message.(*listenerv3.Listener)
+	if !ok {
+		return nil
+	}
+	out := []string{addressText(l.GetAddress())}
+	for _, more := range l.GetAdditionalAddresses() {
+		out = append(out, addressText(more.GetAddress()))
+	}
+	return slices.DeleteFunc(out, func(a string) bool { return a == "" })
+}
+
+func addressText(a *corev3.Address) string {
+	if p := a.GetPipe(); p != nil {
+		return "unix:" + p.GetPath()
+	}
+	if s := a.GetSocketAddress(); s != nil {
+		return fmt.Sprintf("%s://%s:%d%s", s.GetProtocol(), s.GetAddress(), s.GetPortValue(), s.GetNamedPort())
+	}
+	return ""
+}

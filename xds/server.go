@@ -1,0 +1,331 @@
+package xds
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	extensionservice "github.com/envoyproxy/go-control-plane/envoy/service/extension/v3"
+	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
+	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
+	runtimeservice "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
+	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
+	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/task"
+)
+
+const (
+	maxMessage   = 32 << 20               // bytes of one request
+	stopPatience = 500 * time.Millisecond // how long streams may take to end by themselves
+)
+
+// Server is an xDS management server: it rolls published revisions out to the
+// nodes that connect and keeps the facts about what each did with them. It
+// implements engine.Publisher.
+type Server struct {
+	o        Options
+	boot     string // tells the versions of this process from those of any other
+	versions atomic.Uint64
+	tracker  *tracker
+	wire     *Wire
+	plans    plans
+	outcomes *outcomes
+	facts    facts
+
+	mu       sync.Mutex
+	revision *engine.Revision
+	nodes    map[string]*node
+	tasks    *task.Group // nil when not serving
+	tasksCtx context.Context
+	address  string
+}
+
+var _ engine.Publisher = (*Server)(nil)
+
+// New makes a server that has nothing to serve yet: nodes that connect before
+// the first Publish wait for it.
+func New(o Options) *Server {
+	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, wire: newWire(maxWireMessages, maxWireBytes)}
+	s.tracker = newTracker(s)
+	s.outcomes = newOutcomes(s)
+	s.facts.init(s.o.Now())
+	return s
+}
+
+// newBoot is 8 hex digits that no other run of a server has.
+func newBoot() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// Serve answers nodes on l until ctx ends, then ends their streams and closes
+// l. It returns nil for an orderly end, and must not be called twice at a time.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	group, tasksCtx := task.New(ctx)
+	s.mu.Lock()
+	if s.tasks != nil {
+		s.mu.Unlock()
+		group.Stop()
+		return errors.Join(errors.New("the xDS server is already serving"), l.Close())
+	}
+	s.tasks, s.tasksCtx, s.address = group, tasksCtx, addressOf(l)
+	for _, n := range s.nodes {
+		s.drive(n)
+	}
+	s.mu.Unlock()
+	s.changed()
+
+	g := s.grpcServer(tasksCtx)
+	group.Go("xDS listener", func() error { return g.Serve(l) })
+	group.Go("rollout outcomes", func() error { return s.outcomes.run(tasksCtx) })
+	<-tasksCtx.Done()
+	stopServer(g)
+	err := group.Wait()
+
+	s.mu.Lock()
+	s.tasks, s.tasksCtx, s.address = nil, nil, ""
+	s.mu.Unlock()
+	s.changed()
+	return err
+}
+
+// stopServer ends a server whose stream handlers were already told to end.
+func stopServer(g *grpc.Server) {
+	timer := time.AfterFunc(stopPatience, g.Stop)
+	defer timer.Stop()
+	g.GracefulStop()
+}
+
+func addressOf(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return unixPrefix + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
+func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
+	g := grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
+		// Envoys of ours ping every second, to notice a control plane that hangs.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 100 * time.Millisecond, PermitWithoutStream: true}),
+		grpc.StreamInterceptor(s.guard),
+	)
+	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType}
+	x := server.NewServer(ctx, store{s.tracker}, s.tracker, sotw.WithOrderedADS(), sotw.DeactivateLegacyWildcardForTypes(byName))
+	discovery.RegisterAggregatedDiscoveryServiceServer(g, x)
+	clusterservice.RegisterClusterDiscoveryServiceServer(g, x)
+	endpointservice.RegisterEndpointDiscoveryServiceServer(g, x)
+	listenerservice.RegisterListenerDiscoveryServiceServer(g, x)
+	routeservice.RegisterRouteDiscoveryServiceServer(g, x)
+	routeservice.RegisterScopedRoutesDiscoveryServiceServer(g, x)
+	routeservice.RegisterVirtualHostDiscoveryServiceServer(g, x)
+	secretservice.RegisterSecretDiscoveryServiceServer(g, x)
+	runtimeservice.RegisterRuntimeDiscoveryServiceServer(g, x)
+	extensionservice.RegisterExtensionConfigDiscoveryServiceServer(g, x)
+	return g
+}
+
+// guard ends a stream in whose handler something panics, and only that stream.
+func (s *Server) guard(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	err := task.Run("xDS stream "+info.FullMethod, func() error { return handler(srv, ss) })
+	var panicked *task.PanicError
+	if !errors.As(err, &panicked) {
+		return err
+	}
+	if s.o.OnError != nil {
+		s.o.OnError(err)
+	}
+	return status.Error(codes.Internal, "the server failed on this stream; it is a defect of the server")
+}
+
+// Publish rolls a revision out to every node, and returns at once. An older
+// number than the newest published changes nothing.
+func (s *Server) Publish(r *engine.Revision) {
+	s.mu.Lock()
+	if s.revision != nil && r.Number <= s.revision.Number {
+		s.mu.Unlock()
+		return
+	}
+	s.revision = r
+	nodes := s.nodeList()
+	s.outcomes.publish(r.Number, s.o.Now())
+	s.mu.Unlock()
+	for _, n := range nodes {
+		n.aim(r)
+	}
+	s.changed()
+}
+
+func (n *node) aim(r *engine.Revision) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.target == nil || r.Number > n.target.Number {
+		n.target = r
+	}
+	n.rouse()
+}
+
+// bind ties a stream to its node, which is made if it is not known. alive says
+// that the client holds something that this server gave it.
+func (s *Server) bind(st *stream, info *corev3.Node, alive bool) error {
+	n, err := s.nodeFor(info)
+	if err != nil {
+		return err
+	}
+	defer n.mu.Unlock()
+	st.node = n
+	now := s.o.Now()
+	if n.attach(st, info, now) {
+		if !alive {
+			// A process that holds nothing is offered everything at once: it
+			// asks for one type after the other by itself.
+			n.reset()
+		}
+		n.run.step, n.run.progress = now, now
+	}
+	if !n.ready() && n.target != nil {
+		n.startRun(now)
+	}
+	s.wire.add(Message{At: now, Node: n.id, Stream: st.id, Variant: st.variant, Kind: Connected, TypeURL: st.url, Detail: n.agent}, nil)
+	n.rouse()
+	return nil
+}
+
+// nodeFor finds or makes the node, and returns it locked, so that it is not
+// forgotten before it has its stream. There is room for so many; one that left
+// makes way for one that comes.
+func (s *Server) nodeFor(info *corev3.Node) (*node, error) {
+	id := strings.Clone(info.GetId())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.nodes[id]; n != nil {
+		n.mu.Lock()
+		return n, nil
+	}
+	if len(s.nodes) >= s.o.MaxNodes && !s.makeRoom() {
+		return nil, status.Errorf(codes.ResourceExhausted, "%d nodes are connected, and no more are taken", len(s.nodes))
+	}
+	n := newNode(s, id, strings.Clone(info.GetCluster()))
+	n.target = s.revision
+	s.nodes[id] = n
+	n.mu.Lock()
+	s.drive(n)
+	return n, nil
+}
+
+// drive starts the node's rollout; s.mu is held.
+func (s *Server) drive(n *node) {
+	if s.tasks != nil {
+		ctx := s.tasksCtx
+		s.tasks.Go("rollout to "+n.id, func() error { return n.rollout(ctx) })
+	}
+}
+
+// makeRoom forgets the node that left first; s.mu is held.
+func (s *Server) makeRoom() bool {
+	var oldest *node
+	var since time.Time
+	for _, n := range s.nodes {
+		n.mu.Lock()
+		if len(n.streams) == 0 && (oldest == nil || n.since.Before(since)) {
+			oldest, since = n, n.since
+		}
+		n.mu.Unlock()
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(s.nodes, oldest.id)
+	oldest.mu.Lock()
+	defer oldest.mu.Unlock()
+	oldest.left = true
+	oldest.nudge() // its rollout ends
+	return true
+}
+
+// drop forgets a node without streams, and reports whether it is forgotten.
+func (s *Server) drop(n *node) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.nodes[n.id] != n {
+		return true
+	}
+	if len(n.streams) > 0 || s.o.Now().Sub(n.since) < s.o.ForgetAfter {
+		return false
+	}
+	delete(s.nodes, n.id)
+	s.changed()
+	return true
+}
+
+// nodeList lists the nodes by id; s.mu is held.
+func (s *Server) nodeList() []*node {
+	out := make([]*node, 0, len(s.nodes))
+	for _, n := range s.nodes {
+		out = append(out, n)
+	}
+	slices.SortFunc(out, func(a, b *node) int { return strings.Compare(a.id, b.id) })
+	return out
+}
+
+func (s *Server) allNodes() []*node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodeList()
+}
+
+func (s *Server) connected() int {
+	count := 0
+	for _, n := range s.allNodes() {
+		n.mu.Lock()
+		if len(n.streams) > 0 {
+			count++
+		}
+		n.mu.Unlock()
+	}
+	return count
+}
+
+// Served is what a node was sent and still has, as it went over the wire: with
+// the overlay on. The messages are read-only. It is nil for an unknown node.
+func (s *Server) Served(nodeID string) map[mesh.Key]proto.Message {
+	s.mu.Lock()
+	n := s.nodes[nodeID]
+	s.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	return n.servedNow()
+}
+
+// Wire is the recorded conversation.
+func (s *Server) Wire() *Wire { return s.wire }
+
+// String names the server by its address, for logs.
+func (s *Server) String() string { return fmt.Sprintf("xDS server on %s", s.State().Address) }

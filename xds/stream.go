@@ -1,0 +1,174 @@
+package xds
+
+import (
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// stream is one xDS stream. Until its first request nobody knows whose it is;
+// from then on everything in it is guarded by its node's mutex, except building,
+// which belongs to the goroutine that serves the stream.
+type stream struct {
+	id      int64
+	variant Variant
+	url     string // the type that the stream is for; "" on ADS
+	// client is the node as the first request described it. It is put into
+	// every later request, and so tells the cache which stream is asking.
+	client   *corev3.Node
+	node     *node
+	subs     map[string]*sub // by type URL
+	building *record         // a response that has no nonce yet
+}
+
+func (st *stream) delta() bool { return st.variant == DeltaADS || st.variant == Delta }
+func (st *stream) ads() bool   { return st.variant == SotWADS || st.variant == DeltaADS }
+
+// record is one response on its way: what it said, until it is answered.
+type record struct {
+	nonce, version string
+	typ            mesh.Type
+	at             time.Time
+	revision       int
+	run            int        // the rollout during which it was sent
+	names, removed []string   // what it held
+	changed        []mesh.Key // what in it was new to the node
+	fresh          int        // how many of changed differ from what the node was served before
+	times          int        // how often the same was sent in a row
+}
+
+func (r *record) fact(at time.Time) Fact { return Fact{Version: r.version, Nonce: r.nonce, At: at} }
+
+// sub is what one stream asked for of one type, and what it was told.
+type sub struct {
+	stream *stream
+	url    string
+	typ    mesh.Type // 0 for a type that meshtui has nothing of
+	silent bool      // a type that xDS does not know: never answered
+
+	names    map[string]struct{}
+	asked    []string // the names of the newest SotW request, as they came
+	wildcard bool
+	held     map[string]string // what this stream was sent, by name: delta resource versions
+
+	// What is to be said. A response is put together only when the stream is
+	// about to send it, so that it is never out of date.
+	must  bool                // an answer is owed even if there is nothing in it
+	whole bool                // everything subscribed is to be looked at
+	dirty map[string]struct{} // these names are to be sent, or reported as gone
+	// suspect are the names of rejected responses: one of them is the culprit,
+	// the others may not have been applied. They go again with a correction.
+	suspect map[string]struct{}
+
+	// open are the responses without an answer, oldest first; last is the
+	// newest of all, answered or not.
+	open     []*record
+	last     *record
+	accepted string // the version that was accepted last on this stream
+
+	watch watch
+}
+
+// wants reports whether the subscription covers a name.
+func (s *sub) wants(name string) bool {
+	if s.wildcard {
+		return true
+	}
+	_, ok := s.names[name]
+	return ok
+}
+
+// due reports whether there is something to say.
+func (s *sub) due() bool { return s.must || s.whole || len(s.dirty) > 0 }
+
+// full reports whether a response must hold everything: only SotW listeners and
+// clusters, where what is missing counts as removed.
+func (s *sub) full() bool {
+	return !s.stream.delta() && (s.typ == mesh.Listener || s.typ == mesh.Cluster)
+}
+
+// mark notes what a step changes for this subscription.
+func (s *sub) mark(changes []mesh.Change) {
+	for _, c := range changes {
+		if _, ok := s.suspect[c.Key.Name]; ok {
+			s.markSuspects()
+		}
+		switch {
+		case !s.wants(c.Key.Name):
+		case s.full():
+			s.whole = true
+		case c.New != nil, s.stream.delta():
+			s.markName(c.Key.Name)
+		}
+	}
+}
+
+func (s *sub) markName(name string) {
+	if s.full() {
+		s.whole = true
+		return
+	}
+	if s.dirty == nil {
+		s.dirty = map[string]struct{}{}
+	}
+	s.dirty[name] = struct{}{}
+}
+
+// markSuspects sends everything again that was rejected together with what is
+// now corrected: Envoy may have dropped the good along with the bad.
+func (s *sub) markSuspects() {
+	for name := range s.suspect {
+		s.markName(name)
+	}
+	s.suspect = nil
+}
+
+// suspectAll remembers a rejected response.
+func (s *sub) suspectAll(rec *record) {
+	if s.full() {
+		return
+	}
+	if s.suspect == nil {
+		s.suspect = map[string]struct{}{}
+	}
+	for _, name := range rec.names {
+		s.suspect[name] = struct{}{}
+	}
+}
+
+// find is the unanswered response with that nonce and its place, or nil.
+func (s *sub) find(nonce string) (*record, int) {
+	for i, r := range s.open {
+		if r.nonce == nonce {
+			return r, i
+		}
+	}
+	return nil, -1
+}
+
+// sent notes a response that is now on the wire.
+func (s *sub) sent(rec *record) {
+	rec.times = 1
+	if s.last != nil && s.last.version == rec.version && sameNames(s.last.names, rec.names) {
+		rec.times = s.last.times + 1
+	}
+	s.last = rec
+	s.open = append(s.open, rec)
+	if len(s.open) > maxUnanswered {
+		s.open = append(s.open[:0], s.open[1:]...)
+	}
+}
+
+func sameNames(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

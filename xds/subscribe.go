@@ -1,0 +1,167 @@
+package xds
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// subscribeSotW takes over what a SotW request asks for. The server has already
+// sorted out stale requests.
+func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache.Subscription, first bool) {
+	s.wildcard = want.IsWildcard()
+	if first {
+		s.asked = req.GetResourceNames()
+		s.names = want.SubscribedResources()
+		n.begin(s, n.srv.ours(req.GetVersionInfo()))
+		return
+	}
+	if slices.Equal(s.asked, req.GetResourceNames()) {
+		return // an answer, and nothing new
+	}
+	before := s.names
+	// The server makes a new map for each request and leaves the old one alone.
+	s.asked, s.names = req.GetResourceNames(), want.SubscribedResources()
+	for name := range s.names {
+		if _, had := before[name]; !had {
+			n.added(s, name)
+		}
+	}
+	for name := range before {
+		if _, has := s.names[name]; !has {
+			n.dropped(s, name)
+		}
+	}
+}
+
+// subscribeDelta takes over what a delta request adds and drops.
+func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) {
+	s.wildcard = want.IsWildcard()
+	for _, name := range req.GetResourceNamesSubscribe() {
+		if name != "*" {
+			s.names[name] = struct{}{}
+		}
+	}
+	if first {
+		s.held = make(map[string]string, len(req.GetInitialResourceVersions()))
+		for name, version := range req.GetInitialResourceVersions() {
+			s.held[name] = version
+		}
+		n.begin(s, len(s.held) > 0)
+	} else {
+		for _, name := range req.GetResourceNamesSubscribe() {
+			// Asking for a known name again means that the client lost it.
+			if name != "*" {
+				n.added(s, name)
+			} else {
+				s.whole = true
+			}
+		}
+	}
+	for _, name := range req.GetResourceNamesUnsubscribe() {
+		if name == "*" {
+			continue
+		}
+		delete(s.names, name)
+		if s.wildcard {
+			s.markName(name) // the client must hear whether it still gets it
+			continue
+		}
+		n.dropped(s, name)
+	}
+}
+
+// begin is the first request of a type on a stream. It is answered at once and
+// in full, also with nothing: Envoy waits up to 15 s for each type. The one
+// exception is a running node that comes back: it does not get again what it
+// rejected.
+func (n *node) begin(s *sub, alive bool) {
+	s.must, s.whole = true, true
+	f := n.types[s.typ]
+	if !alive || f == nil || f.rejected == nil {
+		return
+	}
+	if s.full() {
+		if f.rejected.Version == n.version(s.typ) {
+			s.must, s.whole = false, false
+		}
+		return
+	}
+	s.park(n)
+}
+
+// park leaves out what the node rejected before, as if the stream had sent it.
+func (s *sub) park(n *node) {
+	if s.stream.delta() {
+		for k := range n.bad {
+			if r := n.offered.mesh.Get(k); r != nil && k.Type == s.typ && s.wants(k.Name) {
+				s.held[k.Name] = n.served(r).Hash()
+				s.suspectName(k.Name)
+			}
+		}
+		return
+	}
+	s.whole = false
+	for name := range s.names {
+		if n.bad[mesh.Key{Type: s.typ, Name: name}] {
+			s.suspectName(name)
+			continue
+		}
+		s.markName(name)
+	}
+}
+
+func (s *sub) suspectName(name string) {
+	if s.suspect == nil {
+		s.suspect = map[string]struct{}{}
+	}
+	s.suspect[name] = struct{}{}
+}
+
+// added is a name that a subscription has come to cover. A SotW client is told
+// nothing of a name that does not exist; a delta client is told so.
+func (n *node) added(s *sub, name string) {
+	if s.typ == 0 || s.stream.delta() || s.full() || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil {
+		s.markName(name)
+		if s.typ == 0 {
+			s.must = true
+		}
+	}
+}
+
+// dropped is a name that a subscription no longer covers. When no stream of the
+// node covers it any more, the node does not hold it.
+func (n *node) dropped(s *sub, name string) {
+	delete(s.dirty, name)
+	delete(s.suspect, name)
+	delete(s.held, name)
+	if k := (mesh.Key{Type: s.typ, Name: name}); s.typ != 0 && !n.asks(k) {
+		n.forget(k)
+	}
+	if s.full() {
+		s.whole = true
+	}
+}
+
+// ours reports whether a version was given out by this very server process.
+func (s *Server) ours(version string) bool {
+	return strings.HasPrefix(version, s.boot+"-")
+}
+
+func (s *Server) nextVersion() string {
+	return s.boot + "-" + strconv.FormatUint(s.versions.Add(1), 10)
+}
+
+func versionText(major, minor, patch uint32) string {
+	parts := []uint64{uint64(major), uint64(minor), uint64(patch)}
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = strconv.FormatUint(p, 10)
+	}
+	return strings.Join(out, ".")
+}

@@ -1,0 +1,212 @@
+package xds
+
+import (
+	"context"
+	"sync"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// tracker follows every stream through go-control-plane's callbacks and enters
+// what happens on it as facts about its node. SotW and delta streams are
+// numbered separately, hence the key.
+type tracker struct {
+	srv *Server
+
+	mu       sync.Mutex
+	streams  map[streamKey]*stream
+	byClient map[*corev3.Node]*stream
+}
+
+type streamKey struct {
+	delta bool
+	id    int64
+}
+
+func newTracker(s *Server) *tracker {
+	return &tracker{srv: s, streams: map[streamKey]*stream{}, byClient: map[*corev3.Node]*stream{}}
+}
+
+// streamOf is the stream that a request came on, by the node that the tracker
+// put into it; nil when there is none.
+func (t *tracker) streamOf(client *corev3.Node) *stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byClient[client]
+}
+
+func (t *tracker) stream(k streamKey) *stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.streams[k]
+}
+
+func (t *tracker) open(k streamKey, url string) {
+	st := &stream{id: k.id, url: url, subs: map[string]*sub{}}
+	switch {
+	case k.delta && url == "":
+		st.variant = DeltaADS
+	case k.delta:
+		st.variant = Delta
+	case url == "":
+		st.variant = SotWADS
+	default:
+		st.variant = SotW
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.streams[k] = st
+}
+
+func (t *tracker) close(k streamKey) {
+	t.mu.Lock()
+	st := t.streams[k]
+	delete(t.streams, k)
+	if st != nil {
+		delete(t.byClient, st.client)
+	}
+	t.mu.Unlock()
+	if st == nil || st.node == nil {
+		return
+	}
+	st.node.closed(st)
+}
+
+// identify ties a stream to its node on the first request.
+func (t *tracker) identify(st *stream, info *corev3.Node, alive bool) error {
+	if st.node != nil {
+		return nil
+	}
+	switch id := info.GetId(); {
+	case id == "":
+		return status.Error(codes.InvalidArgument, "the first request on a stream must say node.id; this one does not")
+	case len(id) > maxNodeID || len(info.GetCluster()) > maxNodeID:
+		return status.Errorf(codes.InvalidArgument, "node.id has %d bytes and node.cluster %d; at most %d are taken", len(id), len(info.GetCluster()), maxNodeID)
+	}
+	st.client = info
+	if err := t.srv.bind(st, info, alive); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byClient[info] = st
+	return nil
+}
+
+// OnStreamOpen notes a SotW stream.
+func (t *tracker) OnStreamOpen(_ context.Context, id int64, url string) error {
+	t.open(streamKey{false, id}, url)
+	return nil
+}
+
+// OnStreamClosed forgets a SotW stream.
+func (t *tracker) OnStreamClosed(id int64, _ *corev3.Node) { t.close(streamKey{false, id}) }
+
+// OnDeltaStreamOpen notes a delta stream.
+func (t *tracker) OnDeltaStreamOpen(_ context.Context, id int64, url string) error {
+	t.open(streamKey{true, id}, url)
+	return nil
+}
+
+// OnDeltaStreamClosed forgets a delta stream.
+func (t *tracker) OnDeltaStreamClosed(id int64, _ *corev3.Node) { t.close(streamKey{true, id}) }
+
+// request is what a SotW and a delta request have in common.
+type request struct {
+	url            string
+	nonce, version string
+	names, removed []string
+	failure        *rpcstatus.Status
+	body           proto.Message
+	bytes          int
+}
+
+// OnStreamRequest enters a SotW request: a subscription, an ACK or a NACK.
+func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) error {
+	st := t.stream(streamKey{false, id})
+	if st == nil {
+		return errNoStream
+	}
+	repeated := st.client != nil // the server or the client put the node in again
+	if err := t.identify(st, req.GetNode(), t.srv.ours(req.GetVersionInfo())); err != nil {
+		return err
+	}
+	req.Node = st.client
+	body := proto.Message(req)
+	if repeated {
+		body = &discovery.DiscoveryRequest{
+			VersionInfo: req.GetVersionInfo(), ResourceNames: req.GetResourceNames(), ResourceLocators: req.GetResourceLocators(),
+			TypeUrl: req.GetTypeUrl(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
+		}
+	}
+	st.node.heard(st, request{
+		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), version: req.GetVersionInfo(),
+		names: req.GetResourceNames(), failure: req.GetErrorDetail(), body: body, bytes: proto.Size(body),
+	})
+	return nil
+}
+
+// OnStreamDeltaRequest enters a delta request. It is called before the server
+// fills in what only the first request says.
+func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRequest) error {
+	st := t.stream(streamKey{true, id})
+	if st == nil {
+		return errNoStream
+	}
+	repeated := st.client != nil
+	if err := t.identify(st, req.GetNode(), len(req.GetInitialResourceVersions()) > 0); err != nil {
+		return err
+	}
+	req.Node = st.client
+	if req.GetTypeUrl() == "" {
+		req.TypeUrl = st.url
+	}
+	body := proto.Message(req)
+	if repeated {
+		body = &discovery.DeltaDiscoveryRequest{
+			TypeUrl: req.GetTypeUrl(), ResourceNamesSubscribe: req.GetResourceNamesSubscribe(), ResourceNamesUnsubscribe: req.GetResourceNamesUnsubscribe(),
+			ResourceLocatorsSubscribe: req.GetResourceLocatorsSubscribe(), ResourceLocatorsUnsubscribe: req.GetResourceLocatorsUnsubscribe(),
+			InitialResourceVersions: req.GetInitialResourceVersions(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
+		}
+	}
+	st.node.heard(st, request{
+		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), names: req.GetResourceNamesSubscribe(), removed: req.GetResourceNamesUnsubscribe(),
+		failure: req.GetErrorDetail(), body: body, bytes: proto.Size(body),
+	})
+	return nil
+}
+
+// OnStreamResponse enters a SotW response right before it is sent.
+func (t *tracker) OnStreamResponse(_ context.Context, id int64, _ *discovery.DiscoveryRequest, resp *discovery.DiscoveryResponse) {
+	if st := t.stream(streamKey{false, id}); st != nil {
+		st.node.said(st, resp.GetTypeUrl(), resp.GetNonce(), resp)
+	}
+}
+
+// OnStreamDeltaResponse enters a delta response right before it is sent.
+func (t *tracker) OnStreamDeltaResponse(id int64, _ *discovery.DeltaDiscoveryRequest, resp *discovery.DeltaDiscoveryResponse) {
+	if st := t.stream(streamKey{true, id}); st != nil {
+		st.node.said(st, resp.GetTypeUrl(), resp.GetNonce(), resp)
+	}
+}
+
+// OnFetchRequest refuses REST, which is not served.
+func (t *tracker) OnFetchRequest(context.Context, *discovery.DiscoveryRequest) error {
+	return status.Error(codes.Unimplemented, "this server speaks xDS over gRPC streams only")
+}
+
+// OnFetchResponse is never reached.
+func (t *tracker) OnFetchResponse(*discovery.DiscoveryRequest, *discovery.DiscoveryResponse) {}
+
+// typeOf is mesh.TypeOfURL for a message of the wire: 0 for what we do not serve.
+func typeOf(url string) mesh.Type {
+	t, _ := mesh.TypeOfURL(url)
+	return t
+}
