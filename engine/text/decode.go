@@ -14,9 +14,11 @@ import (
 // made to exhaust memory.
 const (
 	maxDepth    = 200
-	maxNodes    = 5_000_000
 	maxFindings = 100
 )
+
+// maxNodes is how many nodes a text may have once its aliases are written out.
+func maxNodes(text string) int { return 500_000 + 2*len(text) }
 
 // Decode reads the text of one resource. A top-level "@type" is accepted where
 // it names the type asked for. The resource is nil when a finding is an Error;
@@ -49,7 +51,7 @@ func Decode(t mesh.Type, src mesh.Source) (*mesh.Resource, []mesh.Finding) {
 // DecodeInto reads a text into any message, whose fields it adds to. What can
 // be read is set even when findings say that something else cannot.
 func DecodeInto(m proto.Message, src mesh.Source) []mesh.Finding {
-	d := &decoder{file: src.File, left: maxNodes, active: map[*yaml.Node]bool{}}
+	d := &decoder{file: src.File, left: maxNodes(src.Text), active: map[*yaml.Node]bool{}}
 	if src.File != "" && src.Line > 1 {
 		d.base = src.Line - 1
 	}
@@ -64,6 +66,9 @@ func DecodeInto(m proto.Message, src mesh.Source) []mesh.Finding {
 			Message: "the text is empty", Hint: "write at least a name"})
 	default:
 		d.root(root, m.ProtoReflect())
+		if len(d.findings) > 0 && d.findings[0].Hint == "" && template.MatchString(src.Text) {
+			d.findings[0].Hint = templateHint
+		}
 	}
 	return d.findings
 }

@@ -72,12 +72,12 @@ func expect(d *document, steps []step, do edit, index int, node *yaml.Node) (any
 	var was, value any
 	var err error
 	if d.root != nil {
-		if was, err = treeOf(d.root); err != nil {
+		if was, err = treeOf(d.root, maxNodes(d.text)); err != nil {
 			return nil, err
 		}
 	}
 	if node != nil {
-		if value, err = treeOf(node); err != nil {
+		if value, err = treeOf(node, maxNodes("")); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ func prove(out string, want any) error {
 	}
 	var got any
 	if n != nil {
-		if got, err = treeOf(n); err != nil {
+		if got, err = treeOf(n, maxNodes(out)); err != nil {
 			return err
 		}
 	}
@@ -226,16 +226,11 @@ func (e *editor) unshared(h holder, steps []step, do edit, index int, node *yaml
 
 // editedCopy is what n stands for, aliases written out and the edit made.
 func editedCopy(n *yaml.Node, steps []step, do edit, index int, node *yaml.Node) (*yaml.Node, error) {
-	left := maxTree
-	c, err := expanded(n, 0, &left)
+	c, err := asWritten(n)
 	if err != nil {
 		return nil, err
 	}
-	text, err := nodeText(c)
-	if err != nil {
-		return nil, err
-	}
-	d, err := newDocument(text)
+	d, err := newDocument(layout{eol: "\n", step: 2}.block(c, 0) + "\n")
 	if err != nil {
 		return nil, err
 	}
@@ -243,10 +238,21 @@ func editedCopy(n *yaml.Node, steps []step, do edit, index int, node *yaml.Node)
 	if err != nil {
 		return nil, err
 	}
-	return parse(out)
+	if c, err = parse(out); err != nil || c == nil {
+		return plainNode("null"), err
+	}
+	return asWritten(c)
 }
 
-// expanded is a copy of n without aliases, anchors and merge keys.
+// asWritten is a copy of n, without aliases, that is written as it is read.
+func asWritten(n *yaml.Node) (*yaml.Node, error) {
+	left := maxNodes("")
+	return expanded(n, 0, &left)
+}
+
+// expanded is a copy of n without aliases, anchors and merge keys. What was
+// unquoted and is no string to Envoy stays unquoted, whatever our library
+// thinks of it.
 func expanded(n *yaml.Node, depth int, left *int) (*yaml.Node, error) {
 	*left--
 	target := deref(n)
@@ -255,6 +261,9 @@ func expanded(n *yaml.Node, depth int, left *int) (*yaml.Node, error) {
 	}
 	c := *target
 	c.Anchor, c.Content = "", nil
+	if c.Kind == yaml.ScalarNode && c.Line > 0 && kindOf(target) != stringKind {
+		c.Tag, c.Style = "!!null", 0
+	}
 	add := func(n *yaml.Node) error {
 		child, err := expanded(n, depth+1, left)
 		c.Content = append(c.Content, child)

@@ -69,6 +69,8 @@ var (
 	parserSay = regexp.MustCompile(`did not find expected (node content|'-'|key|',' or|<)`)
 )
 
+const templateHint = "it looks like a template; give what the template makes"
+
 // readable puts an error of the YAML library into our own words where a common
 // mistake is behind it.
 func readable(err error, text string) error {
@@ -84,7 +86,7 @@ func readable(err error, text string) error {
 	e.line = min(e.line, len(lines))
 	switch anchor := noAnchor.FindStringSubmatch(msg); {
 	case template.MatchString(text):
-		e.hint = "it looks like a template; give what the template makes"
+		e.hint = templateHint
 	case anchor != nil:
 		e.message, e.hint = "there is no anchor &"+anchor[1]+" for the alias *"+anchor[1], "put the anchor before it"
 		for i, l := range lines {

@@ -122,7 +122,7 @@ func (d *document) children(n *yaml.Node, visit func(begin int, value *yaml.Node
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
-			if key.Kind == yaml.ScalarNode {
+			if key.Kind == yaml.ScalarNode && !isMerge(key) {
 				visit(d.start(key), n.Content[i+1], step{field: fieldName(key.Value)})
 			}
 		}

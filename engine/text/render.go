@@ -58,9 +58,9 @@ func (d *document) habits(n *yaml.Node, l *layout, step, list *bool) {
 func nodeOf(value any) (*yaml.Node, error) {
 	switch v := value.(type) {
 	case *yaml.Node:
-		return v, nil
+		return asWritten(v)
 	case yaml.Node:
-		return &v, nil
+		return asWritten(&v)
 	case proto.Message:
 		return messageNode(v.ProtoReflect(), rootPath(), 0)
 	case time.Duration:
@@ -143,7 +143,7 @@ func (l layout) inline(n *yaml.Node, holder int, was *yaml.Node) string {
 		return l.flow(n)
 	}
 	if !isText(n) {
-		return n.Value
+		return orNull(n.Value)
 	}
 	s := n.Value
 	multi := strings.Contains(s, "\n") && literalFits(s) && !strings.HasSuffix(s, "\n\n")
@@ -168,9 +168,17 @@ func (l layout) inline(n *yaml.Node, holder int, was *yaml.Node) string {
 	return l.plainOrQuoted(s, false)
 }
 
-// isText reports whether a scalar must stay a string.
+// isText reports whether a scalar must stay a string. The tag of a plain null,
+// number or boolean that was read is set to !!null by expanded.
 func isText(n *yaml.Node) bool {
-	return n.ShortTag() == "!!str" || n.Style&quoted != 0 || plainKind(n.Value) == stringKind
+	return n.Tag != "!!null" && (n.ShortTag() == "!!str" || n.Style&quoted != 0 || plainKind(n.Value) == stringKind)
+}
+
+func orNull(s string) string {
+	if s == "" {
+		return "null"
+	}
+	return s
 }
 
 func printable(s string) bool {
@@ -229,10 +237,7 @@ func (l layout) flow(n *yaml.Node) string {
 		if isText(n) {
 			return l.plainOrQuoted(n.Value, true)
 		}
-		if n.Value == "" {
-			return "null"
-		}
-		return n.Value
+		return orNull(n.Value)
 	}
 	var parts []string
 	if n.Kind == yaml.SequenceNode {

@@ -13,13 +13,9 @@ import (
 // a scalar as a string with its kind before it. An edit is checked by making it
 // to the tree too and comparing.
 
-// maxTree bounds a tree, aliases written out.
-const maxTree = 2_000_000
-
 var errTooLarge = errors.New("the text is too large once its aliases are written out")
 
-func treeOf(n *yaml.Node) (any, error) {
-	left := maxTree
+func treeOf(n *yaml.Node, left int) (any, error) {
 	return tree(n, 0, &left)
 }
 
