@@ -1,0 +1,43 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/mesh"
+)
+
+// Meshes is the demo's mesh with the ports of this demo in it, by group, as
+// engine.OpenMeshes takes it. It belongs to no file until it is saved.
+func (d *Demo) Meshes() (map[string]*mesh.Mesh, error) {
+	dir, err := os.MkdirTemp("", "meshtui-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("the demo's workspace: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := d.WriteWorkspace(dir); err != nil {
+		return nil, err
+	}
+	opened, err := files.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(opened.Problems) > 0 {
+		return nil, errors.New(opened.Problems[0].String())
+	}
+	out := map[string]*mesh.Mesh{}
+	for group, m := range opened.Meshes {
+		free := &mesh.Mesh{}
+		for _, r := range m.All() {
+			loose, err := mesh.NewResource(r.Message, mesh.Source{Text: r.Source.Text})
+			if err != nil {
+				return nil, err
+			}
+			free = free.With(loose)
+		}
+		out[group] = free
+	}
+	return out, nil
+}
