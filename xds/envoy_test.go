@@ -1,0 +1,131 @@
+package xds_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// bootstrap starts an Envoy against one unix socket. The settings are those
+// that a local Envoy needs to come back, drain and notice the dead at once.
+var bootstrap = template.Must(template.New("").Parse(`
+node: {id: {{.ID}}, cluster: test}
+dynamic_resources:
+  ads_config:
+    api_type: {{if .Delta}}DELTA_GRPC{{else}}GRPC{{end}}
+    transport_api_version: V3
+    set_node_on_first_message_only: true
+    rate_limit_settings: {}
+    grpc_services:
+    - envoy_grpc:
+        cluster_name: xds
+        retry_policy: {retry_back_off: {base_interval: 0.1s, max_interval: 0.5s}}
+  lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 15s}
+  cds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 15s}
+static_resources:
+  clusters:
+  - name: xds
+    type: STATIC
+    connect_timeout: 1s
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config:
+          http2_protocol_options: {connection_keepalive: {interval: 1s, timeout: 5s}}
+    load_assignment:
+      cluster_name: xds
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {pipe: {path: {{.Socket}}}}}
+`))
+
+// findEnvoy is the Envoy to test with. Without one the test is skipped, unless
+// MESHTUI_REQUIRE names envoy.
+func findEnvoy(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
+		return path
+	}
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if path := filepath.Join(dir, ".tools", "envoy"); isProgram(path) {
+			return path
+		}
+		if isFile(filepath.Join(dir, "go.mod")) || dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if path, err := exec.LookPath("envoy"); err == nil {
+		return path
+	}
+	const missing = "no Envoy: neither MESHTUI_ENVOY, nor .tools/envoy, nor envoy on PATH"
+	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+	return ""
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// startEnvoy runs a real Envoy against the server until the test ends.
+func startEnvoy(t testing.TB, s *served, id string, delta bool) {
+	t.Helper()
+	path := findEnvoy(t)
+	var config bytes.Buffer
+	if err := bootstrap.Execute(&config, map[string]any{"ID": id, "Delta": delta, "Socket": strings.TrimPrefix(s.addr, "unix:")}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, path, "--config-yaml", config.String(), "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warn")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	log := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatalf("start %s: %v", path, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		var exit *exec.ExitError
+		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+			t.Errorf("envoy: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("Envoy's log:\n%s", log)
+		}
+	})
+}
+
+// freePort is a port of loopback that nobody listens on now.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func urlOf(port int) string { return fmt.Sprintf("http://127.0.0.1:%d/", port) }
