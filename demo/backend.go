@@ -62,9 +62,10 @@ type Backend struct {
 type backend struct {
 	group *task.Group
 
-	mu     sync.Mutex
-	now    Backend
-	server *http.Server // nil while down
+	mu       sync.Mutex
+	now      Backend
+	server   *http.Server // nil while down
+	listener net.Listener // the server's
 }
 
 // startBackend listens on the wished port, or on a free one when that is taken.
@@ -85,13 +86,14 @@ func startBackend(g *task.Group, b Backend, wished int) (*backend, error) {
 func (b *backend) serve(l net.Listener) {
 	server := &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
 	b.mu.Lock()
-	b.server, b.now.State = server, Up
+	b.server, b.listener, b.now.State = server, l, Up
 	b.mu.Unlock()
 	b.group.Go("backend "+b.now.Name, func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
+		err := server.Serve(l)
+		if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+			return nil
 		}
-		return nil
+		return err
 	})
 }
 
@@ -129,7 +131,7 @@ func (b *backend) backend() Backend {
 // connection; coming up again takes the same port.
 func (b *backend) become(s BackendState) error {
 	b.mu.Lock()
-	server, now := b.server, b.now
+	server, listener, now := b.server, b.listener, b.now
 	if now.State != Down && s != Down {
 		b.now.State = s
 		b.mu.Unlock()
@@ -141,6 +143,8 @@ func (b *backend) become(s BackendState) error {
 		if server == nil {
 			return nil
 		}
+		// The server closes only a listener that it has begun to serve.
+		_ = listener.Close()
 		return server.Close()
 	}
 	b.mu.Unlock()
