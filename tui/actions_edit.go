@@ -1,0 +1,260 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/outline"
+)
+
+func editActions() []*Action {
+	const group = "Edit the draft"
+	return []*Action{
+		{ID: "edit", Title: "edit the resource as YAML in $VISUAL or $EDITOR", Short: "edit", Group: group, Keys: []string{"e"},
+			In: InPanes, Enabled: onResource, Run: (*App).startEdit},
+		{ID: "new", Title: "new resource of this pane's type, from a template", Group: group, Keys: []string{"n"},
+			In: InPanes, Enabled: writable, Run: (*App).askNew},
+		{ID: "duplicate", Title: "duplicate the resource under another name", Group: group, Keys: []string{"D"},
+			In: InPanes, Enabled: onResource, Run: (*App).askDuplicate},
+		{ID: "drain", Title: "drain the endpoint, or take it back, in the draft", Short: "drain", Group: group, Keys: []string{"space"},
+			In: InPanes, Enabled: onEndpoint, Run: func(a *App) tea.Cmd { return a.drain(false) }},
+		{ID: "drain-push", Title: "drain the endpoint, or take it back, and push at once", Group: group, Keys: []string{"S"},
+			In: InPanes, Enabled: onEndpoint, Run: func(a *App) tea.Cmd { return a.drain(true) }},
+		{ID: "add", Title: "add an endpoint to the cluster", Group: group, Keys: []string{"a"},
+			In: InCDS | InEDS, Enabled: onAssignment, Run: (*App).askEndpoint},
+		{ID: "remove", Title: "remove the endpoint, or delete the resource (says what uses it)", Group: group, Keys: []string{"x"},
+			In: InPanes, Enabled: onResource, Run: (*App).askRemove},
+		{ID: "heavier", Title: "more weight for the endpoint or weighted cluster", Short: "weight", Group: group, Keys: []string{"+", "="},
+			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(1) }},
+		{ID: "lighter", Title: "less weight", Group: group, Keys: []string{"-"},
+			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(-1) }},
+		{ID: "undo", Title: "undo the last edit of the draft", Group: group, Keys: []string{"u"}, In: InMain | InDiff,
+			Enabled: func(a *App) (bool, string) { return len(a.data.ws.Undo) > 0, "nothing to undo" },
+			Run:     func(a *App) tea.Cmd { return a.step("undone", a.data.ws.Undo, a.deps.Workspace.Undo) }},
+		{ID: "redo", Title: "redo", Group: group, Keys: []string{"ctrl+r"}, In: InMain | InDiff,
+			Enabled: func(a *App) (bool, string) { return len(a.data.ws.Redo) > 0, "nothing to redo" },
+			Run:     func(a *App) tea.Cmd { return a.step("redone", a.data.ws.Redo, a.deps.Workspace.Redo) }},
+	}
+}
+
+func (a *App) step(word string, steps []string, do func() error) tea.Cmd {
+	what := steps[0]
+	return a.want(what, func() (string, error) { return word + ": " + what, do() })
+}
+
+func writable(a *App) (bool, string) {
+	if a.data.ws.ReadOnly != "" {
+		return false, "read-only: " + a.data.ws.ReadOnly
+	}
+	return true, ""
+}
+
+func onResource(a *App) (bool, string) {
+	if ok, why := writable(a); !ok {
+		return ok, why
+	}
+	r := a.selected()
+	if r == nil {
+		return false, "nothing is selected"
+	}
+	if a.data.gs.Draft.Get(r.Key) == nil {
+		return false, r.Key.String() + " is removed in the draft; u takes that back"
+	}
+	return true, ""
+}
+
+func onEndpoint(a *App) (bool, string) {
+	if ok, why := onResource(a); !ok {
+		return ok, why
+	}
+	if a.selected().Kind != outline.EndpointRow {
+		return false, "select an endpoint first (4)"
+	}
+	return true, ""
+}
+
+func onWeight(a *App) (bool, string) {
+	if ok, why := onResource(a); !ok {
+		return ok, why
+	}
+	if k := a.selected().Kind; k != outline.EndpointRow && k != outline.WeightRow {
+		return false, "select an endpoint, or a cluster of a weighted route"
+	}
+	return true, ""
+}
+
+func onAssignment(a *App) (bool, string) {
+	if ok, why := writable(a); !ok {
+		return ok, why
+	}
+	if a.assignment() == (selection{}) {
+		return false, "select a cluster that has endpoints here, not by DNS"
+	}
+	return true, ""
+}
+
+// assignment is where the endpoints of the selected row's cluster stand: a
+// ClusterLoadAssignment, or a field of the cluster; zero when there are none.
+func (a *App) assignment() selection {
+	r := a.selected()
+	if r == nil || a.thread == nil {
+		return selection{}
+	}
+	if r.Kind == outline.EndpointRow || r.Kind == outline.AssignmentRow {
+		at := selection{key: r.Key}
+		if r.Key.Type == mesh.Cluster {
+			at.path = "load_assignment"
+		}
+		return at
+	}
+	if r.Kind != outline.ClusterRow {
+		return selection{}
+	}
+	i := a.data.outline.Row(outline.EDS, a.thread)
+	if i < 0 {
+		return selection{}
+	}
+	head := a.data.outline.Rows[outline.EDS][i]
+	return selection{head.Key, strings.TrimSuffix(head.Path, ".endpoints")}
+}
+
+// drain sets the selected endpoint to DRAINING in the draft, or takes that
+// back; with push, the whole draft goes out at once.
+func (a *App) drain(push bool) tea.Cmd {
+	r := *a.selected()
+	what, status := "drain "+r.Address, "DRAINING"
+	if r.Status == "DRAINING" {
+		what, status = "take "+r.Address+" back", "UNKNOWN"
+	}
+	group, ws := a.group, a.deps.Workspace
+	return a.want(what, func() (string, error) {
+		if err := ws.Edit(group, setHealth(&r, status)); err != nil {
+			return "", err
+		}
+		if !push {
+			return what + ": in the draft; p pushes it", nil
+		}
+		rev, err := ws.Push(engine.PushOptions{Note: what})
+		if err != nil {
+			return "", fmt.Errorf("the draft has it, but it was not pushed: %w", err)
+		}
+		return fmt.Sprintf("%s: pushed as revision %d", what, rev.Number), nil
+	})
+}
+
+// setHealth is the edit for an endpoint, wherever it stands.
+func setHealth(r *outline.Row, status string) engine.Edit {
+	if r.Key.Type == mesh.Endpoints {
+		return engine.SetHealth{Key: r.Key, Endpoint: r.Address, Status: status}
+	}
+	if status == "UNKNOWN" {
+		return engine.DeleteField{Key: r.Key, Path: r.Path + ".health_status"}
+	}
+	return engine.SetField{Key: r.Key, Path: r.Path + ".health_status", Value: status}
+}
+
+// weigh changes the weight of the selected row by one step: one for an
+// endpoint, five for a cluster among weighted ones, which sum up to 100 as a
+// rule.
+func (a *App) weigh(sign int) tea.Cmd {
+	r := *a.selected()
+	return a.edit("weight of "+r.Label, func(gs *engine.GroupState) ([]engine.Edit, error) {
+		res := gs.Draft.Get(r.Key)
+		if res == nil {
+			return nil, fmt.Errorf("%s is gone from the draft", r.Key)
+		}
+		now := outline.Weight(res, r.Path)
+		if r.Kind == outline.WeightRow {
+			return []engine.Edit{engine.SetRouteWeight{Key: r.Key, Path: r.Path, Weight: stepped(now, 5*sign, 0)}}, nil
+		}
+		w := stepped(max(now, 1), sign, 1)
+		if r.Key.Type == mesh.Endpoints {
+			return []engine.Edit{engine.SetEndpointWeight{Key: r.Key, Address: r.Address, Weight: w}}, nil
+		}
+		return []engine.Edit{engine.SetField{Key: r.Key, Path: r.Path + ".load_balancing_weight", Value: w}}, nil
+	})
+}
+
+func stepped(now uint32, by int, least uint32) uint32 {
+	return uint32(max(int64(least), int64(now)+int64(by)))
+}
+
+func (a *App) askEndpoint() tea.Cmd {
+	at := a.assignment()
+	a.open(&prompt{head: "Add an endpoint to " + at.key.Name, label: "host:port", do: func(a *App, text string) tea.Cmd {
+		if at.path == "" {
+			return a.apply("add "+text, engine.AddEndpoint{Key: at.key, Address: text})
+		}
+		a.shout("the endpoints of " + at.key.Name + " stand in the cluster itself: press e to edit it")
+		return nil
+	}})
+	return nil
+}
+
+// paneType is the type that a pane shows.
+func paneType(p Panel) mesh.Type { return mesh.Types()[min(p, PanelEDS)] }
+
+func (a *App) askNew() tea.Cmd {
+	t := paneType(a.pane)
+	a.open(&prompt{head: "New " + t.String(), label: "name", do: func(a *App, name string) tea.Cmd {
+		return a.editText(&editJob{t: t, text: engine.Template(t, name), line: 1, fresh: true,
+			what: "new " + mesh.Key{Type: t, Name: name}.String()})
+	}})
+	return nil
+}
+
+func (a *App) askDuplicate() tea.Cmd {
+	k := a.selected().Key
+	a.open(&prompt{head: "Duplicate " + k.String(), label: "name of the copy", text: k.Name + "-copy",
+		do: func(a *App, name string) tea.Cmd {
+			return a.apply("duplicate "+k.String(), engine.Duplicate{Key: k, Name: name})
+		}})
+	return nil
+}
+
+// askRemove removes an endpoint at once (u takes it back), and asks before it
+// deletes a resource that others name.
+func (a *App) askRemove() tea.Cmd {
+	r := a.selected()
+	if r.Kind == outline.EndpointRow {
+		if r.Key.Type == mesh.Endpoints {
+			return a.apply("remove "+r.Address, engine.RemoveEndpoint{Key: r.Key, Address: r.Address})
+		}
+		return a.apply("remove "+r.Address, engine.DeleteField{Key: r.Key, Path: r.Path})
+	}
+	k := r.Key
+	text := "Nothing else names it."
+	if used := a.data.outline.UsedBy(k); len(used) > 0 {
+		var by []string
+		for _, ref := range used {
+			by = append(by, "  "+ref.From.String()+"  at "+ref.Path)
+		}
+		text = "It is used by\n" + strings.Join(by[:min(len(by), 8)], "\n")
+		if len(by) > 8 {
+			text += fmt.Sprintf("\n  and %d more", len(by)-8)
+		}
+		text += "\n" + consequence(k.Type)
+	}
+	a.open(&confirm{head: "Delete " + k.String() + " from the draft?", text: text + "\nNothing is sent before you push; u takes it back.",
+		yes: "x", yesText: "delete", do: func(a *App) tea.Cmd { return a.apply("delete "+k.String(), engine.Remove{Key: k}) }})
+	return nil
+}
+
+// consequence is what Envoy does when something that is named is missing.
+func consequence(t mesh.Type) string {
+	switch t {
+	case mesh.Route:
+		return "Without it, the listener answers 404 to every request."
+	case mesh.Cluster:
+		return "Without it, those routes answer 503 (NC, no cluster), although Envoy ACKs them."
+	case mesh.Endpoints:
+		return "Without it, the cluster has no hosts: 503 (UH, no healthy upstream)."
+	case mesh.Secret:
+		return "Without it, TLS handshakes there fail."
+	}
+	return ""
+}

@@ -1,0 +1,274 @@
+package tui
+
+import (
+	"sync"
+	"time"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/tui/mark"
+	"example.com/meshtui/tui/outline"
+	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
+)
+
+// wireKept is how many messages of the wire the screen holds. The ring behind
+// it holds at least as many, so that bodies can be opened.
+const wireKept = 2000
+
+// data is everything that one picture shows, made outside the event loop. It
+// is immutable.
+type data struct {
+	seq      uint64 // grows with each picture, so that a late one is known
+	group    string
+	node     string // "" is all nodes of the group
+	ws       *engine.State
+	gs       *engine.GroupState // of group
+	head     *engine.Revision
+	live     *mesh.Mesh
+	xs       *xds.State
+	members  []*xds.Node // of the group
+	nodes    []*xds.Node // those of them that are shown: all, or one
+	facts    map[string]*envoy.Facts
+	health   map[hostKey]mark.Endpoint
+	outline  *outline.Outline
+	nginx    *nginxView
+	findings map[mesh.Key][]mesh.Finding
+	wire     []xds.Message
+	dropped  uint64
+	plane    string
+	notices  []Notice
+	traffic  TrafficSnapshot
+	backends map[string]Backend // by address
+}
+
+// hostKey names an endpoint across nodes.
+type hostKey struct{ cluster, address string }
+
+// factsOf is what is known of a node, or nil.
+func (d *data) factsOf(node string) *envoy.Facts { return d.facts[node] }
+
+// hash is that of the live resource, "" when nothing live has the key.
+func (d *data) hash(k mesh.Key) string {
+	if r := d.live.Get(k); r != nil {
+		return r.Hash()
+	}
+	return ""
+}
+
+// resource is the draft's resource, else the live one that the draft removed.
+func (d *data) resource(k mesh.Key) *mesh.Resource {
+	if r := d.gs.Draft.Get(k); r != nil {
+		return r
+	}
+	return d.live.Get(k)
+}
+
+// connected counts the group's nodes that are here.
+func (d *data) connected() int {
+	n := 0
+	for _, node := range d.members {
+		if node.Connected {
+			n++
+		}
+	}
+	return n
+}
+
+// nginxView is an nginx.conf with its source map turned round.
+type nginxView struct {
+	lines []nginx.Line
+	at    map[nginx.Origin][]int
+}
+
+func newNginxView(m *mesh.Mesh) *nginxView {
+	v := &nginxView{lines: nginx.Project(m).Lines, at: map[nginx.Origin][]int{}}
+	for i, l := range v.lines {
+		if !l.From.Key.IsZero() {
+			v.at[l.From] = append(v.at[l.From], i)
+		}
+		for _, o := range l.Also {
+			v.at[o] = append(v.at[o], i)
+		}
+	}
+	return v
+}
+
+// line is the first line that mirrors the field, or the closest field that
+// encloses it; -1 when no line does.
+func (v *nginxView) line(k mesh.Key, path string) int {
+	for {
+		if at := v.at[nginx.Origin{Key: k, Path: path}]; len(at) > 0 {
+			return at[0]
+		}
+		if path == "" {
+			return -1
+		}
+		path = parent(path)
+	}
+}
+
+// parent is the field path without its last step.
+func parent(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '.' || path[i] == '[' {
+			return path[:i]
+		}
+	}
+	return ""
+}
+
+// maker makes pictures and keeps what two in a row have in common.
+type maker struct {
+	deps Deps
+	now  func() time.Time
+
+	mu       sync.Mutex
+	last     *data
+	builder  outline.Builder
+	wire     []xds.Message
+	dropped  uint64
+	wireNext uint64
+}
+
+// make builds the picture of a group and a node as things stand now. A group
+// that is gone gives way to the default one, a node that is gone to all.
+func (m *maker) make(group, node string) *data {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := &data{group: group, node: node, ws: m.deps.Workspace.State(), xs: m.deps.Nodes.State(), seq: 1}
+	if m.last != nil {
+		d.seq = m.last.seq + 1
+	}
+	m.workspace(d)
+	m.people(d)
+	m.surroundings(d)
+	m.readWire(d)
+	m.last = d
+	return d
+}
+
+func (m *maker) workspace(d *data) {
+	if d.gs = d.ws.Group(d.group); d.gs == nil {
+		d.group = mesh.DefaultGroup
+		if d.gs = d.ws.Group(d.group); d.gs == nil {
+			d.gs = &engine.GroupState{Name: d.group}
+		}
+	}
+	d.head = d.ws.Head()
+	d.live = d.gs.Live
+	if l := m.last; l != nil && l.ws == d.ws && l.group == d.group {
+		d.outline, d.nginx, d.findings = l.outline, l.nginx, l.findings
+		return
+	}
+	d.outline = m.builder.Build(d.gs.Draft, d.gs.Changes)
+	d.findings = make(map[mesh.Key][]mesh.Finding)
+	for _, f := range d.gs.Findings {
+		d.findings[f.Key] = append(d.findings[f.Key], f)
+	}
+	if l := m.last; l != nil && l.gs.Draft == d.gs.Draft {
+		d.nginx = l.nginx
+		return
+	}
+	d.nginx = newNginxView(d.gs.Draft)
+}
+
+// people joins the nodes with what their admin interfaces tell.
+func (m *maker) people(d *data) {
+	d.facts = make(map[string]*envoy.Facts)
+	if d.xs == nil {
+		d.xs = &xds.State{}
+	}
+	found := false
+	for _, n := range d.xs.Nodes {
+		if n.Group != d.group && d.ws.Group(n.Group) != nil {
+			continue
+		}
+		d.members = append(d.members, n)
+		found = found || n.ID == d.node
+		if m.deps.Evidence != nil {
+			if f := m.deps.Evidence.Facts(n.ID); f != nil {
+				d.facts[n.ID] = f
+			}
+		}
+	}
+	if !found {
+		d.node = ""
+	}
+	for _, n := range d.members {
+		if d.node == "" && (n.Connected || len(d.members) == 1) || n.ID == d.node {
+			d.nodes = append(d.nodes, n)
+		}
+	}
+	if d.sameFacts(m.last) {
+		d.health = m.last.health
+		return
+	}
+	d.health = make(map[hostKey]mark.Endpoint)
+	now := m.now()
+	for _, n := range d.nodes {
+		f := d.facts[n.ID]
+		if f == nil {
+			continue
+		}
+		stale := f.Stale(now)
+		for i := range f.Endpoints {
+			k := hostKey{f.Endpoints[i].Cluster, f.Endpoints[i].Address}
+			e := d.health[k]
+			e.Add(&f.Endpoints[i], stale)
+			d.health[k] = e
+		}
+	}
+}
+
+// sameFacts reports whether the nodes shown told nothing new since last.
+func (d *data) sameFacts(last *data) bool {
+	if last == nil || last.node != d.node || len(last.nodes) != len(d.nodes) {
+		return false
+	}
+	for i, n := range d.nodes {
+		if last.nodes[i].ID != n.ID || last.facts[n.ID] != d.facts[n.ID] {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *maker) surroundings(d *data) {
+	if p := m.deps.DataPlane; p != nil {
+		d.plane, d.notices = p.Describe(), p.Notices()
+	}
+	d.backends = make(map[string]Backend)
+	if t := m.deps.Traffic; t != nil {
+		d.traffic = t.Snapshot()
+		for _, b := range d.traffic.Backends {
+			d.backends[b.Address] = b
+		}
+	}
+	if m.deps.Lab != nil {
+		for _, b := range m.deps.Lab.Backends() {
+			if _, known := d.backends[b.Address]; !known {
+				d.backends[b.Address] = b
+			}
+		}
+	}
+}
+
+// readWire takes what is new on the wire, a bounded piece at a time.
+func (m *maker) readWire(d *data) {
+	if w := m.deps.Nodes.Wire(); w != nil {
+		msgs, dropped := w.Since(m.wireNext, wireKept)
+		m.dropped += dropped
+		if len(msgs) > 0 {
+			m.wireNext = msgs[len(msgs)-1].Seq
+			// A new array each time: pictures that were handed out keep theirs.
+			old := m.wire[max(0, len(m.wire)+len(msgs)-wireKept):]
+			if len(msgs) >= wireKept {
+				old = nil
+			}
+			m.wire = append(append(make([]xds.Message, 0, len(old)+len(msgs)), old...), msgs...)
+		}
+	}
+	d.wire, d.dropped = m.wire, m.dropped
+}

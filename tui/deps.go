@@ -1,0 +1,127 @@
+package tui
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
+)
+
+// Waker is whoever wakes the screen when it has something new: a channel of
+// one slot for each subscriber, and the function that ends the subscription.
+type Waker interface {
+	Changed() (<-chan struct{}, func())
+}
+
+// Workspace is what the screen shows and edits; *engine.Workspace is one.
+type Workspace interface {
+	Waker
+	State() *engine.State
+	Edit(group string, edits ...engine.Edit) error
+	Undo() error
+	Redo() error
+	Discard() error
+	Push(engine.PushOptions) (*engine.Revision, error)
+	Rollback(number int) (*engine.Revision, error)
+	Save(dir string) error
+	TakeDisk() error
+	DismissDisk()
+}
+
+// WireReader reads the recorded conversation; *xds.Wire is one.
+type WireReader interface {
+	Since(seq uint64, max int) (msgs []xds.Message, dropped uint64)
+	Body(seq uint64) (proto.Message, bool)
+}
+
+// Nodes are the Envoys and what was said to them.
+type Nodes interface {
+	Waker
+	State() *xds.State
+	Wire() WireReader
+}
+
+// Evidence is what the Envoys' admin interfaces tell. Facts is nil for a node
+// that nothing is known of.
+type Evidence interface {
+	Waker
+	Facts(node string) *envoy.Facts
+}
+
+// DataPlane are the proxies that meshtui started itself.
+type DataPlane interface {
+	Waker
+	Describe() string  // "Envoy 1.40.0 (.tools/envoy), 1 node"; "" when none was started
+	Notices() []Notice // what is amiss: starting, restarting, dead and why
+}
+
+// Notice is one sentence that stays on screen for as long as it is so.
+type Notice struct {
+	Bad  bool
+	Text string
+}
+
+// Traffic is the load that meshtui itself sends, and its answers.
+type Traffic interface {
+	Waker
+	Snapshot() TrafficSnapshot
+}
+
+// TrafficSnapshot is the load at one moment.
+type TrafficSnapshot struct {
+	RPS      float64 // requests a second
+	Errors   float64 // share of them that failed or were answered 5xx, 0 to 1
+	Codes    map[int]uint64
+	Backends []Backend
+	Last     []Answer // newest last
+}
+
+// Backend is one server behind the mesh that meshtui runs itself.
+type Backend struct {
+	Name    string  // "app-v1-a"
+	Address string  // as in the endpoints: "127.0.0.1:9001"
+	Version string  // "v1"
+	Share   float64 // of the answered requests, 0 to 1
+	RPS     float64
+	State   string // "up", "down", "slow"
+}
+
+// Answer is one answered request of the load.
+type Answer struct {
+	At      time.Time
+	Code    int
+	Backend string // who answered; "" for Envoy itself
+	Flags   string // Envoy's response flags; "" for none
+}
+
+// Lab is what can be done to the demo's backends, named as in TrafficSnapshot.
+type Lab interface {
+	Backends() []Backend
+	Kill(name string) error
+	Revive(name string) error
+	Slow(name string) error
+	Add(cluster string) (address string, err error) // starts one more; its address is then added to the draft
+}
+
+// Deps are the parts that the screen shows. Workspace and Nodes must be there;
+// each of the others may be nil, and then what it tells is not shown.
+type Deps struct {
+	Workspace Workspace
+	Nodes     Nodes
+	Evidence  Evidence
+	DataPlane DataPlane
+	Traffic   Traffic
+	Lab       Lab
+}
+
+// Options say how the screen looks and where it puts things.
+type Options struct {
+	ASCII      bool             // borders and glyphs from ASCII alone
+	ScratchDir string           // where texts lie while they are edited; "" is the system's temp folder
+	Editor     string           // "" asks VISUAL, EDITOR, then takes vi
+	Now        func() time.Time // nil is time.Now
+	Still      bool             // no clock of its own: for tests and for reduced motion
+}

@@ -1,0 +1,306 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+	"example.com/meshtui/tui/mark"
+	"example.com/meshtui/tui/outline"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds/envoy"
+)
+
+// detailTitle names what is selected.
+func (a *App) detailTitle() string {
+	if a.focus == PanelNginx {
+		return "nginx and Envoy"
+	}
+	r := a.selected()
+	if r == nil {
+		return "nothing selected"
+	}
+	title := r.Key.String()
+	if r.Path != "" && r.Label != "" {
+		title += " " + a.th.Glyph.Cursor + " " + r.Label
+	}
+	return title
+}
+
+// detailLines is what is known of the selection, as much as fits: what is
+// wrong first.
+func (a *App) detailLines(r widget.Rect) []string {
+	w := r.W - 2
+	var out []string
+	if a.focus == PanelNginx {
+		out = a.lessonLines(w)
+	} else if row := a.selected(); row != nil {
+		out = a.facts(row, w)
+	} else {
+		out = paragraph("Nothing is here yet. Press n in a pane to make a resource from a template.", w, a.th.Dim)
+	}
+	if len(out) > r.H && r.H > 0 {
+		more := len(out) - r.H + 1
+		out = append(out[:r.H-1:r.H-1], a.th.Dim.Render(widget.Fit(fmt.Sprintf("… %d more lines: enter", more), w)))
+	}
+	for i, l := range out {
+		out[i] = " " + l + " "
+	}
+	return out
+}
+
+// lessonLines says how far the nginx line under the cursor means the same.
+func (a *App) lessonLines(w int) []string {
+	i := a.lists[PanelNginx].Cursor
+	if i >= len(a.data.nginx.lines) {
+		return nil
+	}
+	l := &a.data.nginx.lines[i]
+	word := [...]string{"mirrors nothing", "means the same in both", "close, but not the same", "nginx has no counterpart"}[min(int(l.Kind), 3)]
+	text := strings.ToUpper(word[:1]) + word[1:] + "."
+	if l.Lesson != "" {
+		text += " " + l.Lesson
+	}
+	out := paragraph(text, w, theme.Style{})
+	if !l.From.Key.IsZero() {
+		from := "From " + l.From.Key.String()
+		if l.From.Path != "" {
+			from += ", " + l.From.Path
+		}
+		out = append(out, paragraph(from, w, a.th.Dim)...)
+	}
+	return out
+}
+
+// facts are all facts about a row: rejections and findings, its state on each
+// node, an endpoint's health.
+func (a *App) facts(r *outline.Row, w int) []string {
+	var out []string
+	out = append(out, a.rejections(r.Key, w)...)
+	if r.Kind == outline.EndpointRow {
+		out = append(out, a.endpointFacts(r, w)...)
+	}
+	for _, f := range a.findingsOf(r) {
+		out = append(out, a.findingLines(f, w)...)
+	}
+	if a.data.outline.Draft(r.Key) == outline.Removed {
+		out = append(out, a.th.Del.Render(widget.Fit("Removed in the draft; still live until the push.", w)))
+	}
+	return append(out, a.stateLines(r.Key, w)...)
+}
+
+// findingsOf are the findings of the row's resource, those of the row itself
+// first.
+func (a *App) findingsOf(r *outline.Row) []mesh.Finding {
+	var here, rest []mesh.Finding
+	for _, f := range a.data.findings[r.Key] {
+		if r.Path != "" && strings.HasPrefix(f.Path, r.Path) {
+			here = append(here, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return append(here, rest...)
+}
+
+// rejections are Envoy's own words about the served version of a resource.
+func (a *App) rejections(k mesh.Key, w int) []string {
+	var out []string
+	for _, n := range a.data.nodes {
+		st, ok := n.Resources[k]
+		if !ok || st.Rejected == nil {
+			continue
+		}
+		times := ""
+		if st.Rejected.Sent > 1 {
+			times = fmt.Sprintf(", sent %d times", st.Rejected.Sent)
+		}
+		text := fmt.Sprintf("%s %s rejected version %s %s ago%s: %s", a.th.Glyph.Rejected, n.ID, st.Rejected.Version,
+			age(a.at, st.Rejected.At), times, st.Rejected.Detail)
+		out = append(out, paragraph(text, w, a.th.Bad)...)
+	}
+	return out
+}
+
+// endpointFacts are an endpoint's health in words, and its counters.
+func (a *App) endpointFacts(r *outline.Row, w int) []string {
+	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
+	if !known {
+		return paragraph("Its health is not known: no Envoy has told anything of it.", w, a.th.Dim)
+	}
+	glyph, style := mark.Draw(e.Health, a.th)
+	text := glyph + " " + e.Health.String()
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	if since := age(a.at, e.Since); since != "" {
+		text += ", for " + since
+	}
+	if !e.Health.Takes() && e.Health != envoy.HealthUnknown {
+		text += ". It takes no new requests while others are healthy"
+	}
+	if e.Stale {
+		text += ". This is stale: Envoy's admin interface does not answer"
+	}
+	out := paragraph(text+".", w, style)
+	more := fmt.Sprintf("%d requests, %d errors so far", e.Requests, e.Errors)
+	if b, ok := a.data.backends[r.Address]; ok {
+		more += fmt.Sprintf("; backend %s %s, %s of the answers", b.Name, b.State, percent(b.Share))
+	}
+	return append(out, paragraph(more, w, a.th.Dim)...)
+}
+
+// stateLines says for each node what it did with the resource, with versions
+// and times.
+func (a *App) stateLines(k mesh.Key, w int) []string {
+	if a.data.outline.Draft(k) == outline.Added {
+		return paragraph("New in the draft; no Envoy has it. p pushes the draft.", w, a.th.Info)
+	}
+	if len(a.data.nodes) == 0 {
+		return paragraph("Served to whoever comes; no Envoy is connected.", w, a.th.Dim)
+	}
+	var out []string
+	s := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
+	for i := range s.Of {
+		out = append(out, a.stateLine(&s.Of[i], w)...)
+	}
+	return out
+}
+
+func (a *App) stateLine(on *mark.OnNode, w int) []string {
+	glyph, style := on.State.Draw(a.th)
+	text := on.Node + ": " + on.State.Word()
+	if on.Served && !on.Status.Served.At.IsZero() {
+		text += fmt.Sprintf("; served %s %s ago", on.Status.Served.Version, age(a.at, on.Status.Served.At))
+	}
+	if !on.Status.Acked.At.IsZero() {
+		text += fmt.Sprintf("; ACKed %s", on.Status.Acked.Version)
+		if d := on.Status.Acked.At.Sub(on.Status.Served.At); d > 0 && on.Status.Acked.Version == on.Status.Served.Version {
+			text += " after " + short(d)
+		}
+	}
+	if on.Served {
+		text += "; in Envoy: " + on.Active.State.String()
+		if on.Active.Detail != "" {
+			text += " (" + on.Active.Detail + ")"
+		}
+		if on.Stale {
+			text += ", stale: last seen " + age(a.at, on.Observed) + " ago"
+		}
+	}
+	lines := widget.Wrap(text, w-2)
+	for i, l := range lines {
+		if i == 0 {
+			lines[i] = style.Render(glyph) + " " + widget.Fit(l, w-2)
+		} else {
+			lines[i] = "  " + widget.Fit(l, w-2)
+		}
+	}
+	return lines
+}
+
+// openMsg hands in something to read that was made outside the event loop.
+type openMsg struct {
+	title string
+	lines []string // plain text, a line each
+	at    int      // the line to begin at
+	note  string
+}
+
+func (a *App) opened(msg openMsg) tea.Cmd {
+	a.open(&pager{head: msg.title, text: msg.lines, start: msg.at})
+	return nil
+}
+
+// openDetail opens everything about the selection; on the wire, the message.
+func (a *App) openDetail() tea.Cmd {
+	if a.focus == PanelWire {
+		if i := a.lists[PanelWire].Cursor; i < len(a.data.wire) {
+			return a.openMessage(a.data.wire[i])
+		}
+		return nil
+	}
+	if a.focus == PanelNginx {
+		a.focusOn(a.pane)
+		return nil
+	}
+	r := a.selected()
+	if r == nil {
+		return nil
+	}
+	p := &pager{head: a.detailTitle(), facts: func(w int) []string { return a.facts(r, w) }}
+	if res := a.data.resource(r.Key); res != nil {
+		p.text = strings.Split(strings.TrimRight(res.Source.Text, "\n"), "\n")
+		if line, _, ok := text.Position(res.Source.Text, r.Path); ok {
+			p.start = line - 1
+		}
+	}
+	a.open(p)
+	return nil
+}
+
+// pager is something to read: facts that wrap, then text that does not.
+type pager struct {
+	head  string
+	facts func(w int) []string
+	text  []string
+	start int
+	list  widget.List
+	begun bool
+}
+
+func (p *pager) title() string { return p.head }
+func (p *pager) width() int    { return 112 }
+
+func (p *pager) lines(a *App, w, h int) []string {
+	var body []string
+	if p.facts != nil {
+		body = append(p.facts(w), widget.Spaces(w))
+	}
+	head := len(body)
+	for i, l := range p.text {
+		body = append(body, yamlLine(a.th, l, w, p.start > 0 && i == p.start))
+	}
+	rows := max(1, min(len(body), h-2))
+	p.list.Resize(len(body), rows)
+	if !p.begun {
+		p.begun = true
+		if p.start > rows/2 {
+			p.list.Top = max(0, min(head+p.start-rows/2, len(body)-rows))
+		}
+		p.list.Cursor = p.list.Top
+	}
+	out := append([]string(nil), body[p.list.Top:p.list.End()]...)
+	foot := a.keysLine(w, "j k", "scroll", "esc", "close")
+	return append(append(out, widget.Spaces(w)), foot)
+}
+
+func (p *pager) key(_ *App, msg tea.KeyMsg) (tea.Cmd, bool) {
+	k := keyName(msg)
+	if k == "esc" || k == "q" || k == "enter" {
+		return nil, true
+	}
+	p.list.ScrollKey(k)
+	return nil, false
+}
+
+// yamlLine draws one line of YAML, its key in another colour than its value.
+func yamlLine(th *theme.Theme, line string, w int, marked bool) string {
+	line = widget.Clean(line)
+	if marked {
+		return th.Selected.Render(widget.Fit(line, w))
+	}
+	trimmed := strings.TrimLeft(line, " -")
+	if strings.HasPrefix(trimmed, "#") {
+		return th.Comment.Render(widget.Fit(line, w))
+	}
+	if i := strings.Index(trimmed, ":"); i > 0 && (i+1 == len(trimmed) || trimmed[i+1] == ' ') {
+		at := len(line) - len(trimmed) + i
+		return widget.Row(w, nil, []widget.Span{{Style: th.Name, Text: line[:at]}, {Text: line[at:]}}, nil)
+	}
+	return widget.Fit(line, w)
+}

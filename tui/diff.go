@@ -1,0 +1,124 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// unified is the unified diff of a change's texts, with Envoy's name for what
+// each line stands in left to the text itself.
+func unified(c mesh.Change) string {
+	return udiff.Unified("live", "draft", textOf(c.Old), textOf(c.New))
+}
+
+// textOf is a resource's text; it ends in a line end, so that a diff has
+// nothing to say about that.
+func textOf(r *mesh.Resource) string {
+	if r == nil {
+		return ""
+	}
+	return strings.TrimRight(r.Source.Text, "\n") + "\n"
+}
+
+// changedLines counts the lines that a change adds and removes.
+func changedLines(c mesh.Change) (added, removed int) {
+	for line := range strings.SplitSeq(unified(c), "\n") {
+		switch {
+		case strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---"):
+		case strings.HasPrefix(line, "+"):
+			added++
+		case strings.HasPrefix(line, "-"):
+			removed++
+		}
+	}
+	return added, removed
+}
+
+// diffLines draws changes, each under its own heading, w cells wide.
+func diffLines(th *theme.Theme, changes []mesh.Change, w int) []string {
+	var out []string
+	for i, c := range changes {
+		if i > 0 {
+			out = append(out, widget.Spaces(w))
+		}
+		what := "changed"
+		if c.Old == nil {
+			what = "new"
+		} else if c.New == nil {
+			what = "removed"
+		}
+		out = append(out, th.Strong.Render(widget.Fit(widget.Clean(fmt.Sprintf("%s  %s (%s)", c.Key.Type.Service(), c.Key, what)), w)))
+		for line := range strings.SplitSeq(strings.TrimRight(unified(c), "\n"), "\n") {
+			if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") {
+				continue
+			}
+			style := th.Dim
+			switch {
+			case strings.HasPrefix(line, "@@"):
+				style = th.Hunk
+			case strings.HasPrefix(line, "+"):
+				style = th.Add
+			case strings.HasPrefix(line, "-"):
+				style = th.Del
+			}
+			out = append(out, style.Render(widget.Fit(widget.Clean(line), w)))
+		}
+	}
+	return out
+}
+
+// findingLines draws one finding: what, where, and what to do.
+func (a *App) findingLines(f mesh.Finding, w int) []string {
+	glyph, style := severity(a.th, f.Severity)
+	text := f.Severity.String() + ": "
+	if !f.Key.IsZero() {
+		text += f.Key.String() + ": "
+	}
+	text += f.Message
+	if place := placeOf(f); place != "" {
+		text += "  [" + place + "]"
+	}
+	lines := widget.Wrap(text, w-3)
+	if f.Hint != "" {
+		for _, l := range widget.Wrap("→ "+f.Hint, w-3) {
+			lines = append(lines, l)
+		}
+	}
+	for i, l := range lines {
+		head := "   "
+		if i == 0 {
+			head = " " + glyph + " "
+		}
+		lines[i] = style.Render(widget.Fit(head+l, w))
+	}
+	return lines
+}
+
+// placeOf is where a finding is: file and line, else line and field.
+func placeOf(f mesh.Finding) string {
+	switch {
+	case f.File != "" && f.Line > 0:
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	case f.File != "":
+		return f.File
+	case f.Line > 0 && f.Path != "":
+		return fmt.Sprintf("line %d, %s", f.Line, f.Path)
+	}
+	return f.Path
+}
+
+func severity(th *theme.Theme, s mesh.Severity) (string, theme.Style) {
+	switch s {
+	case mesh.Error:
+		return th.Glyph.Error, th.Bad
+	case mesh.Warning:
+		return th.Glyph.Warning, th.Warn
+	}
+	return th.Glyph.Note, th.Info
+}

@@ -1,0 +1,118 @@
+package tui
+
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// asks is which question Envoy asks in a context, when, and what nginx has in
+// its place.
+var asks = map[Context][3]string{
+	InLDS: {"LDS, listener discovery: “which ports do I listen on?”",
+		"Envoy asks after the clusters are there, and whenever it reconnects. A changed listener takes over without a restart; connections of the old one drain.",
+		"nginx: listen and the server block around it, read from nginx.conf at start and on reload."},
+	InRDS: {"RDS, route discovery: “where does /foo go?”",
+		"Envoy asks once a listener names a route configuration. The first route that matches wins, in the order of the list.",
+		"nginx: server_name and location. There the longest prefix wins, not the first: a false friend."},
+	InCDS: {"CDS, cluster discovery: “what is app, and how do I talk to it?”",
+		"Envoy asks first of all. A new cluster is warming until its endpoints have come, and only then does Envoy ACK.",
+		"nginx: the upstream block, without its servers: load balancing, timeouts, health checks."},
+	InEDS: {"EDS, endpoint discovery: “where is app running now?”",
+		"Envoy asks for each cluster that takes its endpoints by EDS. A change takes effect within milliseconds and closes no connection.",
+		"nginx: the server lines of an upstream; DRAINING is close to down. A change there is a reload."},
+	InNginx: {"nginx.conf: the same mesh, said in nginx's words",
+		"Lines on the thread are marked; a comment stands where nginx has no counterpart. Move here, and the panes follow.",
+		"Below, the sentence for whoever knows nginx: exact, close, or none."},
+	InWire: {"The wire: what was said between the Envoys and this management server",
+		"→ is what we sent, ← what they answered. An ACK repeats the version and the nonce; a NACK says why in Envoy's own words.",
+		"nginx: nothing of the kind. It reads a file, and nginx -t is the only answer."},
+}
+
+// newHelp is the help of the place where the keyboard is: what Envoy asks
+// here, and every key, greyed with the reason where it cannot be used now.
+func newHelp(a *App) overlay {
+	in := a.context()
+	return &pager{head: "Help", facts: func(w int) []string { return a.helpLines(in, w) }}
+}
+
+func (a *App) helpLines(in Context, w int) []string {
+	var out []string
+	if q, ok := asks[in]; ok {
+		out = append(out, paragraph(q[0], w, a.th.Strong)...)
+		out = append(out, paragraph(q[1], w, theme.Style{})...)
+		out = append(out, paragraph(q[2], w, a.th.Dim)...)
+	}
+	group := ""
+	for _, act := range a.reg.of(in) {
+		if act.Group != group {
+			group = act.Group
+			out = append(out, widget.Spaces(w), a.th.Strong.Render(widget.Fit(group, w)))
+			if group == "Move" {
+				out = append(out, a.helpLine("j k g G", "down, up, first, last (arrows, home, end too)", "", w),
+					a.helpLine("ctrl+d ctrl+u", "half a page down, up (pgdown, pgup: a page)", "", w))
+			}
+		}
+		why := ""
+		if ok, reason := act.Enabled(a); !ok {
+			why = reason
+		}
+		keys := act.KeyText()
+		if keys == "" {
+			keys = ":" + act.ID
+		}
+		out = append(out, a.helpLine(keys, act.Title, why, w))
+	}
+	out = append(out, a.helpLine("ctrl+c", "leave at once; asks once when the draft is not pushed", "", w), widget.Spaces(w))
+	return append(out, a.legend(w)...)
+}
+
+func (a *App) helpLine(keys, title, why string, w int) string {
+	ks, ts := a.th.Key, theme.Style{}
+	if why != "" {
+		ks, ts, why = a.th.Off, a.th.Off, "("+why+")"
+	}
+	return widget.Row(w, nil, []widget.Span{{Style: ks, Text: widget.Fit("  "+keys, 18)}, {Style: ts, Text: title + " "},
+		{Style: a.th.Off, Text: why}}, nil)
+}
+
+// legend says what the glyphs mean.
+func (a *App) legend(w int) []string {
+	g := a.th.Glyph
+	text := g.Thread + " on the thread of what is selected   " + g.Added + g.Edited + g.Removed + " added, edited, removed in the draft   " +
+		g.Active + " active: Envoy runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
+		g.NotActive + " ACKed, and yet not in Envoy   " + g.Differs + " Envoy runs something else   " + g.Rejected + " rejected: Envoy's words are in the detail"
+	return append([]string{a.th.Strong.Render(widget.Fit("Marks", w))}, paragraph(text, w, a.th.Dim)...)
+}
+
+// openNotices lists what was remarked on when the workspace was opened, and
+// what was rewritten or could not be carried over.
+func (a *App) openNotices() tea.Cmd {
+	a.open(&pager{head: "Remarks on opening", facts: func(w int) []string {
+		var out []string
+		for _, f := range a.data.ws.Notices {
+			out = append(out, a.findingLines(f, w)...)
+		}
+		if len(out) == 0 {
+			out = paragraph("There were none.", w, a.th.Dim)
+		}
+		return out
+	}})
+	return nil
+}
+
+// openFindings lists everything that the checks say of the draft.
+func (a *App) openFindings() tea.Cmd {
+	a.open(&pager{head: "Findings", facts: func(w int) []string {
+		var out []string
+		for _, f := range a.data.gs.Findings {
+			out = append(out, a.findingLines(f, w)...)
+		}
+		if len(out) == 0 {
+			out = paragraph("The checks have nothing to say: no error, no warning.", w, a.th.Good)
+		}
+		return out
+	}})
+	return nil
+}

@@ -1,0 +1,255 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/tui/mark"
+	"example.com/meshtui/tui/outline"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// paneLines draws the rows of a pane that are seen, and nothing else.
+func (a *App) paneLines(p outline.Pane, w, h int) []string {
+	l := &a.lists[p]
+	if l.Len == 0 {
+		return a.emptyPane(p, w)
+	}
+	out := make([]string, 0, h)
+	for i := l.Top; i < l.End(); i++ {
+		out = append(out, a.rowLine(p, a.row(p, i), i == l.Cursor, w))
+	}
+	return out
+}
+
+// emptyPane says what would stand here and how to get it.
+func (a *App) emptyPane(p outline.Pane, w int) []string {
+	text := [...]string{
+		"No listeners: Envoy listens on nothing. n makes one.",
+		"No routes: requests get 404. n makes a route configuration.",
+		"No clusters: routes have nowhere to lead. n makes one.",
+		"No endpoints: clusters have no hosts. n makes them for a cluster.",
+	}[p]
+	if f := a.filter[p].text; f != "" {
+		text = "Nothing here has “" + f + "” in it. esc clears the filter."
+	}
+	lines := widget.Wrap(text, w-2)
+	for i, s := range lines {
+		lines[i] = a.th.Dim.Render(widget.Fit(" "+s, w))
+	}
+	return lines
+}
+
+// rowLine draws one row: the thread and draft marks at the left, what it is,
+// and how it stands at the right edge.
+func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string {
+	on := a.thread.Has(r.Key, r.Path)
+	gutter := widget.Span{Text: " "}
+	if on {
+		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
+	}
+	if cursor {
+		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
+	}
+	text, value := theme.Style{}, a.th.Dim
+	if !on {
+		text = a.th.Dim
+	}
+	left := []widget.Span{gutter, a.draftSpan(r)}
+	if d := r.Depth; d > 0 {
+		left = append(left, widget.Span{Text: widget.Spaces(2*d - 1)})
+	}
+	left = append(left, widget.Span{Style: text, Text: r.Label})
+	right := a.rowState(r, w)
+	if r.Value != "" {
+		sep := " "
+		if r.Label == "" {
+			sep = ""
+		}
+		left = append(left, widget.Span{Style: value, Text: sep + r.Value})
+	}
+	if cursor && Panel(p) == a.focus {
+		return widget.Row(w, &a.th.Selected, left, right)
+	}
+	return widget.Row(w, nil, left, right)
+}
+
+// draftSpan marks a row of a resource that the draft adds, edits or removes.
+func (a *App) draftSpan(r *outline.Row) widget.Span {
+	if r.Path != "" {
+		return widget.Span{Text: " "}
+	}
+	g := a.th.Glyph
+	switch a.data.outline.Draft(r.Key) {
+	case outline.Added:
+		return widget.Span{Style: a.th.Add, Text: g.Added}
+	case outline.Edited:
+		return widget.Span{Style: a.th.Warn, Text: g.Edited}
+	case outline.Removed:
+		return widget.Span{Style: a.th.Del, Text: g.Removed}
+	}
+	return widget.Span{Text: " "}
+}
+
+// rowState is how a row stands: of a resource what its nodes did with it, of
+// an endpoint its health, of a weighted cluster its weight.
+func (a *App) rowState(r *outline.Row, w int) []widget.Span {
+	switch {
+	case r.Kind == outline.EndpointRow:
+		return a.endpointState(r, w)
+	case r.Kind == outline.WeightRow:
+		return []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%d", r.Weight)}, {Style: a.th.Dim, Text: " " + percent(r.Share)}}
+	case r.Path != "":
+		return a.findingMark(r, nil)
+	}
+	return a.findingMark(r, a.resourceState(r.Key, w))
+}
+
+// findingMark puts the number of errors, else of warnings, before a row's
+// state.
+func (a *App) findingMark(r *outline.Row, state []widget.Span) []widget.Span {
+	var errors, warnings int
+	for _, f := range a.data.findings[r.Key] {
+		if r.Path != "" && (f.Path != r.Path && !strings.HasPrefix(f.Path, r.Path+".") || r.Kind == outline.VirtualHostRow) {
+			continue
+		}
+		switch f.Severity {
+		case mesh.Error:
+			errors++
+		case mesh.Warning:
+			warnings++
+		}
+	}
+	switch {
+	case errors > 0:
+		return append([]widget.Span{{Style: a.th.Bad, Text: count(errors, "error") + " "}}, state...)
+	case warnings > 0:
+		return append([]widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.Warning + itoa(warnings) + " "}}, state...)
+	}
+	return state
+}
+
+// resourceState is the worst state over the nodes that are shown; the word is
+// left out where there is no room for it, never the glyph.
+func (a *App) resourceState(k mesh.Key, w int) []widget.Span {
+	d := a.data
+	if d.outline.Draft(k) == outline.Added {
+		return []widget.Span{{Style: a.th.Info, Text: "not pushed"}}
+	}
+	s, n, stale := mark.Worst(k, d.hash(k), d.nodes, d.factsOf, a.at)
+	glyph, style := s.Draw(a.th)
+	word := s.Short()
+	if n < len(d.nodes) {
+		word += fmt.Sprintf(" %d/%d", n, len(d.nodes))
+	}
+	if stale {
+		word += " stale"
+		style = a.th.Dim
+	}
+	if w < 22 && s == mark.Active && !stale {
+		return []widget.Span{{Style: style, Text: glyph}}
+	}
+	return []widget.Span{{Style: style, Text: glyph + " " + word}}
+}
+
+// endpointState is an endpoint's health in glyph and word, since when, and its
+// part of the traffic, as far as there is room.
+func (a *App) endpointState(r *outline.Row, w int) []widget.Span {
+	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
+	glyph, style := mark.Draw(e.Health, a.th)
+	word := e.Word()
+	if !known {
+		glyph, style, word = a.th.Glyph.Unknown, a.th.Dim, "unknown"
+		if len(a.data.nodes) == 0 {
+			word = "no Envoy"
+		}
+	}
+	if r.Status == "DRAINING" && (!known || e.Health.Takes()) {
+		word, style = word+", drains", a.th.Warn
+	}
+	if known && e.Count < len(a.data.nodes) {
+		word += fmt.Sprintf(" %d/%d", e.Count, len(a.data.nodes))
+	}
+	if e.Stale {
+		word, style = word+" stale", a.th.Dim
+	}
+	spans := []widget.Span{{Style: style, Text: glyph + " " + word}}
+	room := w - 6 - widget.Width(r.Address) - widget.Width(word)
+	if since := age(a.at, e.Since); since != "" && room >= 5 {
+		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" %4s", since)})
+		room -= 5
+	}
+	if room >= 5 {
+		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" %4s", a.shareOf(r))})
+		room -= 5
+	}
+	if room >= 5 && r.Weight > 0 {
+		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" w%-3d", r.Weight)})
+	}
+	return spans
+}
+
+// shareOf is the endpoint's part of the traffic: measured where meshtui sends
+// it, else what the weights ask for.
+func (a *App) shareOf(r *outline.Row) string {
+	if b, ok := a.data.backends[r.Address]; ok && a.deps.Traffic != nil {
+		return percent(b.Share)
+	}
+	return percent(r.Share)
+}
+
+// nginxLines draws the nginx.conf with the lines on the thread marked.
+func (a *App) nginxLines(w, h int) []string {
+	l := &a.lists[PanelNginx]
+	out := make([]string, 0, h)
+	for i := l.Top; i < l.End(); i++ {
+		line := &a.data.nginx.lines[i]
+		strong, on := a.mirrors(line)
+		cursor := i == l.Cursor && a.focus == PanelNginx
+		gutter := widget.Span{Text: " "}
+		style := a.nginxStyle(line)
+		switch {
+		case cursor || strong:
+			gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
+			style = a.th.Accent
+		case on:
+			gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
+		case line.Kind != nginx.None:
+			style = a.th.Dim
+		}
+		spans := []widget.Span{gutter, {Style: style, Text: line.Text}}
+		if cursor {
+			out = append(out, widget.Row(w, &a.th.Selected, spans, nil))
+		} else {
+			out = append(out, widget.Row(w, nil, spans, nil))
+		}
+	}
+	return out
+}
+
+// mirrors reports whether a line mirrors what is selected, and whether
+// anything on the thread.
+func (a *App) mirrors(line *nginx.Line) (strong, on bool) {
+	for i := -1; i < len(line.Also); i++ {
+		o := line.From
+		if i >= 0 {
+			o = line.Also[i]
+		}
+		if o.Key.IsZero() {
+			continue
+		}
+		strong = strong || a.thread.Selects(o.Key, o.Path)
+		on = on || a.thread.Has(o.Key, o.Path)
+	}
+	return strong, on
+}
+
+func (a *App) nginxStyle(line *nginx.Line) theme.Style {
+	if line.Kind == nginx.None || strings.HasPrefix(strings.TrimSpace(line.Text), "#") {
+		return a.th.Comment
+	}
+	return theme.Style{}
+}

@@ -1,0 +1,278 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds"
+)
+
+// screen is another screen in place of the panels. It is a plain struct; keys
+// that it does not take go to the registry.
+type screen interface {
+	context() Context
+	title(a *App) string
+	note(a *App) string
+	lines(a *App, w, h int) []string // at most h lines of w cells
+	key(a *App, key string) bool
+}
+
+// diffScreen is the draft against what is live, with what the checks say.
+type diffScreen struct{ list widget.List }
+
+func (s *diffScreen) context() Context { return InDiff }
+func (s *diffScreen) title(a *App) string {
+	return fmt.Sprintf("Diff: live → draft of %s", a.group)
+}
+func (s *diffScreen) note(*App) string { return "p push   u undo   esc back" }
+
+func (s *diffScreen) lines(a *App, w, h int) []string {
+	var body []string
+	for _, f := range a.data.gs.Findings {
+		body = append(body, a.findingLines(f, w)...)
+	}
+	if len(body) > 0 {
+		body = append(body, widget.Spaces(w))
+	}
+	body = append(body, diffLines(a.th, a.data.gs.Changes, w)...)
+	if len(a.data.gs.Changes) == 0 {
+		body = append(body, paragraph("The draft is what is live: nothing to push.", w, a.th.Dim)...)
+	}
+	s.list.Resize(len(body), h)
+	return append([]string(nil), body[s.list.Top:s.list.End()]...)
+}
+
+func (s *diffScreen) key(_ *App, key string) bool { return s.list.ScrollKey(key) }
+
+// wireScreen is the whole conversation as a sequence: the nodes on the left,
+// the management server on the right, an arrow for each message.
+type wireScreen struct{ list widget.List }
+
+func newWireScreen(a *App) *wireScreen {
+	s := &wireScreen{}
+	s.list.Cursor = len(a.data.wire) - 1
+	return s
+}
+
+func (s *wireScreen) context() Context  { return InWireScreen }
+func (s *wireScreen) title(*App) string { return "Wire" }
+func (s *wireScreen) note(a *App) string {
+	n := fmt.Sprintf("%d messages", len(a.data.wire))
+	if a.data.dropped > 0 {
+		n += fmt.Sprintf(", %d dropped", a.data.dropped)
+	}
+	return n + "   enter opens   esc back"
+}
+
+func (s *wireScreen) lines(a *App, w, h int) []string {
+	if len(a.data.wire) == 0 {
+		return a.noWire(w)
+	}
+	// While the cursor is on the last message it stays on the last.
+	last := s.list.Cursor >= s.list.Len-1
+	s.list.Resize(len(a.data.wire), h-1)
+	if last {
+		s.list.Select(s.list.Len - 1)
+	}
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: widget.Fit(" time", 15) + widget.Fit("node", 14)}, {Style: a.th.Dim, Text: "Envoy                 meshtui"}}, nil)}
+	for i := s.list.Top; i < s.list.End(); i++ {
+		out = append(out, s.line(a, &a.data.wire[i], i == s.list.Cursor, w))
+	}
+	return out
+}
+
+// line draws a message as an arrow from whoever sent it.
+func (s *wireScreen) line(a *App, m *xds.Message, cursor bool, w int) string {
+	_, verdict, style := a.wireWords(m)
+	shaft := fmt.Sprintf("──── %s ────────────────────", service(m))
+	runes := []rune(shaft)[:21]
+	if m.Kind == xds.Response {
+		runes[0] = '◂'
+	} else {
+		runes[20] = '▸'
+	}
+	if m.Kind == xds.Connected || m.Kind == xds.Disconnected {
+		runes = []rune("  stream              ")[:21]
+	}
+	left := []widget.Span{{Style: a.th.Dim, Text: " " + clock(m.At) + "  "}, {Text: widget.Fit(widget.Clean(m.Node), 12) + "  "},
+		{Style: style, Text: string(runes) + "  "}, {Style: style, Text: widget.Fit(verdict, 16)}, {Style: a.th.Dim, Text: widget.Fit(widget.Clean(m.Version), 9)},
+		{Text: wireSubject(m)}}
+	if m.Kind == xds.NACK {
+		left = append(left, widget.Span{Style: a.th.Bad, Text: m.Detail})
+	}
+	if cursor {
+		return widget.Row(w, &a.th.Selected, left, nil)
+	}
+	return widget.Row(w, nil, left, nil)
+}
+
+func (s *wireScreen) key(a *App, key string) bool {
+	if key == "enter" {
+		return false
+	}
+	return s.list.Key(key)
+}
+
+// openMessage opens a message of the wire as YAML.
+func (a *App) openMessage(m xds.Message) tea.Cmd {
+	wire := a.deps.Nodes.Wire()
+	return func() tea.Msg {
+		title := fmt.Sprintf("%s %s %s %s", clock(m.At), m.Node, service(&m), m.Kind)
+		lines := messageLines(&m)
+		body, ok := wire.Body(m.Seq)
+		if !ok || body == nil {
+			return openMsg{title: title, lines: append(lines, "", "# the message itself is no longer kept")}
+		}
+		yaml, err := text.Encode(body)
+		if err != nil {
+			return openMsg{title: title, lines: append(lines, "", "# it cannot be shown as YAML: "+err.Error())}
+		}
+		return openMsg{title: title, lines: append(append(lines, ""), splitLines(yaml)...)}
+	}
+}
+
+// messageLines is what the wire knows of a message beside its body, as YAML
+// comments.
+func messageLines(m *xds.Message) []string {
+	out := []string{fmt.Sprintf("# message %d on stream %d (%s), %d bytes", m.Seq, m.Stream, m.Variant, m.Bytes)}
+	if m.Revision > 0 {
+		out = append(out, fmt.Sprintf("# belongs to revision %d", m.Revision))
+	}
+	if m.RTT > 0 {
+		out = append(out, "# answered after "+short(m.RTT))
+	}
+	if m.Detail != "" {
+		out = append(out, "# "+m.Detail)
+	}
+	return out
+}
+
+// nodesScreen is each node by each type.
+type nodesScreen struct{ list widget.List }
+
+func (s *nodesScreen) context() Context  { return InNodes }
+func (s *nodesScreen) title(*App) string { return "Nodes" }
+func (s *nodesScreen) note(*App) string  { return "esc back" }
+
+func (s *nodesScreen) lines(a *App, w, h int) []string {
+	var body []string
+	for _, n := range a.data.xs.Nodes {
+		body = append(body, a.nodeLines(n, w)...)
+		body = append(body, widget.Spaces(w))
+	}
+	if len(a.data.xs.Nodes) == 0 {
+		body = a.noWire(w)
+	}
+	s.list.Resize(len(body), h)
+	return append([]string(nil), body[s.list.Top:s.list.End()]...)
+}
+
+func (s *nodesScreen) key(_ *App, key string) bool { return s.list.ScrollKey(key) }
+
+// nodeLines is one node: who it is, how its rollout stands, and a row for each
+// type.
+func (a *App) nodeLines(n *xds.Node, w int) []string {
+	glyph, style, word := a.th.Glyph.Active, a.th.Good, "connected "
+	if !n.Connected {
+		glyph, style, word = a.th.Glyph.Offline, a.th.Warn, "gone "
+	}
+	about := fmt.Sprintf("  %s  group %s  %s", n.Agent, n.Group, n.Variant)
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: n.ID}, {Style: a.th.Dim, Text: about}},
+		[]widget.Span{{Style: style, Text: word + age(a.at, n.Since)}})}
+	out = append(out, widget.Row(w, nil, []widget.Span{{Text: "  " + rolloutText(n)}}, nil))
+	out = append(out, a.adminLine(n, w))
+	head := "  type   resources  sent                ACKed               active   rejected"
+	out = append(out, a.th.Dim.Render(widget.Fit(head, w)))
+	for _, t := range mesh.Types() {
+		st, ok := n.Types[t]
+		if !ok {
+			continue
+		}
+		out = append(out, a.typeLine(n, t, st, w))
+		if st.Rejected != nil {
+			for _, l := range paragraph(st.Rejected.Detail, w-9, a.th.Bad) {
+				out = append(out, widget.Spaces(9)+l)
+			}
+		}
+	}
+	return out
+}
+
+func rolloutText(n *xds.Node) string {
+	r := n.Rollout
+	s := fmt.Sprintf("revision %d: %s", r.Revision, r.Result)
+	switch {
+	case r.Revision == 0:
+		return "nothing sent yet"
+	case r.Step > 0:
+		s = fmt.Sprintf("revision %d: step %d of %d, waits for %s", r.Revision, r.Step, r.Steps, r.Waiting)
+	case r.Detail != "":
+		s += ": " + r.Detail
+	case !r.Ended.IsZero() && r.Result == engine.Accepted:
+		s += " after " + short(r.Ended.Sub(r.Started))
+	}
+	return s
+}
+
+// adminLine says what the node's admin interface tells, and how old that is.
+func (a *App) adminLine(n *xds.Node, w int) string {
+	f := a.data.facts[n.ID]
+	style, text := a.th.Dim, "  admin: unknown, so what is active cannot be seen"
+	switch {
+	case f == nil:
+	case f.Err != "":
+		style, text = a.th.Warn, fmt.Sprintf("  admin %s does not answer: %s", f.Admin, f.Err)
+	default:
+		text = fmt.Sprintf("  admin %s: %s, Envoy %s, seen %s ago", f.Admin, f.Ready, f.Version, age(a.at, f.At))
+		if len(f.Warming) > 0 {
+			text += fmt.Sprintf(", %d warming", len(f.Warming))
+		}
+		if f.Draining > 0 {
+			text += fmt.Sprintf(", %d draining", f.Draining)
+		}
+	}
+	if f != nil && f.Stale(a.at) {
+		style = a.th.Warn
+		text += "  STALE"
+	}
+	return style.Render(widget.Fit(widget.Clean(text), w))
+}
+
+func (a *App) typeLine(n *xds.Node, t mesh.Type, st xds.TypeStatus, w int) string {
+	total, active := 0, 0
+	for k := range n.Resources {
+		if k.Type != t {
+			continue
+		}
+		total++
+		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State.String() == "active" {
+			active++
+		}
+	}
+	fact := func(f xds.Fact) string {
+		if f.At.IsZero() {
+			return "–"
+		}
+		return f.Version + " " + age(a.at, f.At) + " ago"
+	}
+	activeText := fmt.Sprintf("%d/%d", active, total)
+	if a.data.facts[n.ID] == nil {
+		activeText = "?"
+	}
+	rejected := widget.Span{Style: a.th.Dim, Text: "no"}
+	if st.Rejected != nil {
+		rejected = widget.Span{Style: a.th.Bad, Text: a.th.Glyph.Rejected + " " + st.Rejected.Version}
+	}
+	ack := theme.Style{}
+	if st.Acked.Version != st.Sent.Version {
+		ack = a.th.Warn
+	}
+	return widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: "  " + widget.Fit(t.Service(), 7)}, {Text: widget.Fit(itoa(total), 11)},
+		{Text: widget.Fit(fact(st.Sent), 20)}, {Style: ack, Text: widget.Fit(fact(st.Acked), 20)}, {Text: widget.Fit(activeText, 9)}, rejected}, nil)
+}

@@ -1,0 +1,202 @@
+package tui
+
+import (
+	"fmt"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// statusLine is the line at the top: what is open, what is live, who is here,
+// what waits to be pushed, how the traffic does. On a narrow screen the parts
+// that matter least go first.
+func (a *App) statusLine(w int) string {
+	d := a.data
+	name := []widget.Span{{Style: a.th.Strong, Text: " meshtui "}, {Text: " " + d.ws.Name}, {Style: a.th.Dim, Text: " " + a.th.Glyph.Cursor + " "}, {Text: d.group}}
+	parts := [][]widget.Span{a.revisionPart(), a.nodesPart(), a.draftPart()}
+	if a.deps.Traffic != nil {
+		style := a.th.Good
+		if d.traffic.Errors > 0 {
+			style = a.th.Bad
+		}
+		parts = append(parts, []widget.Span{{Text: fmt.Sprintf("%.0f req/s ", d.traffic.RPS)},
+			{Style: style, Text: percent(d.traffic.Errors) + " 5xx"}})
+	}
+	if d.plane != "" {
+		parts = append(parts, []widget.Span{{Style: a.th.Dim, Text: d.plane}})
+	}
+	if a.frozen {
+		name = append(name, widget.Span{Style: a.th.Bar, Text: " FROZEN, P goes on "})
+	}
+	gap := "   "
+	if w < 100 {
+		gap = "  "
+		name = name[1:]
+	}
+	used := spansWidth(name) + 1
+	line := name
+	for _, p := range parts {
+		n := spansWidth(p) + len(gap)
+		if used+n > w {
+			continue
+		}
+		line = append(append(line, widget.Span{Style: a.th.Dim, Text: gap}), p...)
+		used += n
+	}
+	return widget.Row(w, nil, line, nil)
+}
+
+func spansWidth(spans []widget.Span) int {
+	n := 0
+	for _, s := range spans {
+		n += widget.Width(s.Text)
+	}
+	return n
+}
+
+// revisionPart is the live revision and what became of it.
+func (a *App) revisionPart() []widget.Span {
+	r := a.data.head
+	if r == nil {
+		return []widget.Span{{Style: a.th.Dim, Text: "nothing pushed yet"}}
+	}
+	word, glyph, style := a.outcome(r)
+	if r.Outcome.Result == engine.Pending {
+		if step := a.slowest(); step != "" {
+			word = step
+		}
+	}
+	return []widget.Span{{Text: fmt.Sprintf("rev %d ", r.Number)}, {Style: style, Text: glyph + " " + word}}
+}
+
+// outcome is a revision's result as it is drawn.
+func (a *App) outcome(r *engine.Revision) (word, glyph string, style theme.Style) {
+	g := a.th.Glyph
+	switch r.Outcome.Result {
+	case engine.Accepted:
+		return "live", g.Active, a.th.Good
+	case engine.Rejected:
+		return "rejected", g.Rejected, a.th.Bad
+	case engine.TimedOut:
+		return "unanswered", g.NotActive, a.th.Warn
+	case engine.Superseded:
+		return "superseded", g.Dot, a.th.Dim
+	case engine.NoNodes:
+		return "ready", g.NotSent, a.th.Dim
+	}
+	return "pending", g.Warming, a.th.Info
+}
+
+// slowest is how far the node that is furthest behind has come.
+func (a *App) slowest() string {
+	text, least := "", 1<<30
+	for _, n := range a.data.members {
+		if r := n.Rollout; n.Connected && r.Step > 0 && r.Step < least {
+			least = r.Step
+			text = fmt.Sprintf("step %d of %d", r.Step, r.Steps)
+		}
+	}
+	return text
+}
+
+// nodesPart says how many Envoys are here and whether they have what is live.
+func (a *App) nodesPart() []widget.Span {
+	here := a.data.connected()
+	if here == 0 {
+		return []widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.NotSent + " no Envoy connected"}}
+	}
+	synced := 0
+	for _, n := range a.data.members {
+		if n.Connected && a.data.head != nil && n.Rollout.Revision == a.data.head.Number && n.Rollout.Result == engine.Accepted {
+			synced++
+		}
+	}
+	text, style := count(here, "Envoy")+" in sync", a.th.Good
+	if synced < here {
+		text, style = fmt.Sprintf("%d of %s in sync", synced, count(here, "Envoy")), a.th.Warn
+	}
+	spans := []widget.Span{{Style: style, Text: text}}
+	if a.data.node != "" {
+		spans = append(spans, widget.Span{Style: a.th.Accent, Text: " [" + a.data.node + "]"})
+	}
+	return spans
+}
+
+// draftPart says what waits to be pushed.
+func (a *App) draftPart() []widget.Span {
+	if a.data.ws.ReadOnly != "" {
+		return []widget.Span{{Style: a.th.Warn, Text: "read-only"}}
+	}
+	if a.data.ws.Draft == 0 {
+		if errors := a.errors(); errors > 0 {
+			return []widget.Span{{Style: a.th.Bad, Text: "no draft, " + count(errors, "error")}}
+		}
+		return []widget.Span{{Style: a.th.Dim, Text: "no draft"}}
+	}
+	spans := []widget.Span{{Style: a.th.Warn, Text: "draft: " + count(a.data.ws.Draft, "change")}}
+	if errors := a.errors(); errors > 0 {
+		return append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Bad, Text: count(errors, "error")})
+	}
+	return append(spans, widget.Span{Style: a.th.Dim, Text: ", 0 errors"})
+}
+
+// bar is a line above the footer that stays for as long as it is so.
+type bar struct {
+	bad  bool
+	text string
+}
+
+// bars are what asks for attention, the worst first.
+func (a *App) bars() []bar {
+	var out []bar
+	if h := a.data.head; h != nil && h.Outcome.Result == engine.Rejected {
+		out = append(out, bar{true, fmt.Sprintf("revision %d rejected: %s   r rolls back", h.Number, h.Outcome.Detail)})
+	} else if h != nil && h.Outcome.Result == engine.TimedOut {
+		out = append(out, bar{true, fmt.Sprintf("revision %d unanswered: %s", h.Number, h.Outcome.Detail)})
+	}
+	for _, n := range a.data.notices {
+		out = append(out, bar{n.Bad, n.Text})
+	}
+	if c := a.data.ws.Disk; c != nil {
+		out = append(out, diskBar(c))
+	}
+	if why := a.data.ws.ReadOnly; why != "" {
+		out = append(out, bar{false, "read-only: " + why})
+	}
+	if f := a.data.ws.Notices; len(f) > 0 && a.data.ws.Draft == 0 && len(a.data.ws.Revisions) <= 1 {
+		out = append(out, bar{false, fmt.Sprintf("%s on opening; :notices lists them. %s", count(len(f), "remark"), f[0].Message)})
+	}
+	return out
+}
+
+func diskBar(c *engine.DiskChange) bar {
+	files := ""
+	for i, f := range c.Files {
+		if i > 0 {
+			files += ", "
+		}
+		files += baseName(f)
+	}
+	if len(c.Problem) > 0 {
+		return bar{true, fmt.Sprintf("%s changed on disk, but cannot be read: %s   O ignore", files, c.Problem[0])}
+	}
+	return bar{false, fmt.Sprintf("%s changed on disk: %s   o take as draft   O ignore", files, count(c.Changes, "resource"))}
+}
+
+func baseName(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
+
+func (a *App) drawBar(b bar, w int) string {
+	glyph, style := a.th.Glyph.Warning, a.th.Bar
+	if b.bad {
+		glyph, style = a.th.Glyph.Rejected, a.th.BadBar
+	}
+	return style.Render(widget.Fit(widget.Clean(" "+glyph+" "+b.text), w))
+}
