@@ -23,12 +23,12 @@ func (e *editor) holderColumn(h holder) int {
 }
 
 // dash is the offset of the "-" before an item of a block list.
-func (e *editor) dash(list *yaml.Node, index int) int {
-	from := e.content(list)
+func (d *document) dash(list *yaml.Node, index int) int {
+	from := d.content(list)
 	if index > 0 {
-		from = e.end(list.Content[index-1])
+		from = d.end(list.Content[index-1])
 	}
-	return e.skip(from)
+	return d.skip(from)
 }
 
 // colon is the offset past the ":" after the key of a value.
