@@ -55,7 +55,7 @@ func download(ctx context.Context, dir, versions string, progress func(done, tot
 	}
 	if err != nil {
 		return Binary{}, fmt.Errorf("Envoy %s cannot be downloaded: %w%s (put an envoy on PATH, or name one with --envoy PATH)",
-			Measured, err, firstLine(": ", said.String()))
+			Measured, oneLine{err}, firstLine(": ", said.String()))
 	}
 	got := filepath.Join(work, "data", "envoy-versions", Measured, "bin", "envoy")
 	if _, err := inspect(got, "downloaded"); err != nil {
@@ -66,6 +66,15 @@ func download(ctx context.Context, dir, versions string, progress func(done, tot
 	}
 	return inspect(final, "downloaded")
 }
+
+// oneLine is an error whose text stays on one line.
+type oneLine struct{ error }
+
+// Error is the text without line breaks.
+func (e oneLine) Error() string { return squeeze(e.error.Error()) }
+
+// Unwrap is the error itself.
+func (e oneLine) Unwrap() error { return e.error }
 
 // counting tells how much of an archive has come.
 type counting struct {

@@ -9,10 +9,11 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
-// checkStats are the counters health_check.* of one cluster.
-type checkStats struct {
-	Attempts, Successes, Failures, NetworkFailures uint64
-	Known                                          bool // false when the counters were not read
+// healthStats are the counters of one cluster that help.
+type healthStats struct {
+	Known                     bool // false when the counters were not read
+	Failures, NetworkFailures uint64
+	Ejections                 string // the kind of all ejections so far; "" when there were none or several kinds
 }
 
 // evidence is all that is known of one endpoint; /clusters alone cannot tell
@@ -22,7 +23,7 @@ type evidence struct {
 	status  hostHealth
 	cluster *clusterv3.Cluster  // as served; nil when it was not served by us
 	served  corev3.HealthStatus // in the EDS that we served; UNKNOWN when there is none
-	stats   checkStats
+	stats   healthStats
 	told    history
 }
 
@@ -38,7 +39,7 @@ type verdict struct {
 func judge(e evidence) verdict {
 	reasons := e.reasons()
 	if len(reasons) == 0 {
-		return verdict{health: Healthy, since: e.told.healthySince()}
+		return verdict{health: Healthy, since: e.told.healthy}
 	}
 	worst := reasons[0]
 	for _, r := range reasons[1:] {
@@ -103,9 +104,9 @@ func (e evidence) check() verdict {
 		return verdict{CheckTimeout, "health check: " + e.timeoutWords(), last.since}
 	case e.status.PendingCheck:
 		return verdict{health: NotChecked, why: "its first health check has not ended"}
-	case last.failed && last.timeout:
+	case last.seen && last.timeout:
 		return verdict{CheckTimeout, "health check: " + e.timeoutWords(), last.since}
-	case last.failed:
+	case last.seen:
 		return verdict{CheckFailed, "health check: " + last.why, last.since}
 	case e.notCheckedYet():
 		return verdict{health: NotChecked, why: "its first health check has not ended"}
@@ -115,10 +116,13 @@ func (e evidence) check() verdict {
 	return verdict{health: CheckFailed, why: "health check fails"}
 }
 
-// notCheckedYet reports whether no check of this host can have failed: none of
-// the cluster did, or its health checks all go through the event pipe and the
-// pipe told none of this host.
+// notCheckedYet reports whether no check of this host can have ended: it was
+// never told healthy, and none of the cluster's checks failed, or they all go
+// through the event pipe and the pipe told no failure of this host.
 func (e evidence) notCheckedYet() bool {
+	if !e.told.healthy.IsZero() {
+		return false
+	}
 	if e.stats.Known && e.stats.Failures == 0 {
 		return true
 	}
@@ -146,6 +150,9 @@ func (e evidence) timeoutWords() string {
 // ejection says in words which detector ejected the host.
 func (e evidence) ejection() string {
 	kind := e.told.outlier.why
+	if kind == "" {
+		kind = e.stats.Ejections
+	}
 	if kind == "" {
 		return "outlier detection"
 	}

@@ -12,13 +12,11 @@ type history struct {
 
 // told is the newest bad news of one kind, zero when the newest was good.
 type told struct {
-	failed  bool
+	seen    bool // there is bad news
 	timeout bool
 	why     string
-	since   time.Time
+	since   time.Time // when the endpoint became ill; zero when the news does not say
 }
-
-func (h history) healthySince() time.Time { return h.healthy }
 
 // endpointID names an endpoint within one Envoy.
 type endpointID struct{ cluster, address string }
@@ -44,11 +42,11 @@ func (c *chronicle) note(e Event) {
 	case CheckHealthy:
 		h.check, h.healthy = told{}, e.Time
 	case CheckUnhealthy:
-		h.check = told{failed: true, timeout: e.Timeout, why: e.Why, since: e.Time}
+		h.check = told{seen: true, timeout: e.Timeout, why: e.Why, since: e.Time}
 	case CheckFailure:
 		h.check = failure(h.check, e)
 	case OutlierEject:
-		h.outlier = told{failed: true, why: e.Why, since: e.Time}
+		h.outlier = told{seen: true, why: e.Why, since: e.Time}
 	case OutlierUneject:
 		h.outlier, h.healthy = told{}, e.Time
 	}
@@ -56,16 +54,18 @@ func (c *chronicle) note(e Event) {
 }
 
 // failure is one failed check. Only the first check of an endpoint makes it ill
-// at once; of one that is ill it renews the reason, not the beginning.
+// at once; later ones renew the reason, not the beginning.
 func failure(was told, e Event) told {
-	switch {
-	case was.failed:
-		return told{failed: true, timeout: e.Timeout, why: e.Why, since: was.since}
-	case e.First:
-		return told{failed: true, timeout: e.Timeout, why: e.Why, since: e.Time}
+	now := told{seen: true, timeout: e.Timeout, why: e.Why, since: was.since}
+	if e.First {
+		now.since = e.Time
 	}
-	return was
+	return now
 }
+
+// forget drops what was told of an endpoint that is gone: one that comes back
+// under its address is another.
+func (c *chronicle) forget(id endpointID) { delete(c.of, id) }
 
 func (c *chronicle) at(cluster, address string) history {
 	h := c.of[endpointID{cluster, address}]

@@ -27,7 +27,7 @@ func join(clusters map[string]clusterStatus, served map[mesh.Key]proto.Message, 
 		}
 		config, _ := served[mesh.Key{Type: mesh.Cluster, Name: name}].(*clusterv3.Cluster)
 		health := servedHealth(served, name, c)
-		e := evidence{cluster: config, stats: checkStatsOf(stats, name)}
+		e := evidence{cluster: config, stats: healthStatsOf(stats, name)}
 		sum := ClusterStats{}
 		for i := range c.Hosts {
 			h := &c.Hosts[i]
@@ -116,12 +116,35 @@ func serviceOf(m proto.Message) string {
 	return c.GetName()
 }
 
-func checkStatsOf(stats map[string]uint64, cluster string) checkStats {
-	prefix := "cluster." + cluster + ".health_check."
-	return checkStats{
-		Attempts: stats[prefix+"attempt"], Successes: stats[prefix+"success"], Failures: stats[prefix+"failure"],
-		NetworkFailures: stats[prefix+"network_failure"], Known: stats != nil,
+// ejectionKinds are the counters outlier_detection.ejections_enforced_* by the
+// end of their name.
+var ejectionKinds = map[string]string{
+	"consecutive_5xx":                  consecutive5xx,
+	"consecutive_gateway_failure":      consecutiveGateway,
+	"consecutive_local_origin_failure": consecutiveLocal,
+	"success_rate":                     "success rate too far below the cluster's",
+	"local_origin_success_rate":        "success rate too far below the cluster's",
+	"failure_percentage":               "failure percentage",
+	"local_origin_failure_percentage":  "failure percentage",
+}
+
+func healthStatsOf(stats map[string]uint64, cluster string) healthStats {
+	prefix := "cluster." + cluster + "."
+	out := healthStats{
+		Known: stats != nil, Failures: stats[prefix+"health_check.failure"],
+		NetworkFailures: stats[prefix+"health_check.network_failure"],
 	}
+	kinds := 0
+	for end, kind := range ejectionKinds {
+		if stats[prefix+"outlier_detection.ejections_enforced_"+end] > 0 {
+			out.Ejections = kind
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		out.Ejections = ""
+	}
+	return out
 }
 
 // rejected sums the update_rejected counters by type; types without one are

@@ -3,7 +3,8 @@ package envoy
 import (
 	"context"
 	"encoding/json"
-	"net/http"
+	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -30,6 +31,9 @@ const (
 	narrowNames = 20
 )
 
+// errNoAdmin is why nothing is known beyond what the streams tell.
+var errNoAdmin = errors.New("the node does not say where its admin interface is (node.metadata, " + AdminMetadata + ")")
+
 // poller watches one Envoy. Its fields below facts belong to its goroutine.
 type poller struct {
 	w           *Watcher
@@ -48,6 +52,7 @@ type poller struct {
 	compared map[mesh.Key]proto.Message // what active was compared with
 	nextFull time.Time                  // when /clusters and /stats may be read whole again
 	nextScan time.Time                  // when everything is compared again
+	mayScan  time.Time                  // when it may be, if it is asked for
 }
 
 func newPoller(w *Watcher, node, addr string, cancel context.CancelFunc) *poller {
@@ -60,11 +65,11 @@ func newPoller(w *Watcher, node, addr string, cancel context.CancelFunc) *poller
 // the watcher: the facts say so.
 func (p *poller) run(ctx context.Context) error {
 	client, err := newAdmin(p.addr, p.w.o.Timeout)
+	if p.addr == "" {
+		err = errNoAdmin
+	}
 	if err != nil {
-		p.facts.Store(&Facts{Node: p.node, Admin: p.addr, Err: err.Error(), Active: p.unobservable()})
-		p.w.changed.wake()
-		<-ctx.Done()
-		return nil
+		return p.runBlind(ctx, err)
 	}
 	p.client = client
 	defer client.close()
@@ -72,6 +77,16 @@ func (p *poller) run(ctx context.Context) error {
 		began := time.Now()
 		p.publish(p.poll(ctx))
 		if !pause(ctx, wakeGap-time.Since(began), nil) || !pause(ctx, p.w.o.Interval-time.Since(began), p.wake) {
+			return nil
+		}
+	}
+}
+
+// runBlind says until ctx ends why nothing can be observed.
+func (p *poller) runBlind(ctx context.Context, why error) error {
+	for {
+		p.publish(&Facts{Node: p.node, Admin: p.addr, Err: why.Error(), Active: p.unobservable()})
+		if !pause(ctx, p.w.o.Interval, p.wake) {
 			return nil
 		}
 	}
@@ -125,7 +140,26 @@ func (p *poller) poll(ctx context.Context) *Facts {
 	f.Endpoints, f.Clusters = join(p.clusters, served, p.stats, func(cluster, address string) history {
 		return p.w.told(p.node, cluster, address)
 	})
+	if gone := vanished(p.facts.Load().Endpoints, f.Endpoints); len(gone) > 0 {
+		p.w.forget(p.node, gone)
+	}
 	return f
+}
+
+// vanished are the endpoints that Envoy had before and has no more.
+func vanished(before, now []Endpoint) []endpointID {
+	have := make(map[endpointID]bool, len(now))
+	for i := range now {
+		have[endpointID{now[i].Cluster, now[i].Address}] = now[i].Health != HealthUnknown
+	}
+	var out []endpointID
+	for i := range before {
+		id := endpointID{before[i].Cluster, before[i].Address}
+		if before[i].Health != HealthUnknown && !have[id] {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // ask reads what is due into the poller.
@@ -149,7 +183,8 @@ func (p *poller) ask(ctx context.Context, served map[mesh.Key]proto.Message) (re
 	return ready, p.compare(ctx, served)
 }
 
-// askVersion reads /server_info, which is 124 KB, once for a process.
+// askVersion reads /server_info, which is 124 KB, once for a process, and makes
+// sure that it is the node's: two Envoys may have been given one address.
 func (p *poller) askVersion(ctx context.Context) (string, error) {
 	body, err := p.client.must(ctx, "/server_info")
 	if err != nil {
@@ -157,9 +192,15 @@ func (p *poller) askVersion(ctx context.Context) (string, error) {
 	}
 	var info struct {
 		Version string `json:"version"`
+		Node    struct {
+			ID string `json:"id"`
+		} `json:"node"`
 	}
 	if err := json.Unmarshal(body, &info); err != nil {
-		return "", err
+		return "", fmt.Errorf("/server_info is not what Envoy writes: %w", err)
+	}
+	if info.Node.ID != p.node {
+		return "", fmt.Errorf("the admin interface at %s is that of node %q", p.addr, info.Node.ID)
 	}
 	if parts := strings.Split(info.Version, "/"); len(parts) > 1 {
 		return parts[1], nil
@@ -167,10 +208,10 @@ func (p *poller) askVersion(ctx context.Context) (string, error) {
 	return info.Version, nil
 }
 
-// statsQuery asks for the counters that tell rejections, warming, draining and
-// health checks.
+// statsQuery asks for the counters that tell rejections, draining, failed checks
+// and ejections.
 var statsQuery = "/stats?usedonly&filter=" + url.QueryEscape(
-	`(update_rejected|warming_clusters|total_listeners_draining|health_check\.(attempt|success|failure|network_failure))$`)
+	`(update_rejected|total_listeners_draining|health_check\.(network_)?failure|ejections_enforced_[a-z0-9_]+)$`)
 
 // askClusters reads all of /clusters and the counters when the Envoy can bear
 // it, else only the clusters that need a look.
@@ -213,7 +254,7 @@ func (p *poller) suspects(served map[mesh.Key]proto.Message) []string {
 		}
 	}
 	for k, m := range served {
-		if k.Type == mesh.Endpoints && p.compared[k] != m && !ill[k.Name] {
+		if k.Type == mesh.Endpoints && !same(p.compared[k], m) && !ill[k.Name] {
 			out = append(out, k.Name)
 		}
 	}
@@ -267,94 +308,11 @@ func (p *poller) askWarming(ctx context.Context) error {
 		} `json:"configs"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return err
+		return fmt.Errorf("/config_dump is not what Envoy writes: %w", err)
 	}
 	p.warming = nil
 	for _, c := range answer.Configs {
 		p.warming = append(p.warming, c.Cluster.Name)
 	}
 	return nil
-}
-
-// compare brings p.active up to date: for all that was served when a scan is
-// due, else for what was served anew or was not settled the last time.
-func (p *poller) compare(ctx context.Context, served map[mesh.Key]proto.Message) error {
-	now := p.w.o.Now()
-	scan := p.compared == nil || !now.Before(p.nextScan)
-	if p.compareNext.Swap(false) {
-		scan = scan || len(served) <= narrowNames
-	}
-	var keys []mesh.Key
-	for k, m := range served {
-		if scan || p.compared[k] != m || p.active[k].State != ActiveSame {
-			keys = append(keys, k)
-		}
-	}
-	next := make(map[mesh.Key]Active, len(served))
-	for k := range served {
-		if a, ok := p.active[k]; ok {
-			next[k] = a
-		}
-	}
-	if len(keys) > 0 {
-		o, size, err := p.observe(ctx, keys)
-		if err != nil {
-			return err
-		}
-		for k, a := range compare(served, keys, o) {
-			next[k] = a
-		}
-		if scan {
-			p.nextScan = now.Add(max(fullCompare, time.Duration(size)*10*time.Second/fullBytes))
-		}
-	}
-	p.active, p.compared = next, served
-	return nil
-}
-
-// observe reads the dumps that the keys need, by name when they are few.
-func (p *poller) observe(ctx context.Context, keys []mesh.Key) (observed, int, error) {
-	o := observed{dumps: map[mesh.Type]*dump{}, clusters: byService(p.clusters)}
-	names := map[mesh.Type][]string{}
-	for _, k := range keys {
-		names[k.Type] = append(names[k.Type], k.Name)
-	}
-	size := 0
-	for t, of := range names {
-		d := newDump()
-		for _, path := range dumpPaths(t) {
-			question := "/config_dump?resource=" + path
-			if len(of) <= narrowNames {
-				question += "&name_regex=" + nameFilter(of)
-			}
-			status, body, err := p.client.get(ctx, question)
-			if err != nil {
-				return o, size, err
-			}
-			if status != http.StatusOK { // a version that does not know this resource
-				d = nil
-				break
-			}
-			if err := d.read(path, body); err != nil {
-				return o, size, err
-			}
-			size += len(body)
-		}
-		if d != nil && len(dumpPaths(t)) > 0 {
-			o.dumps[t] = d
-		}
-	}
-	return o, size, nil
-}
-
-// byService is the clusters by the name under which EDS serves their endpoints.
-func byService(clusters map[string]clusterStatus) map[string]clusterStatus {
-	out := make(map[string]clusterStatus, len(clusters))
-	for name, c := range clusters {
-		if c.Service != "" {
-			name = c.Service
-		}
-		out[name] = c
-	}
-	return out
 }

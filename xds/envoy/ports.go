@@ -57,7 +57,13 @@ func bindable(host string, port uint32) (message, hint string) {
 		return fmt.Sprintf("port %d, where a further local Envoy would listen, is beyond 65535", port),
 			"take a lower port or start fewer Envoys"
 	}
-	l, err := net.Listen("tcp", joinHostPort(host, port))
+	network := "tcp4" // "tcp" would take 0.0.0.0 for all addresses of both kinds
+	if ip := net.ParseIP(host); ip == nil {
+		return "", "" // a name: what it stands for is Envoy's business
+	} else if ip.To4() == nil {
+		network = "tcp6"
+	}
+	l, err := net.Listen(network, joinHostPort(host, port))
 	switch {
 	case err == nil:
 		l.Close()

@@ -111,13 +111,22 @@ func (r *runner) become(s ProcessState, change func(*Process)) {
 	r.fleet.changed.wake()
 }
 
+// startDeadline is how long an Envoy may take to open its admin interface; it
+// takes 60 ms on an idle machine.
+const startDeadline = 30 * time.Second
+
 // awaitUp waits for the first answer of the admin interface.
 func (r *runner) awaitUp(ctx context.Context) error {
+	late := time.NewTimer(startDeadline)
+	defer late.Stop()
 	select {
 	case <-r.up:
 		return nil
 	case err := <-r.fell:
 		return err
+	case <-late.C:
+		return fmt.Errorf("%s does not open its admin interface at %s within %s (its log: %s)",
+			r.node, r.process().Admin, startDeadline, r.process().Log)
 	case <-ctx.Done():
 		return fmt.Errorf("%s did not come up: %w", r.node, ctx.Err())
 	}

@@ -34,9 +34,15 @@ func (b Binary) Validate(ctx context.Context, config []byte) error {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return fmt.Errorf("validate: %w", err)
 	}
+	pipe, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // stands for EventPipe, which Envoy opens even now
+	if err != nil {
+		return fmt.Errorf("validate: %w", err)
+	}
+	defer pipe.Close()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.Path, "--mode", "validate", "--disable-hot-restart", "-c", file)
 	cmd.Stderr = &stderr
+	cmd.ExtraFiles = []*os.File{pipe}
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	var exit *exec.ExitError

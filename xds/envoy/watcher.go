@@ -140,8 +140,26 @@ func (w *Watcher) note(e Event) {
 		w.past[e.Node] = c
 	}
 	c.note(e)
-	if p := w.pollers[e.Node]; p != nil && e.Kind != CheckFailure {
+	p := w.pollers[e.Node]
+	if p == nil {
+		return
+	}
+	if e.Kind == EventStarted {
+		p.compareNext.Store(true)
+	}
+	if e.Kind != CheckFailure || e.First { // a further failure is no news
 		poke(p.wake)
+	}
+}
+
+// forget drops what the node told of endpoints that are gone.
+func (w *Watcher) forget(node string, gone []endpointID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.past[node]; c != nil {
+		for _, id := range gone {
+			c.forget(id)
+		}
 	}
 }
 
