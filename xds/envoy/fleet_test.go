@@ -2,30 +2,136 @@ package envoy
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
-
-	"google.golang.org/protobuf/proto"
-
-	"example.com/meshtui/engine/mesh"
+	"time"
 )
 
-func child() (bool, int) { return false, 0 }
+// childRole is the environment variable that makes this test binary play a part
+// of its own instead of running tests.
+const childRole = "ENVOY_TEST_CHILD"
 
-const appCluster = `cluster
+// child plays that part.
+func child() (played bool, status int) {
+	switch os.Getenv(childRole) {
+	case "fleet": // starts an Envoy and waits to be killed
+		f, err := StartFleet(context.Background(), FleetOptions{
+			Binary: Binary{Path: os.Getenv("ENVOY_TEST_BINARY")}, Nodes: 1, XDS: "127.0.0.1:1", Dir: os.Getenv("ENVOY_TEST_DIR"),
+		})
+		if err != nil {
+			fmt.Println(err)
+			return true, 1
+		}
+		fmt.Println(f.Processes()[0].PID)
+		select {}
+	case "watchdog":
+		if err := RunWatchdog(os.Args[1:], os.Stdin); err != nil {
+			fmt.Println(err)
+			return true, 1
+		}
+		return true, 0
+	}
+	return false, 0
+}
+
+// gone reports whether a process has ended; one that nobody has reaped yet has.
+func gone(pid int) bool {
+	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil { // gone since, or a system without /proc
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z")
+}
+
+// startFleet starts one that is stopped at the end of the test.
+func startFleet(t *testing.T, o FleetOptions) *Fleet {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	f, err := StartFleet(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := f.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		for _, p := range f.Processes() {
+			if p.State != Stopped || p.PID != 0 {
+				t.Errorf("after the stop: %+v", p)
+			}
+		}
+	})
+	return f
+}
+
+// freePort is a port on loopback that nobody held a moment ago, nor the one
+// PortStep above it.
+func freePort(t *testing.T) uint32 {
+	t.Helper()
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := uint32(l.Addr().(*net.TCPAddr).Port)
+		l.Close()
+		if message, _ := bindable("127.0.0.1", port+PortStep); message == "" {
+			return port
+		}
+	}
+	t.Fatal("no two free ports")
+	return 0
+}
+
+// webListener answers every path through a route of its own name.
+func webListener(name string, port uint32) string {
+	return listenerOn(name, "127.0.0.1", port) + `filter_chains:
+- filters:
+  - name: envoy.filters.network.http_connection_manager
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: web
+      rds: {route_config_name: main, config_source: {ads: {}, resource_api_version: V3}}
+      http_filters:
+      - name: envoy.filters.http.router
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+`
+}
+
+const mainRoute = `route
+name: main
+virtual_hosts:
+- name: all
+  domains: ["*"]
+  routes: [{match: {prefix: /}, route: {cluster: app}}]
+`
+
+// plainCluster has neither health checks nor outlier detection.
+const plainCluster = `cluster
 name: app
 type: EDS
 connect_timeout: 0.5s
 eds_cluster_config: {eds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 2s}}
-common_lb_config: {update_merge_window: 0s, healthy_panic_threshold: {value: 0}}
-health_checks:
-- timeout: 0.3s
-  interval: 0.5s
-  no_traffic_interval: 0.5s
-  unhealthy_threshold: 1
-  healthy_threshold: 1
-  http_health_check: {path: /health}
-outlier_detection: {consecutive_5xx: 3, interval: 0.5s, base_ejection_time: 60s, max_ejection_percent: 100}
 `
 
 func appEndpoints(ports ...string) string {
@@ -36,64 +142,337 @@ func appEndpoints(ports ...string) string {
 	return s
 }
 
-func identity(_ mesh.Type, m proto.Message) proto.Message { return m }
+// answer is the status of a GET, 0 when there is none.
+func answer(client *http.Client, port uint32) int {
+	res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
 
-func TestLab(t *testing.T) {
-	b := realEnvoy(t)
-	cp := startControlPlane(t)
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 5 * time.Second}
+}
+
+func TestFleetServesWithPortsApart(t *testing.T) {
+	binary := realEnvoy(t)
+	for _, delta := range []bool{false, true} {
+		t.Run(fmt.Sprintf("delta %v", delta), func(t *testing.T) {
+			cp := startControlPlane(t)
+			back := newBackend(t)
+			port := freePort(t)
+			o := FleetOptions{Binary: binary, Nodes: 2, XDS: cp.address, Dir: t.TempDir(), Delta: delta}
+			for i := range o.Nodes {
+				cp.push(t, o.NodeID(i), o.Overlay(o.NodeID(i)), plainCluster, appEndpoints(back.port()), webListener("web", port), mainRoute)
+			}
+			f := startFleet(t, o)
+			client := newClient(t)
+			for i := range o.Nodes {
+				eventually(t, "traffic through "+o.NodeID(i), func() bool { return answer(client, port+uint32(i)*PortStep) == 200 })
+			}
+			eventually(t, "both live", func() bool { return f.Processes()[0].State == Live && f.Processes()[1].State == Live })
+			for _, p := range f.Processes() {
+				info, err := os.Stat(p.Log)
+				if err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("the log of %s: %v, %v", p.Node, info, err)
+				}
+				log, _ := os.ReadFile(p.Log)
+				if strings.Contains(string(log), " warning ") || strings.Contains(string(log), " error ") {
+					t.Errorf("%s complains:\n%s", p.Node, log)
+				}
+			}
+		})
+	}
+}
+
+func TestFleetRestarts(t *testing.T) {
+	f := startFleet(t, FleetOptions{Binary: realEnvoy(t), Nodes: 1, XDS: "127.0.0.1:1"})
+	changed, cancel := f.Changed()
+	defer cancel()
+	before := f.Processes()[0]
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	eventually(t, "another process", func() bool {
+		select {
+		case <-changed:
+		default:
+		}
+		p := f.Processes()[0]
+		if p.State == Restarting {
+			seen = true
+			if !strings.Contains(p.Why, "killed") || p.NextTry.IsZero() {
+				t.Errorf("while it is down: %+v", p)
+			}
+		}
+		return p.PID != 0 && p.PID != before.PID && p.State != Restarting
+	})
+	p := f.Processes()[0]
+	if !seen || p.Restarts != 1 || !strings.Contains(p.Why, "killed") || p.Admin != before.Admin {
+		t.Errorf("seen down: %v; now %+v, before %+v", seen, p, before)
+	}
+}
+
+func TestFleetSaysWhyAnEnvoyDiesAtItsStart(t *testing.T) {
+	binary := realEnvoy(t)
 	dir := t.TempDir()
-	o := FleetOptions{Binary: b, Nodes: 1, XDS: cp.address, Dir: dir}
-	one, two := newBackend(t), newBackend(t)
-	cp.push(t, "envoy-1", o.Overlay("envoy-1"), appCluster, appEndpoints(one.port(), two.port()))
-	f, err := StartFleet(context.Background(), o)
+	fake := script(t, filepath.Join(dir, "bin"), "exec "+binary.Path+" --no-such-flag\n")
+	crash := script(t, filepath.Join(dir, "crash"), "echo '2026-11-23T03:59:23.690 critical main: no more memory' >&2; exit 7\n")
+	for _, c := range []struct {
+		name, want string
+		binary     Binary
+	}{
+		{"wrong flag", "no-such-flag", Binary{Path: fake}},
+		{"its own words", "exit status 7: no more memory", Binary{Path: crash}},
+		{"no binary", "no such file", Binary{Path: filepath.Join(dir, "none")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := StartFleet(context.Background(), FleetOptions{Binary: c.binary, Nodes: 2, XDS: "127.0.0.1:1", Dir: t.TempDir()})
+			if f != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "envoy-1") {
+				t.Errorf("got %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %v", err)
+			}
+		})
+	}
+}
+
+func TestFleetRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []FleetOptions{{Nodes: 0, Dir: t.TempDir()}, {Nodes: 1, Dir: filepath.Join(file, "x")}, {Nodes: 1, Dir: t.TempDir(), XDS: "nowhere"}} {
+		if _, err := StartFleet(context.Background(), o); err == nil {
+			t.Errorf("%+v was started", o)
+		}
+	}
+}
+
+func TestEnvoyGoesWithUs(t *testing.T) {
+	binary := realEnvoy(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childRole+"=fleet", "ENVOY_TEST_BINARY="+binary.Path, "ENVOY_TEST_DIR="+t.TempDir())
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := f.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-		log, _ := os.ReadFile(dir + "/envoy-1.log")
-		t.Logf("%s", log)
-	}()
-	client, _ := newAdmin(f.Processes()[0].Admin, 1e9)
-	defer client.close()
-	w := NewWatcher(WatcherOptions{Targets: f.Targets, Served: cp.Served, Events: f.Events()})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- w.Run(ctx) }()
-	defer func() { cancel(); <-done }()
-	show := func() {
-		fa := w.Facts("envoy-1")
-		if fa == nil {
-			return
-		}
-		t.Logf("%+v", *fa)
-		_, body, _ := client.get(ctx, "/clusters?format=json&filter=app")
-		t.Logf("%s", body)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	health := func(i int) Health {
-		fa := w.Facts("envoy-1")
-		if fa == nil || len(fa.Endpoints) <= i {
-			return HealthUnknown
+	line := make([]byte, 100)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(line[:n])))
+	if err != nil {
+		t.Fatalf("the child says %q", line[:n])
+	}
+	if gone(pid) {
+		t.Fatal("the Envoy was gone before its parent")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	eventually(t, "the Envoy to go too", func() bool { return gone(pid) })
+}
+
+func TestWatchdog(t *testing.T) {
+	t.Setenv(childRole, "watchdog")
+	command := []string{os.Args[0]}
+	start := func() *exec.Cmd {
+		cmd := exec.Command("sleep", "100")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		for _, e := range fa.Endpoints {
-			if e.Address == []string{one.Listener.Addr().String(), two.Listener.Addr().String()}[i] {
-				return e.Health
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		return cmd
+	}
+	left, taken := start(), start()
+	dismissed, err := startWatchdog(command, left.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dismissed.dismiss()
+	if gone(left.Process.Pid) {
+		t.Error("a watchdog that was dismissed killed what it watched")
+	}
+	orphaned, err := startWatchdog(command, taken.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orphaned.pipe.Close() // as the system does for a process that was killed
+	eventually(t, "the orphan to be killed", func() bool { return gone(taken.Process.Pid) })
+	_ = orphaned.cmd.Wait()
+	for _, args := range [][]string{nil, {"x"}, {"1"}, {"-5"}, {"2", "3"}} {
+		if err := RunWatchdog(args, strings.NewReader("")); err == nil {
+			t.Errorf("%v was accepted", args)
+		}
+	}
+}
+
+// load sends requests over keep-alive connections until stop, and counts those
+// that were begun and not answered well. A connection that is refused is none
+// begun.
+type load struct {
+	sent, failed atomic.Int64
+	refused      atomic.Bool
+	firstFailure atomic.Pointer[string]
+	stop         chan struct{}
+	wg           sync.WaitGroup
+}
+
+func startLoad(t *testing.T, port uint32, workers int) *load {
+	l := &load{stop: make(chan struct{})}
+	for range workers {
+		client := newClient(t)
+		l.wg.Go(func() {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-l.stop:
+					return
+				case <-tick.C:
+					l.once(client, port)
+				}
 			}
+		})
+	}
+	return l
+}
+
+func (l *load) once(client *http.Client, port uint32) {
+	res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		l.refused.Store(true)
+		return
+	}
+	l.sent.Add(1)
+	what := ""
+	if err != nil {
+		what = err.Error()
+	} else {
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			what = err.Error()
 		}
-		return HealthUnknown
+		res.Body.Close()
+		if res.StatusCode != 200 {
+			what = res.Status
+		}
 	}
-	eventually(t, "healthy", func() bool { return health(0) == Healthy && health(1) == Healthy })
-	show()
-	one.Close()
-	eventually(t, "failed", func() bool { return health(0) == CheckFailed })
-	show()
-	two.hang.Store(true)
-	eventually(t, "timeout", func() bool { return health(1) == CheckTimeout })
-	show()
-	for _, p := range []string{"dynamic_active_clusters", "dynamic_endpoint_configs&include_eds", "dynamic_warming_clusters", "dynamic_listeners"} {
-		_, body, _ := client.get(ctx, "/config_dump?resource="+p)
-		t.Logf("%s: %s", p, body)
+	if what != "" {
+		l.failed.Add(1)
+		l.firstFailure.CompareAndSwap(nil, &what)
 	}
+}
+
+// wait stops the load.
+func (l *load) wait() {
+	close(l.stop)
+	l.wg.Wait()
+}
+
+// end stops the load and reports what failed.
+func (l *load) end(t *testing.T) {
+	t.Helper()
+	l.wait()
+	if n := l.failed.Load(); n > 0 {
+		t.Errorf("%d of %d requests failed, the first: %s", n, l.sent.Load(), *l.firstFailure.Load())
+	}
+}
+
+func TestStopCutsNoRequest(t *testing.T) {
+	cp := startControlPlane(t)
+	back := newBackend(t)
+	back.delay.Store(int64(30 * time.Millisecond))
+	port := freePort(t)
+	o := FleetOptions{Binary: realEnvoy(t), Nodes: 1, XDS: cp.address, Dir: t.TempDir()}
+	cp.push(t, "envoy-1", o.Overlay("envoy-1"), plainCluster, appEndpoints(back.port()), webListener("web", port), mainRoute)
+	f := startFleet(t, o)
+	client := newClient(t)
+	eventually(t, "traffic", func() bool { return answer(client, port) == 200 })
+	before := back.hits.Load()
+	l := startLoad(t, port, 4)
+	eventually(t, "some requests", func() bool { return l.sent.Load() > 50 })
+	pid := f.Processes()[0].PID
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := f.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if !gone(pid) {
+		t.Error("it still runs")
+	}
+	eventually(t, "the port to be closed", l.refused.Load)
+	l.wait()
+	// A connection that waits to be accepted while the port is closed is reset
+	// by the system; no request of it was taken. Every one that was must have
+	// been answered.
+	if took, answered := back.hits.Load()-before, l.sent.Load()-l.failed.Load(); took != answered {
+		t.Errorf("%d requests were taken, %d answered", took, answered)
+	}
+}
+
+// A listener that takes over the port of one that leaves in the same response
+// must lose no request although the overlay forbids sharing the port.
+func TestListenerRenamedOnItsPort(t *testing.T) {
+	cp := startControlPlane(t)
+	back := newBackend(t)
+	port := freePort(t)
+	o := FleetOptions{Binary: realEnvoy(t), Nodes: 1, XDS: cp.address, Dir: t.TempDir()}
+	push := func(name string) {
+		cp.push(t, "envoy-1", o.Overlay("envoy-1"), plainCluster, appEndpoints(back.port()), webListener(name, port), mainRoute)
+	}
+	push("web")
+	f := startFleet(t, o)
+	client := newClient(t)
+	eventually(t, "traffic", func() bool { return answer(client, port) == 200 })
+	l := startLoad(t, port, 4)
+	for i, name := range []string{"web-2", "web", "web-3"} {
+		push(name)
+		at := l.sent.Load()
+		eventually(t, "traffic on "+name, func() bool { return l.sent.Load() > at+100 })
+		eventually(t, "the listener "+name, func() bool { return has(t, f, "/listeners", name+"::") })
+		if n := len(cp.refusals()); n > 0 {
+			t.Fatalf("after %d renames: %s", i+1, cp.refusals())
+		}
+	}
+	l.end(t)
+	if l.refused.Load() {
+		t.Error("a connection was refused meanwhile")
+	}
+}
+
+// has asks the first Envoy's admin interface.
+func has(t *testing.T, f *Fleet, path, want string) bool {
+	t.Helper()
+	client, err := newAdmin(f.Processes()[0].Admin, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.close()
+	body, err := client.must(context.Background(), path)
+	return err == nil && strings.Contains(string(body), want)
+}
+
+func TestEnvoySaysThatAPortIsTaken(t *testing.T) {
+	cp := startControlPlane(t)
+	back := newBackend(t)
+	port := taken(t)
+	o := FleetOptions{Binary: realEnvoy(t), Nodes: 1, XDS: cp.address, Dir: t.TempDir()}
+	cp.push(t, "envoy-1", o.Overlay("envoy-1"), plainCluster, appEndpoints(back.port()), webListener("web", port), mainRoute)
+	startFleet(t, o)
+	eventually(t, "the refusal", func() bool { return strings.Contains(strings.Join(cp.refusals(), " "), "Address already in use") })
 }

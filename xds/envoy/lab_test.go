@@ -19,6 +19,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -109,7 +110,9 @@ func startControlPlane(t *testing.T) *controlPlane {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g := grpc.NewServer()
-	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, aggregated{server: sotw.NewServer(ctx, cp.cache, cp)})
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, aggregated{
+		sotw: sotw.NewServer(ctx, cp.cache, cp), delta: delta.NewServer(ctx, cp.cache, cp),
+	})
 	done := make(chan error, 1)
 	go func() { done <- g.Serve(l) }()
 	t.Cleanup(func() {
@@ -123,14 +126,19 @@ func startControlPlane(t *testing.T) *controlPlane {
 	return cp
 }
 
-// aggregated is ADS over go-control-plane's server for the state of the world.
+// aggregated is ADS over go-control-plane's servers.
 type aggregated struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
-	server sotw.Server
+	sotw  sotw.Server
+	delta delta.Server
+}
+
+func (a aggregated) DeltaAggregatedResources(s discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	return a.delta.DeltaStreamHandler(s, resource.AnyType)
 }
 
 func (a aggregated) StreamAggregatedResources(s discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
-	return a.server.StreamHandler(s, resource.AnyType)
+	return a.sotw.StreamHandler(s, resource.AnyType)
 }
 
 // OnStreamRequest notes what is refused; the other callbacks do nothing.
@@ -141,6 +149,16 @@ func (cp *controlPlane) OnStreamRequest(_ int64, r *discoveryv3.DiscoveryRequest
 		cp.nacks = append(cp.nacks, e.GetMessage())
 	}
 	return nil
+}
+
+// OnStreamDeltaRequest is OnStreamRequest for the delta variant.
+func (cp *controlPlane) OnStreamDeltaRequest(_ int64, r *discoveryv3.DeltaDiscoveryRequest) error {
+	return cp.OnStreamRequest(0, &discoveryv3.DiscoveryRequest{ErrorDetail: r.GetErrorDetail()})
+}
+
+func (cp *controlPlane) OnDeltaStreamOpen(context.Context, int64, string) error { return nil }
+func (cp *controlPlane) OnDeltaStreamClosed(int64, *corev3.Node)                {}
+func (cp *controlPlane) OnStreamDeltaResponse(int64, *discoveryv3.DeltaDiscoveryRequest, *discoveryv3.DeltaDiscoveryResponse) {
 }
 
 func (cp *controlPlane) OnStreamOpen(context.Context, int64, string) error { return nil }
@@ -180,6 +198,13 @@ func (cp *controlPlane) Served(node string) map[mesh.Key]proto.Message {
 	return cp.served[node]
 }
 
+// refusals are the error details of all NACKs so far.
+func (cp *controlPlane) refusals() []string {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	return append([]string(nil), cp.nacks...)
+}
+
 // parse reads a resource from YAML whose first line is the name of its type.
 func parse(t *testing.T, yaml string) proto.Message {
 	t.Helper()
@@ -201,8 +226,10 @@ func parse(t *testing.T, yaml string) proto.Message {
 // backend is an HTTP server whose behaviour can be changed.
 type backend struct {
 	*httptest.Server
-	status atomic.Int64
+	status atomic.Int64 // of ordinary answers
+	checks atomic.Int64 // of answers to /health
 	hang   atomic.Bool
+	delay  atomic.Int64 // nanoseconds before each answer
 	hits   atomic.Int64
 }
 
@@ -210,11 +237,19 @@ func newBackend(t *testing.T) *backend {
 	t.Helper()
 	b := &backend{}
 	b.status.Store(http.StatusOK)
+	b.checks.Store(http.StatusOK)
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.hits.Add(1)
 		if b.hang.Load() {
 			<-r.Context().Done()
 			return
+		}
+		if r.URL.Path == "/health" {
+			w.WriteHeader(int(b.checks.Load()))
+			return
+		}
+		b.hits.Add(1)
+		if d := time.Duration(b.delay.Load()); d > 0 {
+			<-time.After(d)
 		}
 		w.WriteHeader(int(b.status.Load()))
 	}))
