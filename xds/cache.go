@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"errors"
+	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -132,7 +133,7 @@ func (n *node) watching(s *sub) func() {
 // and if ever it had not, the mark would stay for the next push.
 func (n *node) push(s *sub) {
 	w := &s.watch
-	if !w.open || w.pending || !s.due() || !n.ready() {
+	if !w.open || w.pending || !s.due() || !n.ready() || s.heldBack(n.srv.o.Now()) > 0 {
 		return
 	}
 	if w.delta != nil {
@@ -148,6 +149,20 @@ func (n *node) push(s *sub) {
 		w.pending = true
 	default:
 	}
+}
+
+// release pushes what was held back for long enough, and returns when to look
+// again; 0 when nothing is held back.
+func (n *node) release(now time.Time) (again time.Duration) {
+	for _, st := range n.streams {
+		for _, s := range st.subs {
+			if d := s.heldBack(now); d > 0 && (again == 0 || d < again) {
+				again = d
+			}
+			n.push(s)
+		}
+	}
+	return again
 }
 
 // kick pushes what is due of these types on every stream, in the given order.

@@ -44,6 +44,11 @@ const (
 	defaultForgetAfter  = 10 * time.Minute
 	defaultMaxNodes     = 4096
 
+	// holdBack is how long a newer response waits for the answer to the one
+	// before, so that a burst of revisions becomes few responses. It ends, since
+	// a node may withhold an answer for long, and what comes next may be its cure.
+	holdBack = 200 * time.Millisecond
+
 	maxNodeID      = 1024 // bytes; an id is a name, not a payload
 	maxStreamTypes = 32   // distinct type URLs on one stream
 	maxUnanswered  = 1000 // responses of one type on one stream that are remembered without an answer

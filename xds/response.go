@@ -185,7 +185,7 @@ func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 // built ends the putting together of a response: nothing is owed any more, but
 // the endpoints of the clusters that it changes are.
 func (n *node) built(s *sub, rec *record) {
-	s.must, s.whole, s.dirty = false, false, nil
+	s.must, s.urgent, s.whole, s.dirty = false, false, false, nil
 	s.watch.pending = false
 	s.stream.building = rec
 	if s.typ == mesh.Cluster {
@@ -207,6 +207,7 @@ func (n *node) oweEndpoints(cluster mesh.Key) {
 	for _, st := range n.streams {
 		if s := st.subs[mesh.Endpoints.URL()]; s != nil && s.wants(name) {
 			s.markName(name)
+			s.urgent = true
 		}
 	}
 }

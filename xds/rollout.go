@@ -12,8 +12,9 @@ import (
 )
 
 // askGrace is how long a step waits, after the last word from a node, for it to
-// ask for what it was told of (the routes of a new listener). An Envoy asks at
-// once; a client that does not care for the resource never does.
+// ask for what it was told of (the routes of a new listener). An Envoy and gRPC
+// ask at once. A client that does not even say what it is, such as a script, is
+// not waited for: it may never ask.
 const askGrace = 2 * time.Second
 
 // run is one revision on its way to one node. It is a state machine that is
@@ -88,6 +89,15 @@ func (n *node) advance() (again time.Duration) {
 	if n.target != nil && n.target.Number > n.run.revision {
 		n.startRun(now)
 	}
+	again = n.follow(now)
+	if held := n.release(now); held > 0 {
+		again = min(again, held)
+	}
+	return again
+}
+
+// follow takes the run from step to step, and returns when to look again.
+func (n *node) follow(now time.Time) time.Duration {
 	for n.run.at < len(n.run.steps) && n.run.rejected == nil {
 		waiting, patience := n.unmet(now)
 		if waiting != "" && patience > 0 {
@@ -195,6 +205,9 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 	}
 	if absent != "" {
 		return absent, grace
+	}
+	if n.agent == "" {
+		return "", 0
 	}
 	for _, need := range step.Needs {
 		if _, taken := n.status[need.From]; taken && !n.asks(need.To) {

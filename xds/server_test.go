@@ -28,6 +28,7 @@ type served struct {
 	mu       sync.Mutex
 	outcomes []told
 	panics   []error
+	heard    chan struct{} // a wake-up lies on it when either has grown
 }
 
 type told struct {
@@ -43,16 +44,18 @@ func serve(t testing.TB, o xds.Options) *served {
 
 func serveAt(t testing.TB, addr string, o xds.Options) *served {
 	t.Helper()
-	s := &served{t: t, addr: addr}
+	s := &served{t: t, addr: addr, heard: make(chan struct{}, 1)}
 	o.OnOutcome = func(revision int, out engine.Outcome) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.outcomes = append(s.outcomes, told{revision, out})
+		s.wake()
 	}
 	o.OnError = func(err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.panics = append(s.panics, err)
+		s.wake()
 	}
 	s.Server = xds.New(o)
 	s.start()
@@ -110,13 +113,38 @@ func (s *served) through(node string, revision int, want engine.Result) *xds.Nod
 	return st.Node(node)
 }
 
+func (s *served) wake() {
+	select {
+	case s.heard <- struct{}{}:
+	default:
+	}
+}
+
+// awaits waits for something that the server's callbacks tell.
+func (s *served) awaits(what string, cond func() bool) {
+	s.t.Helper()
+	deadline := time.NewTimer(xdstest.Patience)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		ok := cond()
+		s.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-s.heard:
+		case <-deadline.C:
+			s.t.Fatalf("it was never told: %s; told were %+v", what, s.outcomes)
+		}
+	}
+}
+
 // said waits until OnOutcome was told this of a revision.
 func (s *served) said(revision int, want engine.Result) engine.Outcome {
 	s.t.Helper()
 	var found engine.Outcome
-	s.until("outcome "+want.String(), func(*xds.State) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+	s.awaits(want.String(), func() bool {
 		for _, o := range s.outcomes {
 			if o.Revision == revision && o.Outcome.Result == want {
 				found = o.Outcome

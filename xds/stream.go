@@ -55,9 +55,10 @@ type sub struct {
 
 	// What is to be said. A response is put together only when the stream is
 	// about to send it, so that it is never out of date.
-	must  bool                // an answer is owed even if there is nothing in it
-	whole bool                // everything subscribed is to be looked at
-	dirty map[string]struct{} // these names are to be sent, or reported as gone
+	must   bool                // an answer is owed even if there is nothing in it
+	urgent bool                // the client asked for it, or needs it to go on: not to be held back
+	whole  bool                // everything subscribed is to be looked at
+	dirty  map[string]struct{} // these names are to be sent, or reported as gone
 	// suspect are the names of rejected responses: one of them is the culprit,
 	// the others may not have been applied. They go again with a correction.
 	suspect map[string]struct{}
@@ -82,6 +83,15 @@ func (s *sub) wants(name string) bool {
 
 // due reports whether there is something to say.
 func (s *sub) due() bool { return s.must || s.whole || len(s.dirty) > 0 }
+
+// heldBack is for how much longer something that is due waits for the answer to
+// the response before; 0 when it may go.
+func (s *sub) heldBack(now time.Time) time.Duration {
+	if s.urgent || len(s.open) == 0 || !s.due() {
+		return 0
+	}
+	return max(0, holdBack-now.Sub(s.last.at))
+}
 
 // full reports whether a response must hold everything: only SotW listeners and
 // clusters, where what is missing counts as removed.

@@ -70,6 +70,7 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 		delete(s.names, name)
 		if s.wildcard {
 			s.markName(name) // the client must hear whether it still gets it
+			s.urgent = true
 			continue
 		}
 		n.dropped(s, name)
@@ -128,9 +129,8 @@ func (s *sub) suspectName(name string) {
 func (n *node) added(s *sub, name string) {
 	if s.typ == 0 || s.stream.delta() || s.full() || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil {
 		s.markName(name)
-		if s.typ == 0 {
-			s.must = true
-		}
+		s.urgent = true
+		s.must = s.must || s.typ == 0
 	}
 }
 
