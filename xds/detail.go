@@ -63,5 +63,5 @@ func cutDumpAfter(s, phrase string) string {
 	if !strings.ContainsAny(dump, "{[:") {
 		return s
 	}
-	return strings.TrimSpace(head + strings.TrimSuffix(nameIn(dump), ": ") + " …")
+	return strings.TrimSpace(head+strings.TrimSuffix(nameIn(dump), ": ")) + " …"
 }

@@ -99,7 +99,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.changed()
 
 	g := s.grpcServer(tasksCtx)
-	group.Go("xDS listener", func() error { return g.Serve(l) })
+	group.Go("xDS listener", func() error {
+		if err := g.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // the end came before the beginning
+			return err
+		}
+		return nil
+	})
 	group.Go("rollout outcomes", func() error { return s.outcomes.run(tasksCtx) })
 	<-tasksCtx.Done()
 	stopServer(g)
