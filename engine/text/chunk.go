@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"example.com/meshtui/engine/mesh"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -233,4 +234,62 @@ func (e *editor) rename(steps []step, key string, node *yaml.Node) (string, erro
 		return replaced[:from] + e.layout.flowLike(stringNode(key), k) + replaced[to:], nil
 	}
 	return "", errors.New("there is no such field")
+}
+
+// Scalar is the text of the scalar at a path; ok is false when there is none.
+func Scalar(text, path string) (value string, ok bool) {
+	_, n, err := lookup(text, path)
+	if n = deref(n); err != nil || n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
+		return "", false
+	}
+	return n.Value, true
+}
+
+// Check says what keeps a text from being one YAML document; nil when it is one
+// (an empty text is).
+func Check(text string) *mesh.Finding {
+	_, err := parse(text)
+	var syntax *syntaxError
+	if !errors.As(err, &syntax) {
+		return nil
+	}
+	return &mesh.Finding{Severity: mesh.Error, Rule: "yaml", Line: syntax.line, Message: syntax.message, Hint: syntax.hint}
+}
+
+// Flow is a text as it can stand in brackets: as it is when it is in brackets
+// itself, else as JSON. Its lines but the first begin with indent.
+func Flow(text, indent string) (string, error) {
+	d, err := newDocument(text)
+	if err != nil || d.root == nil {
+		return text, err
+	}
+	if d.isFlow(d.root) {
+		lines := strings.Split(strings.TrimRight(text, " \r\n"), "\n")
+		return strings.Join(lines, "\n"+indent), nil
+	}
+	n, err := asWritten(d.root)
+	if err != nil {
+		return "", err
+	}
+	return layout{json: true}.pretty(n, indent), nil
+}
+
+// pretty writes a value as JSON over several lines.
+func (l layout) pretty(n *yaml.Node, indent string) string {
+	if n.Kind == yaml.ScalarNode || len(n.Content) == 0 {
+		return l.flow(n)
+	}
+	var parts []string
+	open, end, more := "[", "]", indent+"  "
+	if n.Kind == yaml.MappingNode {
+		open, end = "{", "}"
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			parts = append(parts, quote(n.Content[i].Value)+": "+l.pretty(n.Content[i+1], more))
+		}
+	} else {
+		for _, c := range n.Content {
+			parts = append(parts, l.pretty(c, more))
+		}
+	}
+	return open + "\n" + more + strings.Join(parts, ",\n"+more) + "\n" + indent + end
 }

@@ -116,3 +116,15 @@ func parseBracket(s string) (step, int, error) {
 	}
 	return step{index: n, isIndex: true}, end + 1, nil
 }
+
+// Field is the path of a field or map key below a path.
+func Field(path, name string) string {
+	s := formatPath([]step{{field: name}})
+	if path == "" || strings.HasPrefix(s, "[") {
+		return path + s
+	}
+	return path + "." + s
+}
+
+// Item is the path of a list item below a path.
+func Item(path string, index int) string { return fmt.Sprintf("%s[%d]", path, index) }

@@ -1,0 +1,20 @@
+// Package files opens what an operator has and saves a workspace.
+//
+// It reads a folder in Envoy's filesystem-xDS form (files of DiscoveryResponses,
+// one sub-folder a group when there are several), a single such file, and an
+// Envoy bootstrap, whose static resources it takes apart into what xDS serves.
+// Every resource keeps its own text, comments included, and the place that it
+// came from. What cannot be read becomes a problem with its place and harms
+// nothing else; what is changed or left behind becomes a notice.
+//
+// Within the workspace the config sources of resources say "ads: {}", since
+// meshtui serves them; on disk they are path_config_source entries that point
+// to the workspace's own files, so that an Envoy can read the folder without us.
+// Envoy takes exactly one route configuration, one load assignment and one
+// secret from a file that it reads by path_config_source. So these get a file
+// each (eds-app.yaml) where there are several, while listeners and clusters
+// share lds.yaml and cds.yaml.
+//
+// Save touches only what changed: other resources, comments between them and
+// files keep their bytes.
+package files

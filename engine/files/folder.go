@@ -1,0 +1,297 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+)
+
+// groupsFile holds the rules that put nodes into groups.
+const groupsFile = "groups.yaml"
+
+// xdsName are the names that make a folder one of ours.
+var xdsName = regexp.MustCompile(`^[lrces]ds([-.].*)?\.(ya?ml|json)$`)
+
+func isConfig(name string) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.HasPrefix(name, ".")
+}
+
+// folderFiles lists the files of a workspace folder, sorted by group, less
+// groups.yaml. A sub-folder is a group when it has a file named as xDS files
+// are.
+func folderFiles(dir string) ([]*file, error) {
+	out, subs, err := configFiles(dir, "", mesh.DefaultGroup)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range subs {
+		inner, _, err := configFiles(dir, sub, sub)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(inner, func(f *file) bool { return xdsName.MatchString(filepath.Base(f.rel)) }) {
+			out = append(out, inner...)
+		}
+	}
+	return out, nil
+}
+
+func configFiles(dir, sub, group string) (out []*file, subs []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, sub))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening a folder: %w", err)
+	}
+	for _, e := range entries {
+		rel := filepath.Join(sub, e.Name())
+		info, err := os.Stat(filepath.Join(dir, rel)) // a link counts as what it leads to
+		switch {
+		case err != nil:
+			continue // gone meanwhile, or a link that leads nowhere
+		case info.IsDir() && !strings.HasPrefix(e.Name(), "."):
+			subs = append(subs, rel)
+		case info.Mode().IsRegular() && isConfig(e.Name()) && rel != groupsFile:
+			out = append(out, &file{path: filepath.Join(dir, rel), rel: rel, group: group})
+		}
+	}
+	return out, subs, nil
+}
+
+// openFolder reads a workspace folder.
+func openFolder(dir string) (*Opened, error) {
+	found, err := folderFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		if f.data, err = os.ReadFile(f.path); err != nil {
+			return nil, fmt.Errorf("opening %s: %w", dir, err)
+		}
+	}
+	groups := &file{path: filepath.Join(dir, groupsFile), rel: groupsFile}
+	switch groups.data, err = os.ReadFile(groups.path); {
+	case errors.Is(err, fs.ErrNotExist):
+		groups = nil
+	case err != nil:
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
+	return assemble(dir, Folder, found, groups)
+}
+
+// assemble makes a workspace of files that were read.
+func assemble(dir string, kind Kind, found []*file, groups *file) (*Opened, error) {
+	o := &Opened{Name: base(dir), Path: absolute(dir), Kind: kind, files: found, groups: groups}
+	useful := 0
+	var other []string
+	for _, f := range found {
+		o.readFile(f)
+		if f.other {
+			other = append(other, filepath.Base(f.path))
+		} else {
+			useful++
+		}
+	}
+	if useful == 0 && groups == nil {
+		msg := fmt.Sprintf("%s has no xDS file: a workspace folder has lds.yaml, rds.yaml, cds.yaml, eds.yaml or sds.yaml, each with a list of resources", dir)
+		if len(other) > 0 {
+			msg += fmt.Sprintf("; %s is no such file, so open it by itself", other[0])
+		}
+		return nil, errors.New(msg)
+	}
+	o.resources()
+	if groups != nil {
+		o.readGroups(groups)
+	}
+	return o, nil
+}
+
+// readFile takes one file apart.
+func (o *Opened) readFile(f *file) {
+	content := string(f.data)
+	problem := func(line int, rule, message, hint string) {
+		o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: rule, File: f.path, Line: line, Message: message, Hint: hint})
+	}
+	if _, ok := text.Sub(content, "resources"); !ok {
+		var finding mesh.Finding
+		if err := text.Check(content); err != nil {
+			finding = *err
+		}
+		switch {
+		case finding.Message != "" && strings.TrimSpace(content) != "":
+			f.bad = true
+			problem(finding.Line, "yaml", finding.Message, finding.Hint)
+		case xdsName.MatchString(filepath.Base(f.rel)) && len(meaningful(content)) > 0:
+			f.bad = true
+			problem(1, "no-resources", "there is no list of resources in it", "begin it with \"resources:\" and a list, as Envoy reads it")
+		case !xdsName.MatchString(filepath.Base(f.rel)):
+			f.other = true
+			o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: "not-read", File: f.path, Line: 1,
+				Message: "not read: it has no list of resources", Hint: "open it by itself if it is a bootstrap"})
+		}
+		return
+	}
+	chunks, err := text.Items(content, "resources")
+	if err != nil {
+		f.bad = true
+		problem(1, "no-resources", err.Error(), "")
+		return
+	}
+	end := 0
+	for _, c := range chunks {
+		it := place(content, c, end)
+		end = it.to
+		f.items = append(f.items, it)
+		o.readItem(f, it, c)
+	}
+}
+
+// meaningful is a text less its comments and blank lines.
+func meaningful(content string) string {
+	var b strings.Builder
+	for _, line := range strings.Split(content, "\n") {
+		if t := strings.TrimSpace(line); t != "" && t[0] != '#' && t != "---" {
+			b.WriteString(t)
+		}
+	}
+	return b.String()
+}
+
+// place finds out which bytes go with an item: its lines, and the comment
+// directly above it.
+func place(content string, c text.Chunk, floor int) *item {
+	it := &item{from: c.From, to: c.To, indent: c.Indent, dash: c.Dash}
+	if c.Dash < 0 {
+		return it
+	}
+	start := strings.LastIndexByte(content[:c.From], '\n') + 1
+	if strings.TrimSpace(content[start:c.From]) != "" {
+		start = c.From // "resources: - …" cannot be, but a marker before it can
+	}
+	it.from = start
+	for it.from > floor {
+		above := strings.LastIndexByte(content[:it.from-1], '\n') + 1
+		if above < floor || !strings.HasPrefix(strings.TrimSpace(content[above:it.from]), "#") {
+			break
+		}
+		it.from = above
+	}
+	it.comment = start - it.from
+	if i := strings.IndexByte(content[it.to:], '\n'); i >= 0 {
+		it.to += i + 1
+	} else {
+		it.to = len(content)
+	}
+	return it
+}
+
+// readItem reads one resource.
+func (o *Opened) readItem(f *file, it *item, c text.Chunk) {
+	urlNode, ok := text.Scalar(c.Text, "@type")
+	t, known := mesh.TypeOfURL(urlNode)
+	switch {
+	case !ok:
+		o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: "missing-type", File: f.path, Line: c.Line,
+			Column: c.Indent + 1, Message: "this resource has no \"@type\"", Hint: "begin it with a line \"@type\": " + mesh.Cluster.URL() + " or the like"})
+		return
+	case !known:
+		o.Problems = append(o.Problems, unknownType(f.path, c, urlNode))
+		return
+	}
+	name, _ := text.Scalar(c.Text, nameField(t))
+	body, changed, err := toADS(c.Text, name, o.inside(f))
+	src := mesh.Source{File: f.path, Line: c.Line, Text: body}
+	r, findings := text.Decode(t, src)
+	for i := range findings {
+		if findings[i].Column > 0 {
+			findings[i].Column += c.Indent
+		}
+	}
+	if r == nil {
+		o.Problems = append(o.Problems, findings...)
+		return
+	}
+	it.resource, it.key, it.sources = r, r.Key, configSources(c.Text, name)
+	it.rewrote = len(changed) > 0 || c.Expanded
+	o.Notices = append(o.Notices, findings...)
+	o.rewritten(f, it, c, changed, err)
+}
+
+// rewritten says what of a resource differs from the file.
+func (o *Opened) rewritten(f *file, it *item, c text.Chunk, changed []configSource, err error) {
+	note := func(line int, rule, path, message string) {
+		o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: rule, Key: it.key, Path: path, File: f.path,
+			Line: line, Message: message})
+	}
+	for _, s := range changed {
+		note(c.Line+s.line-1, "rewritten", s.path, fmt.Sprintf("%s %s is served as \"ads: {}\"; on disk it stays", s.field, s.file))
+	}
+	if err != nil {
+		note(c.Line, "rewritten", "", fmt.Sprintf("its config source stays as it is: %v", err))
+	}
+	if c.Expanded {
+		note(c.Line, "expanded", "", "it uses anchors from elsewhere in the file, so they are written out here; on disk they stay until it is changed")
+	}
+}
+
+func unknownType(path string, c text.Chunk, url string) mesh.Finding {
+	f := mesh.Finding{Severity: mesh.Error, Rule: "unknown-type", File: path, Line: c.Line, Column: c.Indent + 1,
+		Message: fmt.Sprintf("meshtui serves no %q, so this resource stays on disk as it is", url),
+		Hint:    "it serves listeners, route configurations, clusters, load assignments and secrets"}
+	if strings.Contains(url, ".v2.") {
+		f.Rule, f.Message = "removed-v2", url+" is of Envoy's v2 API, which was removed in Envoy 1.18"
+		f.Hint = "rewrite the resource for v3"
+	}
+	return f
+}
+
+func nameField(t mesh.Type) string {
+	if t == mesh.Endpoints {
+		return "cluster_name"
+	}
+	return "name"
+}
+
+// inside says whether a path in a config source means a file of the same group
+// here. A path that does not exist on this machine (of a container, or of
+// another host) is told by its base name.
+func (o *Opened) inside(from *file) func(string) bool {
+	return func(path string) bool {
+		_, err := os.Stat(path)
+		elsewhere := filepath.IsAbs(path) && errors.Is(err, fs.ErrNotExist)
+		for _, f := range o.files {
+			if f.group != from.group {
+				continue
+			}
+			here := real(f.path)
+			if real(path) == here || !filepath.IsAbs(path) && real(filepath.Join(o.Path, path)) == here ||
+				elsewhere && filepath.Base(path) == filepath.Base(f.path) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// real is a path without links, as far as it exists.
+func real(path string) string {
+	path = absolute(path)
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		return p
+	}
+	return path
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

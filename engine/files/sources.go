@@ -1,0 +1,186 @@
+package files
+
+import (
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+	"go.yaml.in/yaml/v3"
+)
+
+// configSource is a place in a resource that says where another one is to be
+// had: rds.config_source, eds_config, sds_config.
+type configSource struct {
+	path    string    // field path of the ConfigSource
+	service mesh.Type // what it is for
+	name    string    // which one
+	file    string    // of path_config_source; "" for any other kind
+	field   string    // the field that says file: path_config_source, or the older path
+	ads     bool
+	value   *yaml.Node // of field
+	line    int        // within the text
+}
+
+// sourceFields are the fields that hold a ConfigSource for what we serve.
+var sourceFields = map[string]mesh.Type{"config_source": mesh.Route, "eds_config": mesh.Endpoints, "sds_config": mesh.Secret}
+
+// configSources finds the config sources of a resource's text. A text that is
+// no YAML has none.
+func configSources(resource, name string) []configSource {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(resource), &doc); err != nil || len(doc.Content) == 0 {
+		return nil
+	}
+	var out []configSource
+	walk(doc.Content[0], "", func(path string, parent *yaml.Node, key string, value *yaml.Node) {
+		service, ok := sourceFields[snake(key)]
+		if !ok || value.Kind != yaml.MappingNode {
+			return
+		}
+		s := configSource{path: path, service: service, name: nameBeside(parent, service, name), line: value.Line}
+		if service == mesh.Route && field(parent, "route_config_name") == nil {
+			return // of SRDS or of an extension, which we do not serve
+		}
+		s.ads = field(value, "ads") != nil
+		if v := field(value, "path_config_source"); v != nil {
+			if p := field(v, "path"); p != nil {
+				s.file, s.field, s.value = p.Value, "path_config_source", v
+			}
+		} else if p := field(value, "path"); p != nil {
+			s.file, s.field, s.value = p.Value, "path", p
+		}
+		out = append(out, s)
+	})
+	return out
+}
+
+// nameBeside is the name of the resource that a config source is for.
+func nameBeside(parent *yaml.Node, service mesh.Type, own string) string {
+	key := "name"
+	switch service {
+	case mesh.Route:
+		key = "route_config_name"
+	case mesh.Endpoints:
+		key = "service_name"
+	}
+	if v := field(parent, key); v != nil && v.Value != "" {
+		return v.Value
+	}
+	return own
+}
+
+// toADS lets the config sources of a resource that point into the workspace
+// say "ads: {}" instead; it returns those that it changed. It is pure: inside
+// says whether a path points into the workspace.
+func toADS(resource, name string, inside func(path string) bool) (string, []configSource, error) {
+	var changed []configSource
+	for _, s := range configSources(resource, name) {
+		if s.file == "" || !inside(s.file) {
+			continue
+		}
+		out, err := text.Rename(resource, s.path+"."+s.field, "ads", map[string]any{})
+		if err != nil {
+			return resource, changed, err
+		}
+		resource = out
+		changed = append(changed, s)
+	}
+	return resource, changed, nil
+}
+
+// toPaths is the way back: config sources that say "ads: {}" say where on disk
+// the resource is instead. were are the sources as they stood on disk: one that
+// was there already gets its own form back, and one that said "ads: {}" there
+// stays. fileOf is "" for what is in no file; that stays as well.
+func toPaths(resource, name string, were []configSource, fileOf func(mesh.Key) string) (string, error) {
+	for _, s := range configSources(resource, name) {
+		if !s.ads {
+			continue
+		}
+		path := fileOf(mesh.Key{Type: s.service, Name: s.name})
+		was, known := sourceAt(were, s.path)
+		if known && was.ads || path == "" {
+			continue
+		}
+		field, value := "path_config_source", any(map[string]any{"path": path})
+		if known && was.file == path {
+			field, value = was.field, was.value
+		}
+		out, err := text.Rename(resource, s.path+".ads", field, value)
+		if err != nil {
+			return resource, err
+		}
+		resource = out
+	}
+	return resource, nil
+}
+
+func sourceAt(all []configSource, path string) (configSource, bool) {
+	for _, s := range all {
+		if s.path == path {
+			return s, true
+		}
+	}
+	return configSource{}, false
+}
+
+// maxWalk bounds how deep walk goes.
+const maxWalk = 200
+
+// walk visits every field of every mapping below n as it is written; aliases
+// are not followed.
+func walk(n *yaml.Node, path string, visit func(path string, parent *yaml.Node, key string, value *yaml.Node)) {
+	walkTo(n, path, maxWalk, visit)
+}
+
+func walkTo(n *yaml.Node, path string, left int, visit func(path string, parent *yaml.Node, key string, value *yaml.Node)) {
+	if left == 0 {
+		return
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			walkTo(c, text.Item(path, i), left-1, visit)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			if key.Kind != yaml.ScalarNode {
+				continue
+			}
+			at := text.Field(path, key.Value)
+			visit(at, n, key.Value, value)
+			walkTo(value, at, left-1, visit)
+		}
+	}
+}
+
+// field is the value of a mapping's field, in either spelling; nil without one.
+func field(n *yaml.Node, name string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if snake(n.Content[i].Value) == name {
+			v := n.Content[i+1]
+			if v.Kind == yaml.AliasNode {
+				v = v.Alias
+			}
+			return v
+		}
+	}
+	return nil
+}
+
+// snake is a camelCase name as the proto has it.
+func snake(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
