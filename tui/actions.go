@@ -41,6 +41,7 @@ type Action struct {
 	// Enabled says whether it can be done now, and if not, why.
 	Enabled func(*App) (ok bool, why string)
 	Run     func(*App) tea.Cmd
+	Hidden  func(*App) bool // keeps it out of the footer; the help still has it
 }
 
 // KeyText is the action's keys as the help writes them.
@@ -58,6 +59,9 @@ func newRegistry() *registry {
 		for _, act := range list {
 			if act.Enabled == nil {
 				act.Enabled = always
+			}
+			if act.Hidden == nil {
+				act.Hidden = func(*App) bool { return false }
 			}
 			r.all = append(r.all, act)
 			for _, k := range act.Keys {

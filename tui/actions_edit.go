@@ -185,7 +185,7 @@ func stepped(now uint32, by int, least uint32) uint32 {
 
 func (a *App) askEndpoint() tea.Cmd {
 	at := a.assignment()
-	a.open(&prompt{head: "Add an endpoint to " + at.key.Name, label: "host:port", do: func(a *App, text string) tea.Cmd {
+	a.open(&prompt{head: "Add an endpoint to " + at.key.Name, label: "host:port", hint: "An IP address and a port, such as 127.0.0.1:9004 or [::1]:9004; Envoy resolves no names here. It joins the draft; p pushes it.", do: func(a *App, text string) tea.Cmd {
 		if at.path == "" {
 			return a.apply("add "+text, engine.AddEndpoint{Key: at.key, Address: text})
 		}

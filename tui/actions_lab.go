@@ -11,6 +11,7 @@ func labActions() []*Action {
 	const group = "The demo's backends"
 	act := func(id, title, short, key string, do func(Lab, string) error, said string) *Action {
 		return &Action{ID: id, Title: title, Short: short, Group: group, Keys: []string{key}, In: InEDS, Enabled: onBackend,
+			Hidden: func(a *App) bool { return a.deps.Lab == nil },
 			Run: func(a *App) tea.Cmd {
 				b, lab := a.backend(), a.deps.Lab
 				return a.want(id+" "+b.Name, func() (string, error) { return b.Name + " " + said, do(lab, b.Name) })

@@ -18,6 +18,8 @@ func pushActions() []*Action {
 		{ID: "discard", Title: "throw the draft away", Group: group, In: InMain | InDiff, Enabled: hasDraft, Run: (*App).askDiscard},
 		{ID: "rollback", Title: "roll back to the revision before", Group: group, Keys: []string{"r"}, In: InMain | InNodes | InWireScreen,
 			Enabled: canRollback, Run: (*App).askRollback},
+		{ID: "rollback-to", Title: "roll back to the revision under the cursor", Short: "roll back to it", Group: group, Keys: []string{"r"}, In: InHistory,
+			Enabled: canRollback, Run: (*App).rollbackToCursor},
 		{ID: "history", Title: "history of revisions", Short: "history", Group: group, Keys: []string{"R"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(newHistoryScreen(a)); return nil }},
 		{ID: "save", Title: "save the draft to its folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff,
@@ -108,6 +110,21 @@ func (a *App) askRollback() tea.Cmd {
 			noteOf(to), age(a.at, to.At), count(a.data.connected(), "Envoy")),
 		yes: "r", yesText: "roll back", do: func(a *App) tea.Cmd { return a.rollback(to.Number) }})
 	return nil
+}
+
+// rollbackToCursor rolls back to the revision that the history's cursor is on,
+// without another question: the next rollback takes it back.
+func (a *App) rollbackToCursor() tea.Cmd {
+	s, ok := a.screen.(*historyScreen)
+	if !ok {
+		return nil
+	}
+	r := s.at(a, s.list.Cursor)
+	if r == nil || r == a.data.head {
+		a.shout("that revision is live already")
+		return nil
+	}
+	return a.rollback(r.Number)
 }
 
 func (a *App) rollback(number int) tea.Cmd {

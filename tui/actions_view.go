@@ -14,6 +14,13 @@ func viewActions() []*Action {
 	return []*Action{
 		{ID: "open", Title: "everything about what is selected, with its YAML", Short: "detail", Group: group, Keys: []string{"enter"},
 			In: InMain, Run: (*App).openDetail},
+		{ID: "open-message", Title: "the message as YAML", Short: "open", Group: group, Keys: []string{"enter"}, In: InWireScreen,
+			Run: func(a *App) tea.Cmd {
+				if s, ok := a.screen.(*wireScreen); ok && s.list.Cursor < len(a.data.wire) && s.list.Cursor >= 0 {
+					return a.openMessage(a.data.wire[s.list.Cursor])
+				}
+				return nil
+			}},
 		{ID: "filter", Title: "filter the pane (esc clears it)", Short: "filter", Group: group, Keys: []string{"/"}, In: InPanes,
 			Run: (*App).startFilter},
 		{ID: "nginx-toggle", Title: "show or hide nginx.conf", Short: "nginx", Group: group, Keys: []string{"m"}, In: InMain, Run: (*App).toggleNginx},

@@ -143,17 +143,16 @@ func (a *App) handleData(msg dataMsg) tea.Cmd {
 	return nil
 }
 
-// take shows a picture, unless a newer one is shown already.
+// take shows a picture, unless a newer one is shown already, or it was made
+// before the operator turned to another group or node.
 func (a *App) take(d *data) {
-	if a.data != nil && d.seq <= a.data.seq || d.group != a.group && a.data != nil && d.ws.Group(a.group) != nil {
+	if a.data != nil && (d.seq <= a.data.seq || a.outdated(d)) {
 		return
 	}
-	a.data, a.group, a.at = d, d.group, a.now()
-	if d.node != a.node && a.node != "" && a.nodeGone() {
+	if d.node != a.node {
 		a.say("node " + a.node + " is gone; showing all")
-		a.node = d.node
 	}
-	a.next = nil
+	a.data, a.group, a.node, a.at, a.next = d, d.group, d.node, a.now(), nil
 	for p := range a.filter {
 		a.refilter(outline.Pane(p))
 	}
@@ -164,7 +163,14 @@ func (a *App) take(d *data) {
 	a.follow()
 }
 
-func (a *App) nodeGone() bool { return a.data.xs.Node(a.node) == nil }
+// outdated reports whether a picture shows another group or node than is
+// wanted, although those exist.
+func (a *App) outdated(d *data) bool {
+	if d.group != a.group {
+		return d.ws.Group(a.group) != nil
+	}
+	return d.node != a.node && (a.node == "" || d.xs.Node(a.node) != nil)
+}
 
 // arrange computes the layout and tells every list how much of it is seen.
 func (a *App) arrange() {

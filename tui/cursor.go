@@ -194,21 +194,23 @@ func (a *App) restart() {
 	}
 }
 
-// attach moves a pane's cursor onto the thread, unless it is there already.
+// attach moves a pane's cursor onto the thread, unless it is on it already and
+// says as much as the row that the thread leads to.
 func (a *App) attach(p outline.Pane) {
-	if r := a.current(p); r != nil && a.thread.Has(r.Key, r.Path) {
-		if r.Key != a.origin.key || r.Path == a.origin.path {
-			return
-		}
-	}
-	i := a.data.outline.Find(p, a.origin.key, a.origin.path)
+	o := a.data.outline
+	i := o.Find(p, a.origin.key, a.origin.path)
 	if i < 0 {
-		i = a.data.outline.Row(p, a.thread)
+		i = o.Row(p, a.thread)
 	}
-	if at := a.shown(p, i); at >= 0 {
-		a.lists[p].Select(at)
-		a.remember(p)
+	at := a.shown(p, i)
+	if at < 0 {
+		return
 	}
+	if r := a.current(p); r != nil && r.Key != a.origin.key && a.thread.Has(r.Key, r.Path) && len(r.Path) >= len(o.Rows[p][i].Path) {
+		return
+	}
+	a.lists[p].Select(at)
+	a.remember(p)
 }
 
 // nginxLine is the line that says what is selected, else the first that is on

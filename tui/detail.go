@@ -164,9 +164,9 @@ func (a *App) stateLines(k mesh.Key, w int) []string {
 		return paragraph("Served to whoever comes; no Envoy is connected.", w, a.th.Dim)
 	}
 	var out []string
-	s := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
-	for i := range s.Of {
-		out = append(out, a.stateLine(&s.Of[i], w)...)
+	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
+	for i := range states {
+		out = append(out, a.stateLine(&states[i], w)...)
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func Compute(w, h int, s LayoutState) Layout {
 func (l *Layout) wide(body widget.Rect, s LayoutState) {
 	left := body
 	if s.Nginx {
-		n := min(max(38, body.W*28/100), 72)
+		n := min(max(38, body.W*26/100), 72)
 		left.W = body.W - n + 1
 		l.Panels[PanelNginx] = widget.Rect{X: left.W - 1, Y: body.Y, W: n, H: body.H}
 	}

@@ -10,6 +10,7 @@ import (
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds/envoy"
 )
 
 // paneLines draws the rows of a pane that are seen, and nothing else.
@@ -51,30 +52,49 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string
 	if on {
 		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
 	}
-	if cursor {
+	if cursor && (on || Panel(p) == a.focus) {
 		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
 	}
-	text, value := theme.Style{}, a.th.Dim
+	var text theme.Style
 	if !on {
 		text = a.th.Dim
+	} else if r.Path == "" {
+		text = a.th.Strong
 	}
-	left := []widget.Span{gutter, a.draftSpan(r)}
-	if d := r.Depth; d > 0 {
-		left = append(left, widget.Span{Text: widget.Spaces(2*d - 1)})
-	}
-	left = append(left, widget.Span{Style: text, Text: r.Label})
-	right := a.rowState(r, w)
-	if r.Value != "" {
-		sep := " "
-		if r.Label == "" {
-			sep = ""
+	left := []widget.Span{gutter, a.draftSpan(r), {Text: widget.Spaces(indent(r))}, {Style: text, Text: r.Label}}
+	room := w - 2 - indent(r) - widget.Width(r.Label)
+	right := a.rowState(r, room)
+	if value := a.rowValue(r, room-spansWidth(right)-2); value != "" {
+		if r.Label != "" {
+			value = " " + value
 		}
-		left = append(left, widget.Span{Style: value, Text: sep + r.Value})
+		left = append(left, widget.Span{Style: a.th.Dim, Text: value})
 	}
 	if cursor && Panel(p) == a.focus {
 		return widget.Row(w, &a.th.Selected, left, right)
 	}
 	return widget.Row(w, nil, left, right)
+}
+
+// indent is how far a row stands in from the left; a filter chain hardly has a
+// name of its own and needs the room.
+func indent(r *outline.Row) int {
+	if r.Kind == outline.ChainRow {
+		return 1
+	}
+	return 2 * r.Depth
+}
+
+// rowValue is what the row leads to, in the room that there is: of a
+// listener's address the port is what matters.
+func (a *App) rowValue(r *outline.Row, room int) string {
+	if r.Kind != outline.ListenerRow || widget.Width(r.Value) <= room {
+		return r.Value
+	}
+	if i := strings.LastIndexByte(r.Value, ':'); i >= 0 {
+		return r.Value[i:]
+	}
+	return r.Value
 }
 
 // draftSpan marks a row of a resource that the draft adds, edits or removes.
@@ -95,17 +115,18 @@ func (a *App) draftSpan(r *outline.Row) widget.Span {
 }
 
 // rowState is how a row stands: of a resource what its nodes did with it, of
-// an endpoint its health, of a weighted cluster its weight.
-func (a *App) rowState(r *outline.Row, w int) []widget.Span {
+// an endpoint its health, of a weighted cluster its weight. room is what is
+// left of the row beside its name.
+func (a *App) rowState(r *outline.Row, room int) []widget.Span {
 	switch {
 	case r.Kind == outline.EndpointRow:
-		return a.endpointState(r, w)
+		return a.endpointState(r, room)
 	case r.Kind == outline.WeightRow:
-		return []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%d", r.Weight)}, {Style: a.th.Dim, Text: " " + percent(r.Share)}}
+		return []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%d", r.Weight)}, {Style: a.th.Dim, Text: fmt.Sprintf(" %4s", percent(r.Share))}}
 	case r.Path != "":
 		return a.findingMark(r, nil)
 	}
-	return a.findingMark(r, a.resourceState(r.Key, w))
+	return a.findingMark(r, a.resourceState(r.Key, room))
 }
 
 // findingMark puts the number of errors, else of warnings, before a row's
@@ -132,12 +153,15 @@ func (a *App) findingMark(r *outline.Row, state []widget.Span) []widget.Span {
 	return state
 }
 
+// stateWidth is the room for a state's word, so that glyphs stand in a column.
+const stateWidth = 8
+
 // resourceState is the worst state over the nodes that are shown; the word is
 // left out where there is no room for it, never the glyph.
-func (a *App) resourceState(k mesh.Key, w int) []widget.Span {
+func (a *App) resourceState(k mesh.Key, room int) []widget.Span {
 	d := a.data
 	if d.outline.Draft(k) == outline.Added {
-		return []widget.Span{{Style: a.th.Info, Text: "not pushed"}}
+		return []widget.Span{{Style: a.th.Info, Text: a.th.Glyph.Added + " new"}}
 	}
 	s, n, stale := mark.Worst(k, d.hash(k), d.nodes, d.factsOf, a.at)
 	glyph, style := s.Draw(a.th)
@@ -146,48 +170,79 @@ func (a *App) resourceState(k mesh.Key, w int) []widget.Span {
 		word += fmt.Sprintf(" %d/%d", n, len(d.nodes))
 	}
 	if stale {
-		word += " stale"
-		style = a.th.Dim
+		word, style = "stale "+a.staleAge(), a.th.Dim
+		if room >= stateWidth+12 {
+			word = s.Short() + ", " + word
+		}
 	}
-	if w < 22 && s == mark.Active && !stale {
+	if room < widget.Width(word)+3 {
 		return []widget.Span{{Style: style, Text: glyph}}
+	}
+	if room >= stateWidth+4 {
+		word = widget.Fit(word, max(stateWidth, widget.Width(word)))
 	}
 	return []widget.Span{{Style: style, Text: glyph + " " + word}}
 }
 
+// staleAge is how old the oldest of what is shown is.
+func (a *App) staleAge() string {
+	oldest := a.at
+	for _, n := range a.data.nodes {
+		if f := a.data.facts[n.ID]; f != nil && f.At.Before(oldest) {
+			oldest = f.At
+		}
+	}
+	return age(a.at, oldest)
+}
+
+// healthWidth is the room for a health's word, for the same reason.
+const healthWidth = 10
+
 // endpointState is an endpoint's health in glyph and word, since when, and its
 // part of the traffic, as far as there is room.
-func (a *App) endpointState(r *outline.Row, w int) []widget.Span {
+func (a *App) endpointState(r *outline.Row, room int) []widget.Span {
 	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
 	glyph, style := mark.Draw(e.Health, a.th)
 	word := e.Word()
-	if !known {
-		glyph, style, word = a.th.Glyph.Unknown, a.th.Dim, "unknown"
-		if len(a.data.nodes) == 0 {
-			word = "no Envoy"
-		}
-	}
-	if r.Status == "DRAINING" && (!known || e.Health.Takes()) {
-		word, style = word+", drains", a.th.Warn
+	switch {
+	case !known && len(a.data.nodes) == 0:
+		word = "no Envoy"
+	case !known:
+		word = "unknown"
+	case r.Status == "DRAINING" && e.Health.Takes():
+		glyph, word, style = a.th.Glyph.Draining, "to drain", a.th.Warn
+	case r.Status == "" && e.Health == envoy.Draining:
+		word = "to undrain"
 	}
 	if known && e.Count < len(a.data.nodes) {
 		word += fmt.Sprintf(" %d/%d", e.Count, len(a.data.nodes))
 	}
 	if e.Stale {
-		word, style = word+" stale", a.th.Dim
+		stale := "stale " + a.staleAge()
+		if room >= widget.Width(word)+len(stale)+6 {
+			stale = word + ", " + stale
+		}
+		word, style = stale, a.th.Dim
 	}
-	spans := []widget.Span{{Style: style, Text: glyph + " " + word}}
-	room := w - 6 - widget.Width(r.Address) - widget.Width(word)
-	if since := age(a.at, e.Since); since != "" && room >= 5 {
-		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" %4s", since)})
+	n := max(healthWidth, widget.Width(word))
+	if room < n+4 {
+		return []widget.Span{{Style: style, Text: glyph + " " + word}}
+	}
+	spans := []widget.Span{{Style: style, Text: glyph + " " + widget.Fit(word, n)}}
+	room -= n + 4
+	column := func(format string, text any) {
+		if room >= 5 {
+			spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(format, text)})
+		}
 		room -= 5
 	}
-	if room >= 5 {
-		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" %4s", a.shareOf(r))})
-		room -= 5
-	}
-	if room >= 5 && r.Weight > 0 {
-		spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" w%-3d", r.Weight)})
+	column(" %4s", age(a.at, e.Since))
+	column(" %4s", a.shareOf(r))
+	if weight := ""; room >= 5 {
+		if r.Weight > 0 {
+			weight = fmt.Sprintf("w%d", r.Weight)
+		}
+		column(" %4s", weight)
 	}
 	return spans
 }

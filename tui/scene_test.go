@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +36,7 @@ func stage(t testing.TB, d Deps, w, h int) *App {
 func press(a *App, keys ...string) {
 	for _, k := range keys {
 		run(a, keyMsg(k))
+		_ = a.View() // as the program does after each message
 	}
 }
 
@@ -86,10 +86,9 @@ func keyMsg(k string) tea.KeyMsg {
 }
 
 func TestPrint(t *testing.T) {
-	for _, s := range [][2]int{{150, 40}, {80, 24}, {60, 24}} {
-		a := stage(t, depsOf(tuitest.Troubled()), s[0], s[1])
-		press(a, "4", "j")
-		t.Log("\n" + a.View())
-		_ = strings.Count
+	for _, keys := range [][]string{{}, {"2", "?"}, {"d"}, {"p"}, {"R"}, {"N"}, {"w"}, {":"}, {"3", "j", "enter"}, {"2", "x"}, {"4", "a"}} {
+		a := stage(t, depsOf(tuitest.Troubled()), 100, 36)
+		press(a, keys...)
+		t.Log(keys, "\n"+a.View())
 	}
 }

@@ -57,8 +57,6 @@ func (a *App) drawMain() []string {
 	if !a.lay.Detail.Empty() {
 		boxes = append(boxes, widget.Box{Rect: a.lay.Detail, Title: a.detailTitle(), Lines: a.detailLines(a.lay.Detail.Inner())})
 	}
-	// The panel with the focus comes last, so that its border lies over those
-	// of its neighbours.
 	lines := widget.Frame(a.w, a.h, a.th, boxes)
 	lines[a.lay.Status.Y] = a.statusLine(a.w)
 	for i, bar := range a.bars() {
@@ -176,7 +174,7 @@ func (a *App) footerKeys(w int) string {
 	var spans []widget.Span
 	used := 0
 	for _, act := range a.reg.of(a.context()) {
-		if act.Short == "" || act.ID == "help" || len(act.Keys) == 0 {
+		if act.Short == "" || act.ID == "help" || act.Hidden(a) {
 			continue
 		}
 		key, text := act.Keys[0], " "+act.Short

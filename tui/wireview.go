@@ -49,7 +49,7 @@ func (a *App) wireLine(m *xds.Message, cursor bool, w int) string {
 		left = append(left, widget.Span{Style: a.th.Dim, Text: widget.Fit(widget.Clean(m.Version), 8) + " "})
 	}
 	left = append(left, widget.Span{Text: wireSubject(m)})
-	right := []widget.Span{{Style: style, Text: verdict}}
+	right := []widget.Span{{Style: style, Text: verdict + " "}}
 	if m.Kind == xds.NACK {
 		left = append(left, widget.Span{Style: a.th.Bad, Text: " " + verdict + " " + m.Detail})
 		right = nil

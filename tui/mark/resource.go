@@ -74,13 +74,10 @@ func (s State) Draw(t *theme.Theme) (string, theme.Style) {
 	return t.Glyph.NotSent, t.Dim
 }
 
-// Resource is how a resource stands over the nodes that were asked about.
-type Resource struct {
-	State State
-	Nodes int // how many were asked about
-	Count int // how many are in State
-	Stale bool
-	Of    []OnNode // each node, by id
+// observed reports whether the state rests on what the admin interface shows,
+// and not on the stream alone.
+func (s State) observed() bool {
+	return s == Active || s == Warming || s == NotActive || s == Differs
 }
 
 // OnNode is how a resource stands on one node, with the facts behind it.
@@ -94,49 +91,42 @@ type OnNode struct {
 	Observed time.Time // when Active was seen; zero when it was not
 }
 
-// Of is how the resource with that key stands on the nodes. hash is that of the
-// newest revision's content, "" when it has no such resource.
-func Of(k mesh.Key, hash string, nodes []*xds.Node, facts func(node string) *envoy.Facts, now time.Time) Resource {
-	r := Resource{Nodes: len(nodes)}
+// Of is how the resource with that key stands on each of the nodes. hash is
+// that of the newest revision's content, "" when it has no such resource.
+func Of(k mesh.Key, hash string, nodes []*xds.Node, facts func(node string) *envoy.Facts, now time.Time) []OnNode {
+	out := make([]OnNode, 0, len(nodes))
 	for _, n := range nodes {
-		on := one(k, hash, n, facts(n.ID), now)
-		r.Of = append(r.Of, on)
-		r.Stale = r.Stale || on.Stale
-		switch {
-		case r.Count == 0 || on.State > r.State:
-			r.State, r.Count = on.State, 1
-		case on.State == r.State:
-			r.Count++
-		}
+		out = append(out, one(k, hash, n, facts(n.ID), now))
 	}
-	return r
+	return out
 }
 
 // Worst is Of without the details of each node, for a row that is drawn often.
+// stale says that the worst state is known from a silent admin interface only.
 func Worst(k mesh.Key, hash string, nodes []*xds.Node, facts func(node string) *envoy.Facts, now time.Time) (s State, count int, stale bool) {
 	for _, n := range nodes {
 		on := one(k, hash, n, facts(n.ID), now)
-		stale = stale || on.Stale
 		switch {
 		case count == 0 || on.State > s:
-			s, count = on.State, 1
+			s, count, stale = on.State, 1, on.Stale
 		case on.State == s:
 			count++
+			stale = stale || on.Stale
 		}
 	}
 	return s, count, stale
 }
 
-func one(k mesh.Key, hash string, n *xds.Node, f *envoy.Facts, now time.Time) OnNode {
+func one(k mesh.Key, hash string, n *xds.Node, facts *envoy.Facts, now time.Time) OnNode {
 	on := OnNode{Node: n.ID, State: NotAsked}
 	on.Status, on.Served = n.Resources[k]
-	if f != nil {
-		if a, ok := f.Active[k]; ok {
-			on.Active, on.Observed = a, f.At
-			on.Stale = a.State != envoy.NotObservable && f.Stale(now)
+	if facts != nil {
+		if a, ok := facts.Active[k]; ok {
+			on.Active, on.Observed = a, facts.At
 		}
 	}
 	on.State = decide(&on, hash, n)
+	on.Stale = on.State.observed() && facts.Stale(now)
 	return on
 }
 

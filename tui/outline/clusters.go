@@ -75,7 +75,7 @@ func (b *builder) assignment(la *endpointv3.ClusterLoadAssignment, path, inline 
 		lp := item(path, "endpoints", i) + ".lb_endpoints"
 		for j, e := range loc.GetLbEndpoints() {
 			row := Row{Key: b.key, Kind: EndpointRow, Path: fmt.Sprintf("%s[%d]", lp, j), Depth: 1, Cluster: cluster,
-				Address: Address(e.GetEndpoint().GetAddress()), Weight: e.GetLoadBalancingWeight().GetValue(), Priority: loc.GetPriority()}
+				Address: mesh.Address(e.GetEndpoint().GetAddress()), Weight: e.GetLoadBalancingWeight().GetValue(), Priority: loc.GetPriority()}
 			row.Label = row.Address
 			if row.Label == "" {
 				row.Label = e.GetEndpointName()

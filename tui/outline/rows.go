@@ -2,12 +2,10 @@ package outline
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -57,7 +55,7 @@ func at(path, field string) string {
 func item(path, field string, i int) string { return at(path, field) + "[" + strconv.Itoa(i) + "]" }
 
 func (b *builder) listener(l *listenerv3.Listener) {
-	b.add(LDS, Row{Kind: ListenerRow, Label: l.GetName(), Value: Address(l.GetAddress())})
+	b.add(LDS, Row{Kind: ListenerRow, Label: l.GetName(), Value: mesh.Address(l.GetAddress())})
 	top := len(b.panes[LDS]) - 1
 	for i, fc := range l.GetFilterChains() {
 		b.chain(fc, item("", "filter_chains", i), top)
@@ -157,23 +155,4 @@ func unpack(a *anypb.Any) any {
 		return nil // an extension that is not linked in: its name is all there is to show
 	}
 	return m
-}
-
-// Address is how an address is written on screen: "127.0.0.1:9001",
-// "unix:/path", or "" when there is none.
-func Address(a *corev3.Address) string {
-	if s := a.GetSocketAddress(); s != nil {
-		port := s.GetNamedPort()
-		if port == "" {
-			port = strconv.FormatUint(uint64(s.GetPortValue()), 10)
-		}
-		return net.JoinHostPort(s.GetAddress(), port)
-	}
-	if p := a.GetPipe(); p != nil {
-		return "unix:" + p.GetPath()
-	}
-	if e := a.GetEnvoyInternalAddress(); e != nil {
-		return "internal:" + e.GetServerListenerName()
-	}
-	return ""
 }

@@ -24,6 +24,9 @@ func Overlay(base, box []string, x, y, w int) []string {
 		// leaves is filled.
 		head := Fit(ansi.Truncate(base[row], x, ""), x)
 		tail := ansi.TruncateLeft(base[row], x+n, "")
+		if Width(tail) > w-x-n {
+			tail = ansi.TruncateLeft(base[row], x+n+1, "")
+		}
 		tail = Spaces(w-x-n-Width(tail)) + tail
 		reset := ""
 		if strings.IndexByte(base[row], 0x1b) >= 0 {
