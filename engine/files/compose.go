@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -129,7 +130,11 @@ func movedSources(were []configSource) []configSource {
 
 // withFirst puts a field at the top of a text, where people look for it.
 func withFirst(body, key, value string) (string, error) {
-	try := fmt.Sprintf("%q: %s\n%s", key, value, body)
+	shown := key
+	if strings.HasPrefix(key, "@") {
+		shown = strconv.Quote(key)
+	}
+	try := fmt.Sprintf("%s: %s\n%s", shown, value, body)
 	if trimmed := strings.TrimLeft(body, " \t\r\n"); strings.HasPrefix(trimmed, "{") {
 		rest := strings.TrimLeft(trimmed[1:], " ")
 		comma := ", "

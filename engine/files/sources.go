@@ -1,6 +1,7 @@
 package files
 
 import (
+	"path/filepath"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -103,7 +104,7 @@ func toPaths(resource, name string, were []configSource, fileOf func(mesh.Key) s
 			continue
 		}
 		field, value := "path_config_source", any(map[string]any{"path": path})
-		if known && was.file == path {
+		if known && was.file != "" && filepath.Base(was.file) == filepath.Base(path) {
 			field, value = was.field, was.value
 		}
 		out, err := text.Rename(resource, s.path+".ads", field, value)

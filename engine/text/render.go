@@ -28,8 +28,11 @@ func (d *document) layoutOf() layout {
 	if d.root == nil {
 		return l
 	}
-	if d.isFlow(d.root) && len(d.root.Content) > 0 {
-		l.json = d.root.Content[0].Style&yaml.DoubleQuotedStyle != 0
+	if d.isFlow(d.root) && d.root.Kind == yaml.MappingNode && len(d.root.Content) > 0 {
+		l.json = true
+		for i := 0; i < len(d.root.Content); i += 2 {
+			l.json = l.json && d.root.Content[i].Style&yaml.DoubleQuotedStyle != 0
+		}
 	}
 	var step, list bool
 	d.habits(d.root, &l, &step, &list)
