@@ -1,0 +1,146 @@
+package nginx
+
+import (
+	"fmt"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	leastv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/least_request/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+)
+
+// balancing is how nginx will choose a server.
+type balancing struct {
+	takesBackup bool
+	consistent  bool // makes 160 points for each weight
+}
+
+// hashKey is what the routes to a cluster hash, as nginx writes it.
+type hashKey struct {
+	text   string
+	origin Origin
+}
+
+// policy writes the balancing directive. backups says that there are backup
+// servers, which some of them refuse.
+func (p *projection) policy(o Origin, c *clusterv3.Cluster, backups bool) balancing {
+	name, at, full := policyOf(o, c)
+	m := exact(at)
+	switch name {
+	case "least_request":
+		switch {
+		case full:
+			p.add(m.with(lessonFullScan), "least_conn;")
+		case backups:
+			p.add(m.approx(lessonLeastBackup), "least_conn;")
+		default:
+			p.add(m.with(lessonLeast), "random two least_conn;")
+			return balancing{}
+		}
+	case "random":
+		p.add(m.with(lessonRandom), "random;")
+		return balancing{}
+	case "ring_hash", "maglev":
+		key, ok := p.hashKeys[c.GetName()]
+		if !ok {
+			p.add(m.approx(lessonNoHash), "random;")
+			return balancing{}
+		}
+		m.also = []Origin{key.origin}
+		m.lesson = lessonHash
+		if name == "ring_hash" {
+			m = m.approx(lessonRingHash)
+		}
+		p.add(m, "hash %s consistent;", token(key.text))
+		return balancing{consistent: true}
+	case "round_robin":
+	default:
+		p.note(m.none(lessonPolicy), "balancing: %s", name)
+	}
+	return balancing{takesBackup: true}
+}
+
+// policyOf is the policy's name in lower case, the field that says it, and
+// whether LEAST_REQUEST looks at all endpoints.
+func policyOf(o Origin, c *clusterv3.Cluster) (name string, at Origin, full bool) {
+	for i, lp := range c.GetLoadBalancingPolicy().GetPolicies() {
+		any := lp.GetTypedExtensionConfig().GetTypedConfig()
+		_, rest, ok := strings.Cut(any.GetTypeUrl(), ".load_balancing_policies.")
+		if !ok {
+			continue
+		}
+		name, _, _ = strings.Cut(rest, ".")
+		if lr, ok := unpack(any).(*leastv3.LeastRequest); ok {
+			full = lr.GetSelectionMethod() == leastv3.LeastRequest_FULL_SCAN
+		}
+		return name, o.at(fmt.Sprintf("load_balancing_policy.policies[%d]", i)), full
+	}
+	return strings.ToLower(c.GetLbPolicy().String()), o.at("lb_policy"), false
+}
+
+// weightScale is below 1 where the weights would make nginx's table of points
+// too large.
+func weightScale(all []server, b balancing) float64 {
+	const points = 20_000
+	total := 0.0
+	for _, s := range all {
+		total += float64(s.weight)
+	}
+	if !b.consistent || total <= max(points, float64(len(all))) {
+		return 1
+	}
+	return max(points, float64(len(all))) / total
+}
+
+// gatherHashKeys notes for each cluster the first hash policy of a route to it.
+func (p *projection) gatherHashKeys(o Origin, rc *routev3.RouteConfiguration) {
+	for i, vh := range rc.GetVirtualHosts() {
+		for j, r := range vh.GetRoutes() {
+			for k, hp := range r.GetRoute().GetHashPolicy() {
+				text := hashText(hp)
+				if text == "" {
+					continue
+				}
+				at := o.at(fmt.Sprintf("virtual_hosts[%d].routes[%d].route.hash_policy[%d]", i, j, k))
+				for _, cluster := range clustersOf(r.GetRoute()) {
+					if _, ok := p.hashKeys[cluster]; !ok {
+						p.hashKeys[cluster] = hashKey{text, at}
+					}
+				}
+			}
+		}
+	}
+}
+
+func clustersOf(ra *routev3.RouteAction) []string {
+	out := []string{ra.GetCluster()}
+	for _, w := range ra.GetWeightedClusters().GetClusters() {
+		out = append(out, w.GetName())
+	}
+	return out
+}
+
+// hashText is what the policy hashes, as an nginx variable; "" for none.
+func hashText(hp *routev3.RouteAction_HashPolicy) string {
+	switch {
+	case hp.GetHeader() != nil:
+		if name := hp.GetHeader().GetHeaderName(); !strings.HasPrefix(name, ":") {
+			return variable("http_", name)
+		}
+	case hp.GetCookie() != nil:
+		return variable("cookie_", hp.GetCookie().GetName())
+	case hp.GetConnectionProperties().GetSourceIp():
+		return "$remote_addr"
+	case hp.GetQueryParameter() != nil:
+		return variable("arg_", hp.GetQueryParameter().GetName())
+	}
+	return ""
+}
+
+// speaksHTTP2 reports whether Envoy speaks HTTP/2 to the cluster.
+func speaksHTTP2(c *clusterv3.Cluster) bool {
+	any := c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+	o, _ := unpack(any).(*httpv3.HttpProtocolOptions)
+	return o.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil
+}

@@ -1,0 +1,198 @@
+package nginx
+
+import (
+	"fmt"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// headerLevel is one of the places whose header changes apply to a route.
+type headerLevel struct {
+	origin Origin
+	config interface {
+		GetRequestHeadersToAdd() []*corev3.HeaderValueOption
+		GetRequestHeadersToRemove() []string
+		GetResponseHeadersToAdd() []*corev3.HeaderValueOption
+		GetResponseHeadersToRemove() []string
+	}
+}
+
+// headers writes what is changed in the headers, innermost level first as Envoy
+// does it. nginx inherits them only where a level sets none, so all stand here.
+func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction) {
+	host, set := p.hostLine(pl.origin.at("route"), ra)
+	upgrade := upgradeOrigin(sc, pl, ra)
+	var lines []func()
+	for _, l := range []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}} {
+		lines = append(lines, p.requestHeaders(l)...)
+		p.responseHeaders(l)
+	}
+	if !set && len(lines) == 0 && upgrade == nil {
+		return
+	}
+	host()
+	if upgrade != nil {
+		m := mark{from: *upgrade}.approx(lessonUpgrade)
+		p.add(m, "proxy_set_header Upgrade $http_upgrade;")
+		p.add(m, "proxy_set_header Connection $http_connection;")
+	} else {
+		p.add(mark{lesson: lessonHeaderSet}, `proxy_set_header Connection "";`)
+	}
+	for _, line := range lines {
+		line()
+	}
+}
+
+// hostLine prepares the Host line; set says that the route changes the Host.
+func (p *projection) hostLine(o Origin, ra *routev3.RouteAction) (line func(), set bool) {
+	write := func(m mark, value string) func() {
+		return func() { p.add(m, "proxy_set_header Host %s;", token(value)) }
+	}
+	switch hs := ra.GetHostRewriteSpecifier().(type) {
+	case *routev3.RouteAction_HostRewriteLiteral:
+		if literal(hs.HostRewriteLiteral) {
+			return write(exact(o.at("host_rewrite_literal")).with(lessonHost), hs.HostRewriteLiteral), true
+		}
+	case *routev3.RouteAction_AutoHostRewrite:
+		if hs.AutoHostRewrite.GetValue() {
+			return write(mark{from: o.at("auto_host_rewrite")}.approx(lessonHostAuto), "$proxy_host"), true
+		}
+	case *routev3.RouteAction_HostRewriteHeader:
+		if v := variable("http_", hs.HostRewriteHeader); v != "" {
+			return write(exact(o.at("host_rewrite_header")).with(lessonHost), v), true
+		}
+	}
+	if ra.GetHostRewriteSpecifier() != nil {
+		p.note(mark{from: o}.none(lessonMatcher), "the Host is rewritten in a way that nginx does not know")
+	}
+	return write(mark{lesson: lessonHeaderSet}, "$http_host"), false
+}
+
+// upgradeOrigin is where websocket is allowed, nil when it is not.
+func upgradeOrigin(sc *scope, pl place, ra *routev3.RouteAction) *Origin {
+	for i, u := range ra.GetUpgradeConfigs() {
+		if strings.EqualFold(u.GetUpgradeType(), "websocket") {
+			if u.GetEnabled() != nil && !u.GetEnabled().GetValue() {
+				return nil
+			}
+			o := pl.origin.at(fmt.Sprintf("route.upgrade_configs[%d]", i))
+			return &o
+		}
+	}
+	for i, u := range sc.site.manager.GetUpgradeConfigs() {
+		if strings.EqualFold(u.GetUpgradeType(), "websocket") && (u.GetEnabled() == nil || u.GetEnabled().GetValue()) {
+			o := sc.site.origin.at(fmt.Sprintf("upgrade_configs[%d]", i))
+			return &o
+		}
+	}
+	return nil
+}
+
+// requestHeaders prepares the lines for what goes to the upstream, and notes
+// what cannot be said.
+func (p *projection) requestHeaders(l headerLevel) (lines []func()) {
+	for i, h := range l.config.GetRequestHeadersToAdd() {
+		m := exact(l.origin.at(fmt.Sprintf("request_headers_to_add[%d]", i))).with(lessonHeaderSet)
+		name, value := h.GetHeader().GetKey(), h.GetHeader().GetValue()
+		text, ok := formatted(value)
+		if !ok || !headerName.MatchString(name) {
+			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s %s;", name, value)
+			continue
+		}
+		if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+			m = m.approx(lessonHeader)
+		}
+		p.longestHeader = max(p.longestHeader, len(name))
+		lines = append(lines, func() { p.add(m, "proxy_set_header %s %s;", name, token(text)) })
+	}
+	for i, name := range l.config.GetRequestHeadersToRemove() {
+		m := exact(l.origin.at(fmt.Sprintf("request_headers_to_remove[%d]", i))).with(lessonHeaderSet)
+		if !headerName.MatchString(name) {
+			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s;", name)
+			continue
+		}
+		p.longestHeader = max(p.longestHeader, len(name))
+		lines = append(lines, func() { p.add(m, `proxy_set_header %s "";`, name) })
+	}
+	return lines
+}
+
+// responseHeaders writes what changes in the answer.
+func (p *projection) responseHeaders(l headerLevel) {
+	for i, h := range l.config.GetResponseHeadersToAdd() {
+		m := exact(l.origin.at(fmt.Sprintf("response_headers_to_add[%d]", i))).with(lessonAddHeader)
+		name, value := h.GetHeader().GetKey(), h.GetHeader().GetValue()
+		text, ok := formatted(value)
+		if !ok || !headerName.MatchString(name) {
+			p.note(m.none(lessonHeaderFormat), "add_header %s %s always;", name, value)
+			continue
+		}
+		if h.GetAppendAction() != corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
+			p.hide(m, name)
+		}
+		p.add(m, "add_header %s %s always;", name, token(text))
+	}
+	for i, name := range l.config.GetResponseHeadersToRemove() {
+		m := exact(l.origin.at(fmt.Sprintf("response_headers_to_remove[%d]", i))).with(lessonHideHeader)
+		if !headerName.MatchString(name) {
+			p.note(m.none(lessonHeaderFormat), "proxy_hide_header %s;", name)
+			continue
+		}
+		p.hide(m, name)
+	}
+}
+
+func (p *projection) hide(m mark, name string) {
+	p.longestHeader = max(p.longestHeader, len(name))
+	p.add(m, "proxy_hide_header %s;", name)
+}
+
+// formats are Envoy's command operators and the nginx variables that hold the
+// same.
+var formats = map[string]string{
+	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": "$remote_addr",
+	"DOWNSTREAM_REMOTE_PORT":                 "$remote_port",
+	"DOWNSTREAM_LOCAL_PORT":                  "$server_port",
+	"PROTOCOL":                               "$server_protocol",
+	"HOSTNAME":                               "$hostname",
+	"REQ(:METHOD)":                           "$request_method",
+	"REQ(:PATH)":                             "$request_uri",
+	"REQ(:SCHEME)":                           "$scheme",
+	"REQ(:AUTHORITY)":                        "$http_host",
+	"REQUEST_ID":                             "$request_id",
+}
+
+// formatted is a header's value with Envoy's %OPERATORS% as nginx variables; ok
+// is false for what nginx has none for.
+func formatted(value string) (string, bool) {
+	if !literal(value) {
+		return "", false
+	}
+	var b strings.Builder
+	for {
+		text, rest, found := strings.Cut(value, "%")
+		b.WriteString(text)
+		if !found {
+			return b.String(), true
+		}
+		operator, after, closed := strings.Cut(rest, "%")
+		if !closed {
+			return "", false
+		}
+		v := formats[strings.ToUpper(operator)]
+		if name, ok := strings.CutPrefix(operator, "REQ("); ok && v == "" {
+			v = variable("http_", strings.TrimSuffix(name, ")"))
+		}
+		switch {
+		case operator == "":
+			b.WriteByte('%')
+		case v == "":
+			return "", false
+		default:
+			b.WriteString("${" + v[1:] + "}")
+		}
+		value = after
+	}
+}

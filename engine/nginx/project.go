@@ -1,0 +1,188 @@
+package nginx
+
+import (
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// Project says in nginx.conf what the mesh says. It never fails: what nginx
+// cannot say, or would refuse, is a comment of Kind None where it would stand.
+// nil is the empty mesh.
+//
+// Every line that is not Structure names a resource of the mesh, and every
+// resource, route and endpoint has a line. `nginx -t` accepts the text, except
+// for what it holds against the machine rather than the file: a listener on an
+// address that the machine does not have, on a port that needs more rights, or
+// on a unix socket in a folder that is not there.
+func Project(m *mesh.Mesh) *Config {
+	p := &projection{
+		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{},
+		attached: map[mesh.Key]bool{}, splitNames: map[string]bool{}, shown: map[mesh.Key]bool{},
+	}
+	p.prepare()
+	p.depth = 1
+	for _, r := range m.List(mesh.Listener) {
+		p.listener(r)
+	}
+	p.unattached()
+	servers := p.take()
+	for _, r := range m.List(mesh.Cluster) {
+		p.upstream(r)
+	}
+	p.orphans()
+	for i := range p.splits {
+		p.split(&p.splits[i])
+	}
+	upstreams := p.take()
+	p.depth = 0
+	p.header()
+	lines := append(append(p.take(), upstreams...), servers...)
+	p.depth = 1
+	p.end()
+	p.streams()
+	return &Config{Lines: append(lines, p.take()...)}
+}
+
+// projection is one run of Project.
+type projection struct {
+	writer
+	mesh       *mesh.Mesh
+	names      *names
+	taken      map[string]bool    // listen addresses that are in use
+	hashKeys   map[string]hashKey // by cluster
+	attached   map[mesh.Key]bool  // route configurations that a listener asks for
+	shown      map[mesh.Key]bool  // endpoints and secrets that some line mirrors
+	https      []Origin           // connection managers, for what holds for all of http {}
+	tcp        []stream           // TCP proxies
+	splits     []split
+	splitNames map[string]bool
+
+	lazyCertificates bool
+	serverNames      int
+	longestServer    int
+	longestHeader    int
+}
+
+// take hands over what was written so far.
+func (p *projection) take() []Line {
+	out := p.lines
+	p.lines = nil
+	return out
+}
+
+// prepare looks ahead: clusters get their names first, so that one with a plain
+// name keeps it, and hash policies are gathered from the routes.
+func (p *projection) prepare() {
+	for _, plain := range []bool{true, false} {
+		for _, r := range p.mesh.List(mesh.Cluster) {
+			if plainUpstream.MatchString(r.Key.Name) == plain {
+				p.names.upstream(r.Key.Name)
+			}
+		}
+	}
+	for _, r := range p.mesh.List(mesh.Route) {
+		if rc, ok := r.Message.(*routev3.RouteConfiguration); ok {
+			p.gatherHashKeys(Origin{Key: r.Key}, rc)
+		}
+	}
+}
+
+// header is what stands before everything else: what an ordinary user needs to
+// run it, and what Envoy does without being told.
+func (p *projection) header() {
+	for _, line := range []string{"worker_processes auto;", "pid nginx.pid;", "error_log stderr;"} {
+		p.add(mark{}, "%s", line)
+	}
+	p.open(mark{}, "events")
+	p.add(mark{}, "worker_connections 1024;")
+	p.end()
+	p.open(mark{}, "http")
+	p.add(mark{}, "access_log off;")
+	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		p.add(mark{}, "%s_temp_path %s_temp;", of, of)
+	}
+	p.hashes()
+	if len(p.https) > 0 {
+		p.defaults()
+	}
+	if p.lazyCertificates {
+		p.add(mark{lesson: lessonTLS}, `map "" $at_handshake { default ""; }`)
+	}
+}
+
+// hashes widens nginx's tables for many or long names.
+func (p *projection) hashes() {
+	if size := bucketSize(p.longestServer); size > 64 {
+		p.add(mark{}, "server_names_hash_bucket_size %d;", size)
+	}
+	if size := tableSize(p.serverNames); size > 512 {
+		p.add(mark{}, "server_names_hash_max_size %d;", size)
+	}
+	if size := bucketSize(p.longestHeader); size > 64 {
+		p.add(mark{}, "proxy_headers_hash_bucket_size %d;", size)
+		p.add(mark{}, "proxy_headers_hash_max_size 4096;")
+	}
+	if size := tableSize(len(p.splits)); size > 512 {
+		p.add(mark{}, "variables_hash_max_size %d;", size)
+	}
+}
+
+// defaults are Envoy's habits, said aloud because nginx has others.
+func (p *projection) defaults() {
+	m := mark{from: p.https[0], also: p.https[1:], kind: Exact}
+	p.add(m.approx(lessonVersion), "proxy_http_version 1.1;")
+	p.add(m.with(lessonVersion), `proxy_set_header Connection "";`)
+	p.add(m.with(lessonHost), "proxy_set_header Host $http_host;")
+	p.add(m.approx(lessonTimeout), "proxy_read_timeout 15s;")
+	p.add(m.with(lessonConnect), "proxy_connect_timeout 5s;")
+	p.add(m.with(lessonNoRetry), "proxy_next_upstream off;")
+	p.add(m.with(lessonBody), "client_max_body_size 0;")
+	p.add(m.with(lessonSlashes), "merge_slashes off;")
+	p.add(m.with(lessonUnderscore), "underscores_in_headers on;")
+}
+
+// unattached shows the route configurations that no listener asks for.
+func (p *projection) unattached() {
+	for _, r := range p.mesh.List(mesh.Route) {
+		if p.attached[r.Key] {
+			continue
+		}
+		rc, ok := r.Message.(*routev3.RouteConfiguration)
+		if !ok {
+			continue
+		}
+		o := Origin{Key: r.Key}
+		p.note(mark{from: o}.none(lessonUnused), "route configuration %s: no listener asks for it", r.Key.Name)
+		unmute := p.mute(None)
+		p.virtualHosts(&site{}, &routing{origin: o, config: rc})
+		unmute()
+	}
+}
+
+// orphans shows endpoints and secrets that nothing else has shown.
+func (p *projection) orphans() {
+	for _, r := range p.mesh.List(mesh.Endpoints) {
+		if !p.shown[r.Key] {
+			p.orphanEndpoints(r)
+		}
+	}
+	for _, r := range p.mesh.List(mesh.Secret) {
+		if !p.shown[r.Key] {
+			p.note(mark{from: Origin{Key: r.Key}}.none(lessonSecret), "secret %s", r.Key.Name)
+		}
+	}
+}
+
+// at is the origin of a field below o.
+func (o Origin) at(field string) Origin {
+	if field == "" {
+		return o
+	}
+	if o.Path == "" || strings.HasPrefix(field, "[") {
+		return Origin{Key: o.Key, Path: o.Path + field}
+	}
+	return Origin{Key: o.Key, Path: o.Path + "." + field}
+}

@@ -1,0 +1,171 @@
+package nginx
+
+import (
+	"fmt"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// named is one server_name line.
+type named struct {
+	mark
+	text string
+}
+
+// scope is where a route stands.
+type scope struct {
+	site    *site
+	routing *routing
+	host    *routev3.VirtualHost
+	origin  Origin // of the virtual host
+	mirrors []mirror
+	exact   map[string]bool // paths that have a location of their own
+}
+
+// virtualHosts writes one server for each virtual host.
+func (p *projection) virtualHosts(s *site, r *routing) {
+	if s.port == nil {
+		s.port = &port{names: map[string]bool{}}
+	}
+	if len(r.config.GetVirtualHosts()) == 0 {
+		p.note(mark{from: r.origin}.none(lessonNoRoutes), "route configuration %s has no virtual hosts", r.config.GetName())
+	}
+	for i, vh := range r.config.GetVirtualHosts() {
+		sc := &scope{site: s, routing: r, host: vh, origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)), exact: map[string]bool{}}
+		names, isDefault := p.serverNamesOf(sc)
+		unmute := func() {}
+		if len(names) == 0 && !isDefault {
+			unmute = p.mute(None)
+		}
+		m := exact(sc.origin).with(lessonServer)
+		p.server(s, m, isDefault, names, func() { p.host(sc) })
+		unmute()
+	}
+}
+
+// serverNamesOf is what the virtual host's domains are in nginx. A domain that
+// cannot be said, or is taken, is noted before the server.
+func (p *projection) serverNamesOf(sc *scope) (names []named, isDefault bool) {
+	pt := sc.site.port
+	for i, d := range sc.host.GetDomains() {
+		m := exact(sc.origin.at(fmt.Sprintf("domains[%d]", i)))
+		switch {
+		case d == "*" && len(sc.site.sni) > 0:
+			names = append(names, p.sniNames(sc, m)...)
+		case d == "*" && pt.hasDefault:
+			p.note(m.none(lessonNameTaken), "server_name _;  (the default)")
+		case d == "*":
+			isDefault = true
+			names = append(names, named{m.with(lessonDefault), "_"})
+		default:
+			if n, ok := p.serverName(sc, m, d); ok {
+				names = append(names, n)
+			}
+		}
+	}
+	return names, isDefault
+}
+
+// sniNames stand in for a chain's "*": nginx has the name of the handshake in
+// server_name too.
+func (p *projection) sniNames(sc *scope, m mark) (names []named) {
+	for _, d := range sc.site.sni {
+		if n, ok := p.serverName(sc, m, d); ok {
+			n.mark = n.approx(lessonSNI)
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func (p *projection) serverName(sc *scope, m mark, domain string) (named, bool) {
+	text, kind, lesson, ok := serverName(domain)
+	if !ok {
+		p.note(m.none(lessonServerRegex), "server_name %s;", domain)
+		return named{}, false
+	}
+	if pt := sc.site.port; pt.names[text] {
+		p.note(m.none(lessonNameTaken), "server_name %s;", domain)
+		return named{}, false
+	} else if !p.muted {
+		pt.names[text] = true
+	}
+	if kind == Exact && !sc.routing.config.GetIgnorePortInHostMatching() && !sc.site.manager.GetStripAnyHostPort() &&
+		sc.site.manager.GetStripPortMode() == nil {
+		kind, lesson = Approximate, lessonHostPort
+	}
+	m.kind, m.lesson = kind, lesson
+	return named{m, token(text)}, true
+}
+
+// server writes a server block. body writes its locations.
+func (p *projection) server(s *site, m mark, isDefault bool, names []named, body func()) {
+	p.open(m, "server")
+	if isDefault && !p.muted {
+		s.port.hasDefault = true
+	}
+	p.listenLines(s.port, isDefault)
+	p.tlsLines(s)
+	for _, n := range names {
+		p.add(n.mark, "server_name %s;", n.text)
+		if !p.muted {
+			p.serverNames++
+			p.longestServer = max(p.longestServer, len(n.text))
+		}
+	}
+	if len(names) == 0 {
+		p.add(mark{}, "server_name _;")
+	}
+	p.manager(s)
+	body()
+	p.end()
+}
+
+// manager writes what the connection manager says for all of its servers; what
+// has no counterpart is noted in the first only.
+func (p *projection) manager(s *site) {
+	m := s.manager
+	if m.GetMergeSlashes() {
+		p.add(exact(s.origin.at("merge_slashes")).with(lessonSlashes), "merge_slashes on;")
+	}
+	if d := m.GetCommonHttpProtocolOptions().GetIdleTimeout(); d != nil {
+		p.add(exact(s.origin.at("common_http_protocol_options.idle_timeout")).with(lessonIdle), "keepalive_timeout %s;", idleTime(d))
+	}
+	if d := m.GetRequestHeadersTimeout(); d != nil && d.AsDuration() > 0 {
+		p.add(exact(s.origin.at("request_headers_timeout")).with(lessonRequestHead), "client_header_timeout %s;", nginxTime(d))
+	}
+	if s.introduced {
+		return
+	}
+	s.introduced = true
+	for i, f := range m.GetHttpFilters() {
+		if strings.HasSuffix(f.GetTypedConfig().GetTypeUrl(), ".router.v3.Router") {
+			continue
+		}
+		p.note(mark{from: s.origin.at(fmt.Sprintf("http_filters[%d]", i))}.none(lessonFilter), "http filter %s", f.GetName())
+	}
+	for i, a := range m.GetAccessLog() {
+		p.note(mark{from: s.origin.at(fmt.Sprintf("access_log[%d]", i))}.none(lessonFilter), "access_log: %s", a.GetName())
+	}
+}
+
+// host writes what stands within a virtual host's server.
+func (p *projection) host(sc *scope) {
+	vh := sc.host
+	if vh.GetRequireTls() != routev3.VirtualHost_NONE && sc.site.tls == nil {
+		m := mark{from: sc.origin.at("require_tls")}.approx(lessonRequireTLS)
+		p.add(m, "if ($scheme = http) { return 301 https://$host$request_uri; }")
+	}
+	if rp := vh.GetRetryPolicy(); rp != nil {
+		p.retry(sc.origin.at("retry_policy"), rp)
+	}
+	for _, name := range sortedKeys(vh.GetTypedPerFilterConfig()) {
+		p.note(mark{from: sc.origin}.none(lessonPerRoute), "typed_per_filter_config of %s", name)
+	}
+	if vh.GetMatcher() != nil {
+		p.note(mark{from: sc.origin.at("matcher")}.none(lessonMatcher), "routes by a matcher tree")
+	}
+	p.locations(sc)
+	p.mirrorLocations(sc)
+}
