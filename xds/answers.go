@@ -189,7 +189,7 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	if s == nil || rec == nil {
 		return
 	}
-	st.building = nil
+	s.sending, st.building = false, nil
 	rec.nonce = nonce
 	s.sent(rec)
 	fact := rec.fact(rec.at)

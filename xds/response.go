@@ -187,7 +187,7 @@ func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 func (n *node) built(s *sub, rec *record) {
 	s.must, s.urgent, s.whole, s.dirty = false, false, false, nil
 	s.watch.pending = false
-	s.stream.building = rec
+	s.sending, s.stream.building = true, rec
 	if s.typ == mesh.Cluster {
 		for _, k := range rec.changed {
 			n.oweEndpoints(k)

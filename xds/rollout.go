@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,6 +182,9 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 	step := n.run.steps[n.run.at]
 	left := max(0, n.srv.o.StepDeadline-now.Sub(n.run.step))
 	counting := n.counting()
+	if !slices.ContainsFunc(counting, func(st *stream) bool { return len(st.subs) > 0 }) {
+		return "the node's first request", left
+	}
 	absent := ""
 	for _, t := range step.Types {
 		asked := false
@@ -220,7 +224,7 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 // unanswered says what one subscription waits for, "" for nothing.
 func (n *node) unanswered(s *sub, step Step) string {
 	switch {
-	case s.due():
+	case s.unsaid():
 		return s.typ.Service() + " to be sent"
 	case len(s.open) == 0:
 		return ""

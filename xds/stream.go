@@ -63,6 +63,9 @@ type sub struct {
 	// the others may not have been applied. They go again with a correction.
 	suspect map[string]struct{}
 
+	// sending is the time between the putting together of a response and its
+	// nonce: nothing is due any more, and nothing is open yet.
+	sending bool
 	// open are the responses without an answer, oldest first; last is the
 	// newest of all, answered or not.
 	open     []*record
@@ -80,6 +83,9 @@ func (s *sub) wants(name string) bool {
 	_, ok := s.names[name]
 	return ok
 }
+
+// unsaid reports whether there is something that is not on the wire yet.
+func (s *sub) unsaid() bool { return s.due() || s.sending }
 
 // due reports whether there is something to say.
 func (s *sub) due() bool { return s.must || s.whole || len(s.dirty) > 0 }
