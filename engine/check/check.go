@@ -1,0 +1,99 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// maxOfOne is how many findings of one rule a single resource may have. A
+// thousand routes with one mistake are one mistake, and the last finding kept
+// says how many there were.
+const maxOfOne = 20
+
+// Mesh is everything that can be said about one group's mesh by itself, worst
+// first, then by place. It is empty when nothing is to be said, and for a nil
+// mesh.
+func Mesh(m *mesh.Mesh) []mesh.Finding {
+	c := newChecker(m)
+	for _, r := range rules {
+		c.rule = r.id
+		r.run(c)
+	}
+	return c.done()
+}
+
+// checker is one pass over a mesh: what the rules look at, and what they said.
+type checker struct {
+	mesh    *mesh.Mesh
+	nodes   []node
+	byName  map[messageName][]int // indexes of nodes, by what kind of message they are
+	sources map[place]source      // where the name that stands at a place is looked up
+
+	rule     string // the id of the rule that runs
+	findings []mesh.Finding
+}
+
+// place is one field of one resource.
+type place struct {
+	key  mesh.Key
+	path string
+}
+
+// report adds a finding of the running rule. Lines are looked up at the end,
+// and only for what is kept.
+func (c *checker) report(s mesh.Severity, key mesh.Key, path, message, hint string) {
+	c.findings = append(c.findings, mesh.Finding{
+		Severity: s, Rule: c.rule, Key: key, Path: path, Message: message, Hint: hint,
+	})
+}
+
+// done sorts the findings, cuts what repeats and looks up where they stand.
+func (c *checker) done() []mesh.Finding {
+	slices.SortStableFunc(c.findings, func(a, b mesh.Finding) int {
+		return cmp.Or(
+			compareKeys(a.Key, b.Key), cmp.Compare(a.Rule, b.Rule),
+			compareNatural(a.Path, b.Path), cmp.Compare(a.Message, b.Message),
+		)
+	})
+	kept := cutRepeats(c.findings)
+	for i := range kept {
+		locate(&kept[i], c.mesh.Get(kept[i].Key))
+	}
+	slices.SortStableFunc(kept, func(a, b mesh.Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+			compareKeys(a.Key, b.Key), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule),
+		)
+	})
+	return kept
+}
+
+func compareKeys(a, b mesh.Key) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+}
+
+// cutRepeats drops equal findings and all but the first maxOfOne of each run of
+// one rule on one resource. The findings must be sorted by resource and rule.
+func cutRepeats(fs []mesh.Finding) []mesh.Finding {
+	fs = slices.Compact(fs)
+	var out []mesh.Finding
+	for i := 0; i < len(fs); {
+		end := i
+		for end < len(fs) && fs[end].Key == fs[i].Key && fs[end].Rule == fs[i].Rule {
+			end++
+		}
+		run := fs[i:end]
+		// The worst of a run must not be what is cut.
+		slices.SortStableFunc(run, func(a, b mesh.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+		if cut := len(run) - maxOfOne; cut > 0 {
+			run = run[:maxOfOne]
+			run[maxOfOne-1].Message += fmt.Sprintf("; and %d more such places in this %s", cut, run[0].Key.Type)
+		}
+		out = append(out, run...)
+		i = end
+	}
+	return out
+}

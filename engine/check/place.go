@@ -1,0 +1,100 @@
+package check
+
+import (
+	"strconv"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+)
+
+// locate fills in where the finding stands: the line of its field, or of the
+// nearest field above it that is written down.
+func locate(f *mesh.Finding, r *mesh.Resource) {
+	if r == nil {
+		return
+	}
+	f.File = r.Source.File
+	line, column, ok := nearest(r.Source.Text, f.Path)
+	switch {
+	case !ok && f.File != "":
+		f.Line = r.Source.Line
+	case ok && f.File == "":
+		f.Line, f.Column = line, column
+	case ok:
+		f.Line = max(r.Source.Line, 1) + line - 1
+		if r.Source.Indent > 0 {
+			f.Column = r.Source.Indent + column
+		}
+	}
+}
+
+// nearest is the position of the field at path or of the closest one above it.
+func nearest(yaml, path string) (line, column int, ok bool) {
+	if yaml == "" {
+		return 0, 0, false
+	}
+	for {
+		if line, column, ok = text.Position(yaml, path); ok || path == "" {
+			return line, column, ok
+		}
+		path = parent(path)
+	}
+}
+
+// parent is a field path without its last step.
+func parent(path string) string {
+	last := 0
+	for i := 0; i < len(path); {
+		switch path[i] {
+		case '.':
+			last = i
+			i++
+		case '[':
+			last = i
+			if quoted, err := strconv.QuotedPrefix(path[i+1:]); err == nil {
+				i += len(quoted)
+			}
+			end := strings.IndexByte(path[i:], ']')
+			if end < 0 {
+				return path[:last]
+			}
+			i += end + 1
+		default:
+			i++
+		}
+	}
+	return path[:last]
+}
+
+// compareNatural orders field paths as their fields stand in lists:
+// routes[2] before routes[10].
+func compareNatural(a, b string) int {
+	for a != "" && b != "" {
+		na, nb := digits(a), digits(b)
+		if na > 0 && nb > 0 {
+			if na != nb {
+				return na - nb
+			}
+			if c := strings.Compare(a[:na], b[:nb]); c != 0 {
+				return c
+			}
+			a, b = a[na:], b[nb:]
+			continue
+		}
+		if a[0] != b[0] {
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+// digits is how many decimal digits s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,185 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// source is where Envoy looks up a name: from the server that served the
+// resource (ours), or elsewhere, in words.
+type source string
+
+const ours source = ""
+
+// sourceOf reads a config source. None at all counts as ours: what is wrong
+// with that is not the reference.
+func sourceOf(cs *corev3.ConfigSource) source {
+	switch {
+	case cs.GetPathConfigSource() != nil:
+		return source("the file " + cs.GetPathConfigSource().GetPath())
+	case cs.GetPath() != "": //nolint:staticcheck // deprecated, and still what people have
+		return source("the file " + cs.GetPath()) //nolint:staticcheck // as above
+	case cs.GetApiConfigSource() != nil:
+		return "another xDS server"
+	}
+	return ours
+}
+
+// findSources notes for every name that is looked up elsewhere where that is.
+func (c *checker) findSources() {
+	note := func(n node, field string, cs *corev3.ConfigSource) {
+		if s := sourceOf(cs); s != ours {
+			c.sources[place{n.key, n.at(field)}] = s
+		}
+	}
+	each(c, func(n node, m *hcmv3.Rds) { note(n, "route_config_name", m.GetConfigSource()) })
+	each(c, func(n node, m *tlsv3.SdsSecretConfig) { note(n, "name", m.GetSdsConfig()) })
+	each(c, func(n node, m *clusterv3.Cluster) {
+		note(n, "name", m.GetEdsClusterConfig().GetEdsConfig())
+		note(n, "eds_cluster_config.service_name", m.GetEdsClusterConfig().GetEdsConfig())
+	})
+}
+
+// danglingReferences reports every name that leads to nothing in this mesh.
+func danglingReferences(c *checker) {
+	for _, ref := range c.mesh.References() {
+		if c.mesh.Get(ref.To) != nil || c.sources[place{ref.From, ref.Path}] != ours || isConfigSource(ref.Path) {
+			continue
+		}
+		s, hint := c.consequence(ref)
+		if near := c.nearest(ref.To); near != "" {
+			hint += fmt.Sprintf("; did you mean %q?", near)
+		}
+		c.report(s, ref.From, ref.Path, fmt.Sprintf("%s %q names %s, which is not in this mesh",
+			ref.From.Type, ref.From.Name, quoted(ref.To)), hint)
+	}
+}
+
+// isConfigSource tells the cluster of an xDS server: Envoy has it from its
+// bootstrap, not from a mesh.
+func isConfigSource(path string) bool { return strings.Contains(path, "api_config_source.") }
+
+// quoted is a key with its name in quotes.
+func quoted(k mesh.Key) string {
+	if k.Type == mesh.Endpoints {
+		return fmt.Sprintf("the endpoints %q", k.Name)
+	}
+	return fmt.Sprintf("%s %q", k.Type, k.Name)
+}
+
+// consequence says what Envoy does with a name that leads nowhere, and how bad
+// that is.
+func (c *checker) consequence(ref mesh.Reference) (mesh.Severity, string) {
+	switch ref.To.Type {
+	case mesh.Route:
+		return mesh.Error, "add this route configuration: Envoy waits for it for initial_fetch_timeout (15 s) " +
+			"before the listener opens, and then answers every request with 404"
+	case mesh.Endpoints:
+		return mesh.Error, "add these endpoints: without them the cluster warms until initial_fetch_timeout (15 s), " +
+			"holding back the ACK of every cluster, and then answers 503 UH"
+	case mesh.Secret:
+		return mesh.Error, "add this secret: without it the listener or cluster waits for 15 s, and then TLS handshakes fail"
+	}
+	return c.unknownCluster(ref)
+}
+
+// unknownCluster is consequence for a cluster.
+func (c *checker) unknownCluster(ref mesh.Reference) (mesh.Severity, string) {
+	switch {
+	case strings.Contains(ref.Path, "request_mirror_policies"):
+		return mesh.Warning, "add the cluster or remove the policy: Envoy serves the requests and drops their mirrored copies"
+	case strings.Contains(ref.Path, ".envoy_grpc.") || strings.HasSuffix(ref.Path, "uri.cluster"):
+		return mesh.Warning, "add the cluster, unless the bootstrap of every Envoy in this group has it"
+	case ref.From.Type == mesh.Route && c.validatesClusters(ref.From):
+		return mesh.Error, "add the cluster or correct the name: validate_clusters is on, so Envoy rejects this route configuration"
+	case ref.From.Type == mesh.Route:
+		return mesh.Error, "add the cluster or correct the name: Envoy ACKs such a route and then answers its requests with 503 NC"
+	case strings.Contains(ref.Path, "route_config."):
+		return mesh.Error, "add the cluster or correct the name: with its routes inline Envoy rejects the listener"
+	}
+	return mesh.Error, "add the cluster or correct the name: Envoy ACKs such a listener and then closes its connections"
+}
+
+func (c *checker) validatesClusters(k mesh.Key) bool {
+	r := c.mesh.Get(k)
+	if r == nil {
+		return false
+	}
+	rc, ok := r.Message.(*routev3.RouteConfiguration)
+	return ok && rc.GetValidateClusters().GetValue()
+}
+
+// nearest is the one name of that type in the mesh that differs from k's in
+// case only, or by one letter; "" without one.
+func (c *checker) nearest(k mesh.Key) string {
+	found := ""
+	for _, r := range c.mesh.List(k.Type) {
+		if name := r.Key.Name; strings.EqualFold(name, k.Name) || oneApart(name, k.Name) {
+			if found != "" {
+				return ""
+			}
+			found = name
+		}
+	}
+	return found
+}
+
+// oneApart reports whether one inserted, lost or other byte makes a into b.
+// Names of fewer than four letters are too short for that to mean anything.
+func oneApart(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(a) < 4 || len(b)-len(a) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) == len(b) {
+		return i < len(a) && a[i+1:] == b[i+1:]
+	}
+	return a[i:] == b[i+1:]
+}
+
+// unused notes what nothing in the mesh names. Listeners are where requests
+// come in: nothing names them.
+func unused(c *checker) {
+	used := map[mesh.Key]bool{}
+	for _, ref := range c.mesh.References() {
+		used[ref.To] = true
+	}
+	hint := "delete it, or name it where it is meant to be used"
+	if c.mayNameUnseen() {
+		hint += "; an extension that is not checked here, or a request header, may name it"
+	}
+	for _, r := range c.mesh.All() {
+		if r.Key.Type == mesh.Listener || used[r.Key] || r.Key.Name == "" {
+			continue
+		}
+		c.report(mesh.Note, r.Key, "", "nothing in this mesh names "+quoted(r.Key), hint)
+	}
+}
+
+// mayNameUnseen reports whether the mesh may name clusters in a way that
+// References cannot see.
+func (c *checker) mayNameUnseen() bool {
+	if len(c.byName["xds.type.v3.TypedStruct"])+len(c.byName["udpa.type.v1.TypedStruct"]) > 0 {
+		return true
+	}
+	found := false
+	each(c, func(_ node, m *routev3.RouteAction) {
+		found = found || m.GetClusterHeader() != "" || m.GetClusterSpecifierPlugin() != "" ||
+			m.GetInlineClusterSpecifierPlugin() != nil
+	})
+	return found
+}
