@@ -115,7 +115,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case intentDoneMsg:
 		return a, a.intentDone(msg)
 	case tea.KeyMsg:
-		return a, a.key(msg)
+		return a, a.keys(msg)
 	case tea.ResumeMsg:
 		a.say("back; the control plane runs again")
 		return a, a.loadCmd()
@@ -214,6 +214,24 @@ func (a *App) say(text string) {
 }
 
 func (a *App) shout(text string) { a.toast = toast{text: text, bad: true} }
+
+// keys takes keys apart that came in one read, as they do from quick fingers
+// over a slow line. A paste is for a text line; elsewhere it is no command.
+func (a *App) keys(msg tea.KeyMsg) tea.Cmd {
+	if msg.Paste && len(a.overlays) == 0 && a.input == nil {
+		return nil
+	}
+	if msg.Type != tea.KeyRunes || len(msg.Runes) == 1 || msg.Paste {
+		return a.key(msg)
+	}
+	var cmds []tea.Cmd
+	for _, r := range msg.Runes {
+		if cmd := a.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: msg.Alt}); cmd != nil {
+			cmds = append(cmds, cmd)
+		}
+	}
+	return tea.Batch(cmds...)
+}
 
 // key hands a key to whoever has the keyboard: an overlay, the filter line,
 // the screen, or the registry.

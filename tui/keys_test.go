@@ -327,3 +327,17 @@ func TestHelpNamesTheQuestionAndNginx(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysInOneRead: several keys in one message are several keys; a paste is
+// none.
+func TestKeysInOneRead(t *testing.T) {
+	a := stage(t, depsOf(tuitest.Calm()), 150, 40)
+	run(a, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("4gjj")})
+	if a.focus != PanelEDS || a.lists[PanelEDS].Cursor != 2 {
+		t.Errorf("focus %d, row %d", a.focus, a.lists[PanelEDS].Cursor)
+	}
+	run(a, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("1"), Paste: true})
+	if a.focus != PanelEDS {
+		t.Error("a paste was taken as a command")
+	}
+}

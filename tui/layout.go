@@ -77,7 +77,7 @@ func (l *Layout) wide(body widget.Rect, s LayoutState) {
 		l.Panels[PanelNginx] = widget.Rect{X: left.W - 1, Y: body.Y, W: n, H: body.H}
 	}
 	top := l.below(left)
-	weights := [4]int{24, 30, 24, 34}
+	weights := [4]int{23, 30, 23, 38}
 	sum, x := 0, 0
 	for _, n := range weights {
 		sum += n

@@ -63,7 +63,10 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string
 	}
 	left := []widget.Span{gutter, a.draftSpan(r), {Text: widget.Spaces(indent(r))}, {Style: text, Text: r.Label}}
 	room := w - 2 - indent(r) - widget.Width(r.Label)
-	right := a.rowState(r, room)
+	right := a.rowState(r, room-widget.Width(a.rowValue(r, 0))-1)
+	if spansWidth(right) == 1 {
+		right = a.rowState(r, room) // the state's word matters more than the value
+	}
 	if value := a.rowValue(r, room-spansWidth(right)-2); value != "" {
 		if r.Label != "" {
 			value = " " + value
@@ -196,7 +199,7 @@ func (a *App) staleAge() string {
 }
 
 // healthWidth is the room for a health's word, for the same reason.
-const healthWidth = 10
+const healthWidth = 9
 
 // endpointState is an endpoint's health in glyph and word, since when, and its
 // part of the traffic, as far as there is room.
