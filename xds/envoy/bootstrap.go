@@ -138,6 +138,9 @@ node:
 {{- if .B.Admin}}
   metadata:
     {{.Metadata}}: {{quote .B.Admin}}  # where meshtui may ask what is active
+{{- else}}
+  # Without an admin interface meshtui shows what this Envoy acknowledged, not
+  # what is active in it.
 {{- end}}
 
 dynamic_resources:

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sort"
 	"strings"
+	"sync"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -21,14 +22,15 @@ type observed struct {
 
 // compare says of each of the keys how what was served stands in Envoy.
 func compare(served map[mesh.Key]proto.Message, keys []mesh.Key, o observed) map[mesh.Key]Active {
-	asked := askedFor(served)
+	// Only for what is absent, and then once: it walks all that was served.
+	asked := sync.OnceValue(func() map[mesh.Key]bool { return askedFor(served) })
 	out := make(map[mesh.Key]Active, len(keys))
 	for _, k := range keys {
 		if k.Type == mesh.Endpoints {
-			out[k] = o.endpoints(k.Name, served[k], asked[k])
+			out[k] = o.endpoints(k.Name, served[k], asked)
 			continue
 		}
-		out[k] = o.resource(k, served[k], asked[k])
+		out[k] = o.resource(k, served[k], asked)
 	}
 	return out
 }
@@ -63,7 +65,7 @@ func unasked(t mesh.Type) string {
 }
 
 // resource compares one resource with /config_dump.
-func (o observed) resource(k mesh.Key, served proto.Message, asked bool) Active {
+func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[mesh.Key]bool) Active {
 	d := o.dumps[k.Type]
 	if d == nil {
 		return Active{State: NotObservable}
@@ -87,7 +89,7 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked bool) Active 
 		return Active{State: ActiveOther, Since: active.Since, Detail: detail}
 	case isWarming:
 		return Active{State: Warming, Since: warming.Since, Detail: "differs in " + difference(served, warming.Message)}
-	case detail == "" && !asked:
+	case detail == "" && !asked()[k]:
 		detail = unasked(k.Type)
 	}
 	return Active{State: Absent, Detail: detail}
@@ -96,7 +98,7 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked bool) Active 
 // endpoints compares a ClusterLoadAssignment with the hosts of its cluster:
 // addresses, priorities, weights, localities and EDS health, which is all of it
 // that Envoy shows.
-func (o observed) endpoints(name string, served proto.Message, asked bool) Active {
+func (o observed) endpoints(name string, served proto.Message, asked func() map[mesh.Key]bool) Active {
 	if o.clusters == nil {
 		return Active{State: NotObservable}
 	}
@@ -110,7 +112,7 @@ func (o observed) endpoints(name string, served proto.Message, asked bool) Activ
 			return Active{State: Warming, Detail: "its cluster is warming"}
 		}
 		detail := ""
-		if !asked {
+		if !asked()[mesh.Key{Type: mesh.Endpoints, Name: name}] {
 			detail = unasked(mesh.Endpoints)
 		}
 		return Active{State: Absent, Detail: detail}
@@ -138,6 +140,7 @@ func (d *dump) warmsFor(service string) bool {
 type host struct {
 	priority, weight uint32
 	locality, health string
+	written          string // the address as the operator wrote it; not compared
 }
 
 // wantedHosts are the hosts of a ClusterLoadAssignment by address; of two with
@@ -147,13 +150,15 @@ func wantedHosts(cla *endpointv3.ClusterLoadAssignment) map[string]host {
 	for _, group := range cla.GetEndpoints() {
 		l := group.GetLocality()
 		for _, e := range group.GetLbEndpoints() {
-			addr := canonicalAddress(mesh.Address(e.GetEndpoint().GetAddress()))
+			written := mesh.Address(e.GetEndpoint().GetAddress())
+			addr := canonicalAddress(written)
 			if _, dup := out[addr]; dup || addr == "" {
 				continue
 			}
 			out[addr] = host{
 				priority: group.GetPriority(), weight: max(1, e.GetLoadBalancingWeight().GetValue()),
 				locality: localityText(l.GetRegion(), l.GetZone(), l.GetSubZone()), health: shownHealth(e.GetHealthStatus()),
+				written: written,
 			}
 		}
 	}

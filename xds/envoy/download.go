@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	funce "github.com/tetratelabs/func-e"
 	"github.com/tetratelabs/func-e/api"
@@ -37,7 +39,10 @@ func download(ctx context.Context, dir, versions string, progress func(done, tot
 	}
 	defer os.RemoveAll(work)
 
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second,
+	}
 	defer transport.CloseIdleConnections()
 	var said bytes.Buffer
 	options := []api.RunOption{
@@ -54,7 +59,7 @@ func download(ctx context.Context, dir, versions string, progress func(done, tot
 		return Binary{}, fmt.Errorf("the download of Envoy was broken off: %w", ctx.Err())
 	}
 	if err != nil {
-		return Binary{}, fmt.Errorf("Envoy %s cannot be downloaded: %w%s (put an envoy on PATH, or name one with --envoy PATH)",
+		return Binary{}, fmt.Errorf("the download of Envoy %s failed: %w%s (put an envoy on PATH, or name one with --envoy PATH)",
 			Measured, oneLine{err}, firstLine(": ", said.String()))
 	}
 	got := filepath.Join(work, "data", "envoy-versions", Measured, "bin", "envoy")

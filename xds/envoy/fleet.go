@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -62,6 +63,9 @@ type Fleet struct {
 	events  chan Event
 	changed wakers
 
+	portsMu sync.Mutex
+	ports   map[string]string // admin addresses that were chosen, and for which node
+
 	stopOnce sync.Once
 	stopping chan struct{}
 	stopCtx  context.Context // set before stopping is closed
@@ -82,7 +86,10 @@ func StartFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 		return nil, fmt.Errorf("the folder for the Envoys' logs: %w", err)
 	}
 	group, runCtx := task.New(ctx)
-	f := &Fleet{o: o, group: group, events: make(chan Event, 1024), stopping: make(chan struct{}), stopCtx: context.Background()}
+	f := &Fleet{
+		o: o, group: group, events: make(chan Event, 1024), ports: map[string]string{},
+		stopping: make(chan struct{}), stopCtx: context.Background(),
+	}
 	for i := range o.Nodes {
 		f.runners = append(f.runners, newRunner(f, i))
 	}
@@ -133,7 +140,8 @@ func (f *Fleet) Events() <-chan Event { return f.events }
 func (f *Fleet) Changed() (<-chan struct{}, func()) { return f.changed.subscribe() }
 
 // Stop drains every Envoy, so that no request is cut, and ends it. When ctx
-// ends first, the rest of the drain is skipped. It returns when all processes
+// ends first, the rest of the drain is skipped: give it a deadline, for a
+// request may last for ever. It returns when all processes
 // are gone; what it returns is what went wrong while they ran.
 func (f *Fleet) Stop(ctx context.Context) error {
 	f.stopOnce.Do(func() {
@@ -141,6 +149,36 @@ func (f *Fleet) Stop(ctx context.Context) error {
 		close(f.stopping)
 	})
 	return f.group.Wait()
+}
+
+// adminAddress is where a node's admin interface shall listen: where it did
+// before when that is still free, else on a free port on loopback, which people
+// can open in a browser.
+func (f *Fleet) adminAddress(node, before string) (string, error) {
+	f.portsMu.Lock()
+	defer f.portsMu.Unlock()
+	wanted := before
+	for range 20 {
+		if wanted == "" {
+			wanted = "127.0.0.1:0"
+		}
+		l, err := net.Listen("tcp", wanted)
+		if err != nil {
+			wanted = ""
+			continue
+		}
+		addr := l.Addr().String()
+		if err := l.Close(); err != nil {
+			return "", fmt.Errorf("a port for %s's admin interface: %w", node, err)
+		}
+		if owner, ok := f.ports[addr]; ok && owner != node {
+			wanted = "" // the other Envoy has not taken it yet
+			continue
+		}
+		f.ports[addr] = node
+		return addr, nil
+	}
+	return "", fmt.Errorf("%s: no free port on 127.0.0.1 for its admin interface", node)
 }
 
 // emit hands an event on, at the price of the oldest when nobody listens.

@@ -26,13 +26,16 @@ func join(clusters map[string]clusterStatus, served map[mesh.Key]proto.Message, 
 			continue
 		}
 		config, _ := served[mesh.Key{Type: mesh.Cluster, Name: name}].(*clusterv3.Cluster)
-		health := servedHealth(served, name, c)
+		written := servedHosts(served, config, c)
 		e := evidence{cluster: config, stats: healthStatsOf(stats, name)}
 		sum := ClusterStats{}
 		for i := range c.Hosts {
 			h := &c.Hosts[i]
 			address := h.Address.String()
-			e.status, e.served, e.told = h.Health, health[canonicalAddress(address)], told(name, address)
+			e.status, e.told, e.served = h.Health, told(name, address), corev3.HealthStatus_UNKNOWN
+			if w, ok := written[canonicalAddress(address)]; ok {
+				address, e.served = w.address, w.health
+			}
 			v := judge(e)
 			ep := Endpoint{
 				Cluster: name, Address: address, Health: v.health, Why: v.why, Since: v.since,
@@ -62,16 +65,28 @@ func join(clusters map[string]clusterStatus, served map[mesh.Key]proto.Message, 
 	return out, sums
 }
 
-// servedHealth is the EDS health by address that we served to a cluster.
-func servedHealth(served map[mesh.Key]proto.Message, name string, c clusterStatus) map[string]corev3.HealthStatus {
+// asServed is an endpoint as the operator wrote it.
+type asServed struct {
+	address string
+	health  corev3.HealthStatus
+}
+
+// servedHosts are the endpoints that we served to a cluster, through EDS or
+// within it, by their address in its shortest form.
+func servedHosts(served map[mesh.Key]proto.Message, config *clusterv3.Cluster, c clusterStatus) map[string]asServed {
+	name := c.Name
 	if c.Service != "" {
 		name = c.Service
 	}
 	cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: name}].(*endpointv3.ClusterLoadAssignment)
-	out := map[string]corev3.HealthStatus{}
+	if config.GetLoadAssignment() != nil && config.GetType() != clusterv3.Cluster_EDS {
+		cla = config.GetLoadAssignment()
+	}
+	out := map[string]asServed{}
 	for _, group := range cla.GetEndpoints() {
 		for _, e := range group.GetLbEndpoints() {
-			out[canonicalAddress(mesh.Address(e.GetEndpoint().GetAddress()))] = e.GetHealthStatus()
+			written := mesh.Address(e.GetEndpoint().GetAddress())
+			out[canonicalAddress(written)] = asServed{written, e.GetHealthStatus()}
 		}
 	}
 	return out
@@ -94,7 +109,7 @@ func missing(clusters map[string]clusterStatus, served map[mesh.Key]proto.Messag
 		for address, want := range wantedHosts(cla) {
 			if _, ok := have[address]; !ok {
 				out = append(out, Endpoint{
-					Cluster: k.Name, Address: address, Weight: want.weight, Priority: want.priority,
+					Cluster: k.Name, Address: want.written, Weight: want.weight, Priority: want.priority,
 					Why: "Envoy does not have it (yet)",
 				})
 			}

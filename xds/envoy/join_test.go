@@ -60,6 +60,47 @@ endpoints:
 	}
 }
 
+// Envoy writes an address in its shortest form; the operator finds it as it was
+// written. Endpoints within a cluster count like those of EDS.
+func TestJoinFindsEndpointsAsWritten(t *testing.T) {
+	all, err := readClusters([]byte(`{"cluster_statuses":[{"name":"c","host_statuses":[
+		{"address":{"socket_address":{"address":"::1","port_value":80}},"health_status":{"eds_health_status":"UNHEALTHY"},"weight":1}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[mesh.Key]proto.Message{{Type: mesh.Cluster, Name: "c"}: parse(t, `cluster
+name: c
+type: STATIC
+load_assignment:
+  cluster_name: c
+  endpoints:
+  - lb_endpoints:
+    - endpoint: {address: {socket_address: {address: "0:0::1", port_value: 80}}}
+      health_status: TIMEOUT
+`)}
+	var past chronicle
+	got, _ := join(map[string]clusterStatus{"c": all[0]}, served, nil, past.at)
+	want := []Endpoint{{Cluster: "c", Address: "[0:0::1]:80", Health: EDSTimeout, Why: "EDS says TIMEOUT", Weight: 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestVanishedEndpointsAreForgotten(t *testing.T) {
+	before := []Endpoint{{Cluster: "c", Address: "[0:0::1]:80", Health: Healthy}, {Cluster: "c", Address: "127.0.0.1:1", Health: CheckFailed}, {Cluster: "c", Address: "127.0.0.1:2"}}
+	now := []Endpoint{{Cluster: "c", Address: "[::1]:80", Health: Healthy}, {Cluster: "c", Address: "127.0.0.1:1"}}
+	want := []endpointID{{"c", "127.0.0.1:1"}}
+	if diff := cmp.Diff(want, vanished(before, now), cmp.AllowUnexported(endpointID{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	var past chronicle
+	past.note(Event{Kind: CheckUnhealthy, Cluster: "c", Address: "127.0.0.1:1", Why: "HTTP 503"})
+	past.forget(want[0])
+	if h := past.at("c", "127.0.0.1:1"); h != (history{}) {
+		t.Errorf("still remembered: %+v", h)
+	}
+}
+
 func TestRejectedByType(t *testing.T) {
 	stats := readStats([]byte(`cluster.app.update_rejected: 2
 cluster.outbound|80||x.update_rejected: 1

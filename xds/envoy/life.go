@@ -70,10 +70,13 @@ func (r *runner) launch() (*life, error) {
 }
 
 func (r *runner) writeBootstrap() (path string, err error) {
-	admin, err := r.chooseAdmin()
+	admin, err := r.fleet.adminAddress(r.node, r.process().Admin)
 	if err != nil {
 		return "", err
 	}
+	r.mu.Lock()
+	r.now.Admin = admin
+	r.mu.Unlock()
 	o := r.fleet.o
 	text, err := Bootstrap{NodeID: r.node, Cluster: o.Cluster, XDS: o.XDS, Admin: admin, Delta: o.Delta, Events: true}.YAML()
 	if err != nil {

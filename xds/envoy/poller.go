@@ -146,15 +146,16 @@ func (p *poller) poll(ctx context.Context) *Facts {
 	return f
 }
 
-// vanished are the endpoints that Envoy had before and has no more.
+// vanished are the endpoints that Envoy had before and has no more, as Envoy
+// writes them.
 func vanished(before, now []Endpoint) []endpointID {
 	have := make(map[endpointID]bool, len(now))
 	for i := range now {
-		have[endpointID{now[i].Cluster, now[i].Address}] = now[i].Health != HealthUnknown
+		have[endpointID{now[i].Cluster, canonicalAddress(now[i].Address)}] = now[i].Health != HealthUnknown
 	}
 	var out []endpointID
 	for i := range before {
-		id := endpointID{before[i].Cluster, before[i].Address}
+		id := endpointID{before[i].Cluster, canonicalAddress(before[i].Address)}
 		if before[i].Health != HealthUnknown && !have[id] {
 			out = append(out, id)
 		}

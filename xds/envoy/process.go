@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -135,17 +135,19 @@ func (r *runner) awaitUp(ctx context.Context) error {
 // supervise starts the Envoy, and starts it again when it ends, until the fleet
 // is stopped or ctx ends.
 func (r *runner) supervise(ctx context.Context) error {
-	if err := rotate(r.process().Log); err != nil {
-		r.fell <- err
+	if !r.startLog() {
 		return nil
 	}
 	var pause time.Duration
-	for {
+	for attempt := 1; ; attempt++ {
 		began := r.fleet.o.Now()
 		why := r.live(ctx)
 		if r.ending(ctx) {
 			r.become(Stopped, func(p *Process) { p.PID = 0 })
 			return nil
+		}
+		if !r.wasUp() && attempt < 3 && strings.Contains(why.Error(), "'"+r.process().Admin+"'") {
+			continue // another program was quicker to take the port that was free
 		}
 		if !r.wasUp() {
 			r.become(Stopped, func(p *Process) { p.PID, p.Why = 0, why.Error() })
@@ -250,34 +252,15 @@ func (r *runner) awaitLive(ctx context.Context, l *life, client *admin) {
 	}
 }
 
-// chooseAdmin is the address of the admin interface: that of the run before
-// when it is still free, else a free port on loopback, which people can open
-// in a browser.
-func (r *runner) chooseAdmin() (string, error) {
-	for _, addr := range []string{r.process().Admin, "127.0.0.1:0"} {
-		if addr == "" {
-			continue
-		}
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		addr = l.Addr().String()
-		if err := l.Close(); err != nil {
-			return "", fmt.Errorf("a port for %s's admin interface: %w", r.node, err)
-		}
-		r.mu.Lock()
-		r.now.Admin = addr
-		r.mu.Unlock()
-		return addr, nil
+// startLog keeps the log of the fleet before as FILE.old and lets a new one
+// begin. When that fails, awaitUp says so, and it returns false.
+func (r *runner) startLog() bool {
+	path := r.process().Log
+	err := os.Rename(path, path+".old")
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		return true
 	}
-	return "", fmt.Errorf("%s: no free port on 127.0.0.1 for its admin interface", r.node)
-}
-
-// rotate keeps the log of the fleet before as FILE.old and starts a new one.
-func rotate(path string) error {
-	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the log of the run before: %w", err)
-	}
-	return nil
+	r.become(Stopped, func(p *Process) { p.Why = err.Error() })
+	r.fell <- fmt.Errorf("%s: the log of the run before: %w", r.node, err)
+	return false
 }

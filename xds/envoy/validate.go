@@ -54,7 +54,7 @@ func (b Binary) Validate(ctx context.Context, config []byte) error {
 	case !errors.As(err, &exit):
 		return fmt.Errorf("validate: %s does not run: %w", b.Path, err)
 	case exit.ExitCode() != 1:
-		return fmt.Errorf("validate: %s ended with %s%s", b.Path, exit, firstLine(": ", lastLines(stderr.String(), 1)))
+		return fmt.Errorf("validate: %s ended with %w%s", b.Path, exit, firstLine(": ", lastLines(stderr.String(), 1)))
 	}
 	return &InvalidError{Reason: refusal(stderr.String(), file)}
 }
