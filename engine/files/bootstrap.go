@@ -1,6 +1,7 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,7 @@ func openBootstrap(path, content string) (*Opened, error) {
 	b.outside(findings)
 	b.leftBehind(whole)
 	if err := b.static(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if len(b.collected) == 0 && len(b.Problems) == 0 {
 		return nil, fmt.Errorf("%s has no static listeners, clusters or secrets to open: %s", path, elsewhere(whole))
@@ -84,9 +85,10 @@ func (b *bootstrap) static() error {
 		{"clusters", mesh.Cluster, b.cluster},
 		{"listeners", mesh.Listener, b.listener},
 	} {
-		chunks, err := text.Items(b.content, "static_resources."+list.field)
-		if err != nil {
-			return err
+		chunks, _, wrong := text.Items(b.content, "static_resources."+list.field)
+		if wrong != nil {
+			wrong.File = b.files[0].path
+			return errors.New(wrong.String())
 		}
 		for i, c := range chunks {
 			if list.t == mesh.Secret {

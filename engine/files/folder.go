@@ -107,6 +107,7 @@ func assemble(dir string, kind Kind, found []*file, groups *file) (*Opened, erro
 		return nil, errors.New(msg)
 	}
 	o.resources()
+	o.crowded()
 	if groups != nil {
 		o.readGroups(groups)
 	}
@@ -116,32 +117,25 @@ func assemble(dir string, kind Kind, found []*file, groups *file) (*Opened, erro
 // readFile takes one file apart.
 func (o *Opened) readFile(f *file) {
 	content := string(f.data)
-	problem := func(line int, rule, message, hint string) {
-		o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: rule, File: f.path, Line: line, Message: message, Hint: hint})
-	}
-	if _, ok := text.Sub(content, "resources"); !ok {
-		var finding mesh.Finding
-		if err := text.Check(content); err != nil {
-			finding = *err
-		}
-		switch {
-		case finding.Message != "" && strings.TrimSpace(content) != "":
-			f.bad = true
-			problem(finding.Line, "yaml", finding.Message, finding.Hint)
-		case xdsName.MatchString(filepath.Base(f.rel)) && len(meaningful(content)) > 0:
-			f.bad = true
-			problem(1, "no-resources", "there is no list of resources in it", "begin it with \"resources:\" and a list, as Envoy reads it")
-		case !xdsName.MatchString(filepath.Base(f.rel)):
-			f.other = true
-			o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: "not-read", File: f.path, Line: 1,
-				Message: "not read: it has no list of resources", Hint: "open it by itself if it is a bootstrap"})
-		}
-		return
-	}
-	chunks, err := text.Items(content, "resources")
-	if err != nil {
+	problem := func(finding mesh.Finding) {
 		f.bad = true
-		problem(1, "no-resources", err.Error(), "")
+		finding.File, finding.Severity = f.path, mesh.Error
+		o.Problems = append(o.Problems, finding)
+	}
+	named := xdsName.MatchString(filepath.Base(f.rel))
+	chunks, found, wrong := text.Items(content, "resources")
+	switch {
+	case wrong != nil:
+		problem(*wrong)
+		return
+	case !found && named && meaningful(content) != "":
+		problem(mesh.Finding{Rule: "no-resources", Line: 1, Message: "there is no list of resources in it",
+			Hint: "begin it with \"resources:\" and a list, as Envoy reads it"})
+		return
+	case !found && !named:
+		f.other = true
+		o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: "not-read", File: f.path, Line: 1,
+			Message: "not read: it has no list of resources", Hint: "open it by itself if it is a bootstrap"})
 		return
 	}
 	end := 0
@@ -151,6 +145,38 @@ func (o *Opened) readFile(f *file) {
 		f.items = append(f.items, it)
 		o.readItem(f, it, c)
 	}
+}
+
+// crowded notes files that an Envoy would refuse by itself: of routes, endpoints
+// and secrets it takes exactly one from a file that path_config_source names.
+func (o *Opened) crowded() {
+	for _, f := range o.files {
+		count := map[mesh.Type]int{}
+		for _, it := range f.items {
+			count[it.key.Type]++
+		}
+		for _, t := range []mesh.Type{mesh.Route, mesh.Endpoints, mesh.Secret} {
+			if count[t] > 1 && o.pointedTo(f, t) {
+				o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Warning, Rule: "crowded-file", File: f.path, Line: 1,
+					Message: fmt.Sprintf("meshtui serves all %d resources in it, but an Envoy that reads it by path_config_source takes a file of exactly one (%s)", count[t], t.Service()),
+					Hint:    "give each a file of its own if an Envoy is to read the folder by itself"})
+			}
+		}
+	}
+}
+
+// pointedTo reports whether a config source on disk names the file for a type.
+func (o *Opened) pointedTo(f *file, t mesh.Type) bool {
+	for _, other := range o.files {
+		for _, it := range other.items {
+			for _, s := range it.sources {
+				if other.group == f.group && s.service == t && filepath.Base(s.file) == filepath.Base(f.path) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // meaningful is a text less its comments and blank lines.
@@ -194,18 +220,19 @@ func place(content string, c text.Chunk, floor int) *item {
 
 // readItem reads one resource.
 func (o *Opened) readItem(f *file, it *item, c text.Chunk) {
-	urlNode, ok := text.Scalar(c.Text, "@type")
-	t, known := mesh.TypeOfURL(urlNode)
+	places := text.NewLocator(c.Text)
+	url, ok := places.Scalar("@type")
+	t, known := mesh.TypeOfURL(url)
 	switch {
 	case !ok:
 		o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: "missing-type", File: f.path, Line: c.Line,
 			Column: c.Indent + 1, Message: "this resource has no \"@type\"", Hint: "begin it with a line \"@type\": " + mesh.Cluster.URL() + " or the like"})
 		return
 	case !known:
-		o.Problems = append(o.Problems, unknownType(f.path, c, urlNode))
+		o.Problems = append(o.Problems, unknownType(f.path, c, url))
 		return
 	}
-	name, _ := text.Scalar(c.Text, nameField(t))
+	name, _ := places.Scalar(nameField(t))
 	body, changed, err := toADS(c.Text, name, o.inside(f))
 	src := mesh.Source{File: f.path, Line: c.Line, Text: body}
 	r, findings := text.Decode(t, src)

@@ -53,8 +53,9 @@ func (b *bootstrap) leftBehind(whole *bootstrapv3.Bootstrap) {
 		line  int
 	}
 	var all []left
+	places := text.NewLocator(b.content)
 	for _, name := range fields {
-		line, _, _ := text.Position(b.content, name)
+		line, _, _ := places.Position(name)
 		all = append(all, left{name, line})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].line < all[j].line })

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -52,14 +53,8 @@ func openFile(path string, data []byte) (*Opened, error) {
 	if meaningful(content) == "" {
 		return nil, fmt.Errorf("%s is empty: %s", path, takes)
 	}
-	has := func(fields ...string) bool {
-		for _, f := range fields {
-			if _, ok := text.Sub(content, f); ok {
-				return true
-			}
-		}
-		return false
-	}
+	places := text.NewLocator(content)
+	has := func(fields ...string) bool { return slices.ContainsFunc(fields, places.Has) }
 	switch {
 	case has("resources"):
 		f := &file{path: path, rel: filepath.Base(path), group: mesh.DefaultGroup, data: data}

@@ -174,6 +174,18 @@ func TestOpenRefuses(t *testing.T) {
 	golden(t, "refused.txt", b.String())
 }
 
+func TestOpenCrowdedFile(t *testing.T) {
+	dir := copied(t, "testdata/dynamic-fs")
+	eds := snapshot(t, dir)["eds.yaml"]
+	write(t, dir, map[string]string{"eds.yaml": eds + strings.Replace(strings.TrimPrefix(eds, "resources:\n"), "example_proxy_cluster", "other", 1)})
+	for _, f := range open(t, dir).Notices {
+		if f.Rule == "crowded-file" && f.File == filepath.Join(dir, "eds.yaml") {
+			return
+		}
+	}
+	t.Error("nothing is said about two load assignments in a file that a cluster points to")
+}
+
 func TestOpenSingleResponse(t *testing.T) {
 	o := open(t, "testdata/dynamic-fs/eds.yaml")
 	if o.Kind != Response || o.Meshes[mesh.DefaultGroup].Get(mesh.Key{Type: mesh.Endpoints, Name: "example_proxy_cluster"}) == nil {

@@ -2,6 +2,7 @@ package files
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -25,9 +26,14 @@ type configSource struct {
 // sourceFields are the fields that hold a ConfigSource for what we serve.
 var sourceFields = map[string]mesh.Type{"config_source": mesh.Route, "eds_config": mesh.Endpoints, "sds_config": mesh.Secret}
 
+var sourceWord = regexp.MustCompile(`config_source|configSource|[es]ds_?[cC]onfig`)
+
 // configSources finds the config sources of a resource's text. A text that is
 // no YAML has none.
 func configSources(resource, name string) []configSource {
+	if !sourceWord.MatchString(resource) {
+		return nil // most load assignments are large, and none has one
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(resource), &doc); err != nil || len(doc.Content) == 0 {
 		return nil

@@ -101,7 +101,10 @@ func (d *decoder) carry(n, node *yaml.Node, url string, m protoreflect.Message, 
 		d.report(mesh.Note, "unchecked-extension", node, at.child("@type"),
 			fmt.Sprintf("not checked here: the type %s is not linked in; it goes to Envoy as it stands", typeName(url)), "")
 	}
-	if s, ok := d.structOf(n, at, "@type"); ok {
+	d.carrying = true
+	s, ok := d.structOf(n, at, "@type")
+	d.carrying = false
+	if ok {
 		d.pack("type.googleapis.com/xds.type.v3.TypedStruct", &xdstype.TypedStruct{TypeUrl: url, Value: s}, n, m, at)
 	}
 }

@@ -22,16 +22,20 @@ type Chunk struct {
 }
 
 // Items cuts out every item of the list at a path. A list that is missing,
-// null or empty has none. It fails on a text that is no YAML and where the path
-// leads to something else than a list.
-func Items(text, path string) ([]Chunk, error) {
+// null or empty has none; found tells the first from the others. The finding is
+// why the text is no YAML, or that the path leads to something else than a list.
+func Items(text, path string) (items []Chunk, found bool, wrong *mesh.Finding) {
 	d, n, err := lookup(text, path)
-	if err != nil || n == nil || isNull(n) {
-		return nil, err
+	if err != nil {
+		return nil, false, asFinding(err)
+	}
+	if n == nil || isNull(n) {
+		return nil, n != nil, nil
 	}
 	list := deref(n)
 	if list == nil || list.Kind != yaml.SequenceNode {
-		return nil, fmt.Errorf("line %d: %s: expected a list, got %s", n.Line, path, describe(n))
+		return nil, true, &mesh.Finding{Severity: mesh.Error, Rule: "wrong-kind", Path: path, Line: n.Line, Column: n.Column,
+			Message: "expected a list, got " + describe(n), Hint: "put \"- \" before each item"}
 	}
 	flow := d.isFlow(list) || d.isFlow(d.root)
 	out := make([]Chunk, 0, len(list.Content))
@@ -42,7 +46,7 @@ func Items(text, path string) ([]Chunk, error) {
 		}
 		out = append(out, d.chunk(c, dash))
 	}
-	return out, nil
+	return out, true, nil
 }
 
 // Sub cuts the value at a path out; ok is false when there is none.
@@ -56,22 +60,11 @@ func Sub(text, path string) (c Chunk, ok bool) {
 
 // lookup finds the node at a path; nil when there is none.
 func lookup(text, path string) (*document, *yaml.Node, error) {
-	steps, err := parsePath(path)
-	if err != nil {
-		return nil, nil, err
-	}
 	d, err := newDocument(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	n := d.root
-	for _, s := range steps {
-		if n == nil {
-			break
-		}
-		_, n = child(n, s)
-	}
-	return d, n, nil
+	return d, (&Locator{d}).node(path), nil
 }
 
 // chunk cuts a node out. dash is the offset of the dash before it, -1 without.
@@ -237,23 +230,52 @@ func (e *editor) rename(steps []step, key string, node *yaml.Node) (string, erro
 }
 
 // Scalar is the text of the scalar at a path; ok is false when there is none.
-func Scalar(text, path string) (value string, ok bool) {
-	_, n, err := lookup(text, path)
-	if n = deref(n); err != nil || n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
+func Scalar(text, path string) (value string, ok bool) { return NewLocator(text).Scalar(path) }
+
+// Scalar is as the function Scalar.
+func (l *Locator) Scalar(path string) (value string, ok bool) {
+	n := deref(l.node(path))
+	if n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
 		return "", false
 	}
 	return n.Value, true
+}
+
+// Has reports whether there is a field at a path.
+func (l *Locator) Has(path string) bool { return l.node(path) != nil }
+
+func (l *Locator) node(path string) *yaml.Node {
+	steps, err := parsePath(path)
+	if err != nil {
+		return nil
+	}
+	n := l.document.root
+	for _, s := range steps {
+		if n == nil {
+			return nil
+		}
+		_, n = child(n, s)
+	}
+	return n
 }
 
 // Check says what keeps a text from being one YAML document; nil when it is one
 // (an empty text is).
 func Check(text string) *mesh.Finding {
 	_, err := parse(text)
+	return asFinding(err)
+}
+
+// asFinding is a syntax error for the operator; nil for nil.
+func asFinding(err error) *mesh.Finding {
 	var syntax *syntaxError
-	if !errors.As(err, &syntax) {
-		return nil
+	switch {
+	case errors.As(err, &syntax):
+		return &mesh.Finding{Severity: mesh.Error, Rule: "yaml", Line: syntax.line, Message: syntax.message, Hint: syntax.hint}
+	case err != nil:
+		return &mesh.Finding{Severity: mesh.Error, Rule: "yaml", Message: err.Error()}
 	}
-	return &mesh.Finding{Severity: mesh.Error, Rule: "yaml", Line: syntax.line, Message: syntax.message, Hint: syntax.hint}
+	return nil
 }
 
 // Flow is a text as it can stand in brackets: as it is when it is in brackets

@@ -7,7 +7,7 @@ import (
 
 func TestItems(t *testing.T) {
 	text := "version_info: \"1\"\nresources:\n# first\n- name: a # a\n  inner: # x\n    - 1\n    # still a's\n\n# second\n- &b\n  name: b\n  lit: |\n    one\n      two\n-\n  name: c\n- {name: d,\n   x: 1} # d\n"
-	items, err := Items(text, "resources")
+	items, _, err := Items(text, "resources")
 	if err != nil || len(items) != 4 {
 		t.Fatalf("%d items, %v", len(items), err)
 	}
@@ -36,15 +36,15 @@ func TestItems(t *testing.T) {
 func TestItemsOfAnotherKind(t *testing.T) {
 	for text, fine := range map[string]bool{"resources:\n": true, "resources: []": true, "x: 1": true, "": true,
 		"resources: 5": false, "resources: {a: 1}": false, "[": false} {
-		items, err := Items(text, "resources")
-		if len(items) != 0 || (err == nil) != fine {
+		items, found, err := Items(text, "resources")
+		if len(items) != 0 || (err == nil) != fine || found != strings.Contains(text, "resources") {
 			t.Errorf("%q: %v, %v", text, items, err)
 		}
 	}
 }
 
 func TestItemsUsingOutsideAnchors(t *testing.T) {
-	items, err := Items("x: &t 5s\nresources:\n- name: a\n  t: *t\n- name: b\n  u: &u 1\n  v: *u\n", "resources")
+	items, _, err := Items("x: &t 5s\nresources:\n- name: a\n  t: *t\n- name: b\n  u: &u 1\n  v: *u\n", "resources")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,7 @@ type decoder struct {
 	depth    int
 	active   map[*yaml.Node]bool // aliases that are being expanded
 	merged   bool                // a merge key was reported
+	carrying bool                // within an extension whose type is not linked in
 }
 
 func (d *decoder) line(line int) int {
@@ -171,7 +172,11 @@ func (d *decoder) root(n *yaml.Node, m protoreflect.Message) {
 
 // message reads a mapping into m. typed says that "@type" was dealt with.
 func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *path, typed bool) {
-	if read := wellKnown(m.Descriptor().FullName()); read != nil {
+	name := m.Descriptor().FullName()
+	switch read := wellKnown(name); {
+	case read != nil && longForm(n, name):
+		defer d.valid(n, m, at)
+	case read != nil:
 		read(d, n, m, at)
 		return
 	}

@@ -11,11 +11,25 @@ import (
 // camelCase key; aliases and merge keys are followed. ok is false when there is
 // no such field, or no valid YAML.
 func Position(text, path string) (line, column int, ok bool) {
-	steps, err := parsePath(path)
+	return NewLocator(text).Position(path)
+}
+
+// Locator answers many questions about places in one text, which it reads once.
+type Locator struct{ document *document }
+
+// NewLocator reads a text. One that is no valid YAML has no places.
+func NewLocator(text string) *Locator {
+	d, err := newDocument(text)
 	if err != nil {
-		return 0, 0, false
+		d = &document{}
 	}
-	n, err := parse(text)
+	return &Locator{d}
+}
+
+// Position is as the function Position.
+func (l *Locator) Position(path string) (line, column int, ok bool) {
+	steps, err := parsePath(path)
+	n := l.document.root
 	if err != nil || n == nil {
 		return 0, 0, false
 	}
@@ -85,12 +99,11 @@ func camel(name string) string {
 // PathAt is the deepest field path that begins on a 1-based line or encloses
 // it; where several fields of one parent share the line it is the parent's. It
 // is "" for the resource as a whole and for a text that is no valid YAML.
-func PathAt(text string, line int) string {
-	d, err := newDocument(text)
-	if err != nil || d.root == nil {
-		return ""
-	}
-	at := rootPath()
+func PathAt(text string, line int) string { return NewLocator(text).PathAt(line) }
+
+// PathAt is as the function PathAt.
+func (l *Locator) PathAt(line int) string {
+	d, at := l.document, rootPath()
 	for n := d.root; n != nil; {
 		found := 0
 		var next *yaml.Node

@@ -165,6 +165,10 @@ func stringValue(n *yaml.Node) (protoreflect.Value, *scalarError) {
 	case stringKind:
 		return protoreflect.ValueOfString(n.Value), nil
 	case boolKind, numberKind:
+		if k == numberKind && !integer.MatchString(n.Value) {
+			// Of numbers, Envoy's YAML reader knows whole ones only.
+			return protoreflect.ValueOfString(n.Value), nil
+		}
 		e := expected("a string", n)
 		e.hint = fmt.Sprintf("quote it: %q", n.Value)
 		return protoreflect.Value{}, e
@@ -186,12 +190,10 @@ func bytesValue(n *yaml.Node) (protoreflect.Value, *scalarError) {
 }
 
 func boolValue(n *yaml.Node) (protoreflect.Value, *scalarError) {
-	switch k := kindOf(n); {
-	case k == boolKind:
-		b, _ := boolOf(n.Value)
-		return protoreflect.ValueOfBool(b), nil
-	case k == stringKind && (n.Value == "true" || n.Value == "false"):
-		return protoreflect.ValueOfBool(n.Value == "true"), nil
+	if k := kindOf(n); k == boolKind || k == stringKind {
+		if b, ok := boolOf(n.Value); ok {
+			return protoreflect.ValueOfBool(b), nil
+		}
 	}
 	return protoreflect.Value{}, expected("true or false", n)
 }

@@ -48,6 +48,28 @@ func wellKnown(name protoreflect.FullName) reader {
 	return nil
 }
 
+// longForm reports whether a message that has a short form is written as the
+// mapping of its fields, which Envoy takes as well: {seconds: 5}, {value: 5}.
+func longForm(n *yaml.Node, name protoreflect.FullName) bool {
+	if n.Kind != yaml.MappingNode || name.Parent() != "google.protobuf" {
+		return false
+	}
+	switch name.Name() {
+	case "Any", "FieldMask", "Struct", "Value", "ListValue":
+		return false
+	}
+	return true
+}
+
+// valid reports a duration or time in long form that is out of range.
+func (d *decoder) valid(n *yaml.Node, m protoreflect.Message, at *path) {
+	if v, ok := m.Interface().(interface{ CheckValid() error }); ok {
+		if err := v.CheckValid(); err != nil {
+			d.fail("wrong-kind", n, at, "the value is out of range", "")
+		}
+	}
+}
+
 func (d *decoder) wrapper(n *yaml.Node, m protoreflect.Message, at *path) {
 	fd := m.Descriptor().Fields().ByName("value")
 	if v, ok := d.scalar(n, fd, at); ok {
@@ -185,8 +207,10 @@ func (d *decoder) valueOf(n *yaml.Node, at *path) *structpb.Value {
 		b, _ := boolOf(target.Value)
 		return structpb.NewBoolValue(b)
 	case numberKind:
+		// A carried extension may have a string field there, and Envoy reads a
+		// number out of a string too, but no string out of a number.
 		f, _ := floatOf(target.Value)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
+		if math.IsNaN(f) || math.IsInf(f, 0) || d.carrying && !integer.MatchString(target.Value) {
 			return structpb.NewStringValue(target.Value)
 		}
 		return structpb.NewNumberValue(f)
