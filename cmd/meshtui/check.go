@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"example.com/meshtui/engine/check"
+	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/mesh"
+)
+
+func newCheck() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check PATH",
+		Short: "Print what is wrong with a workspace or a bootstrap, with line and what to do",
+		Long: `Print the findings about a filesystem-xDS folder or an Envoy bootstrap.
+
+Exit status: 0 no errors and no warnings (notes do not count), 1 findings,
+2 it could not be read.`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			fs, err := checkPath(a[0])
+			if err != nil {
+				return &exitError{status: 2, err: err}
+			}
+			if err := printFindings(cmd.OutOrStdout(), fs, asJSON); err != nil {
+				return &exitError{status: 2, err: err}
+			}
+			if mesh.Worst(fs) >= mesh.Warning {
+				return &exitError{status: 1}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a finding")
+	return cmd
+}
+
+// checkPath is everything there is to say about what lies at path: what could
+// not be read, what was not carried over, and what the checks find.
+func checkPath(path string) ([]mesh.Finding, error) {
+	opened, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	fs := append([]mesh.Finding(nil), opened.Problems...)
+	for _, group := range sortedGroups(opened.Meshes) {
+		fs = append(fs, check.Mesh(opened.Meshes[group])...)
+	}
+	return append(fs, opened.Notices...), nil
+}
+
+// findingJSON is a finding as `check --json` prints it.
+type findingJSON struct {
+	Severity string `json:"severity"`
+	Rule     string `json:"rule,omitempty"`
+	Type     string `json:"type,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	Path     string `json:"path,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+func printFindings(out io.Writer, fs []mesh.Finding, asJSON bool) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for _, f := range fs {
+		if !asJSON {
+			if _, err := fmt.Fprintln(out, f); err != nil {
+				return err
+			}
+			continue
+		}
+		j := findingJSON{Severity: f.Severity.String(), Rule: f.Rule, Path: f.Path, File: f.File,
+			Line: f.Line, Column: f.Column, Message: f.Message, Hint: f.Hint}
+		if !f.Key.IsZero() {
+			j.Type, j.Resource = f.Key.Type.String(), f.Key.Name
+		}
+		if err := enc.Encode(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}

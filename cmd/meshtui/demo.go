@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"example.com/meshtui/demo"
+	"example.com/meshtui/engine"
+	"example.com/meshtui/tui"
+	"example.com/meshtui/xds/envoy"
+)
+
+// demoPort is the listener of the demo's mesh, as in the talk.
+const demoPort = 10000
+
+// demoFlags are those of the demo.
+type demoFlags struct {
+	envoys envoyFlags
+	screen screenFlags
+	port   int
+	rate   int
+}
+
+func newDemo() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Open the screen on a demo mesh with backends and live traffic",
+		Long: `Open the screen on a demo mesh: www.example.com/foo goes to app, nine in ten to
+v1 and one to v2, all else goes to legacy. The backends and a steady load run in
+this process; the traffic goes through a real Envoy.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, f) },
+	}
+	f.envoys.bind(cmd, 1)
+	f.screen.bind(cmd)
+	cmd.Flags().IntVar(&f.port, "port", demoPort, "the port of the mesh's listener; the next free one when it is taken")
+	cmd.Flags().IntVar(&f.rate, "rate", 100, fmt.Sprintf("requests a second, at most %d", demo.MaxRate))
+	return cmd
+}
+
+// runDemo opens the screen on the demo.
+func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
+	if err := needTerminal(); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	lab, s, err := startDemo(ctx, f, progress(cmd))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lab.Close()) }()
+	return onScreen(ctx, s, tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}}, f.screen)
+}
+
+// startDemo starts the backends, a session on their mesh over a socket of its
+// own, and the load.
+func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, *session, error) {
+	if f.envoys.nodes < 1 {
+		return nil, nil, usageError(errors.New("the demo needs at least one Envoy: --nodes 1"))
+	}
+	port := freePort(f.port, f.envoys.nodes)
+	if port != f.port {
+		say(fmt.Sprintf("port %d is taken, so the demo listens on %d", f.port, port))
+	}
+	dir, err := runDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	lab, err := demo.New(context.WithoutCancel(ctx), demo.Options{Port: port, Nodes: f.envoys.nodes, Step: envoy.PortStep, Rate: f.rate})
+	if err != nil {
+		return nil, nil, err
+	}
+	meshes, err := lab.Meshes()
+	if err != nil {
+		return nil, nil, errors.Join(err, lab.Close())
+	}
+	s, err := startSession(ctx, sessionOptions{
+		address: "unix:" + dir + "/xds.sock", envoys: f.envoys, say: say,
+		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
+			return engine.OpenMeshes(ctx, "shop", meshes, o)
+		},
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, lab.Close())
+	}
+	lab.StartLoad()
+	return lab, s, nil
+}
+
+// freePort is the first port from the wished one on that is free for each of
+// the nodes; the wished one when none of the next hundred is.
+func freePort(wished, nodes int) int {
+	for port := wished; port < wished+envoy.PortStep; port++ {
+		if allFree(port, nodes) {
+			return port
+		}
+	}
+	return wished
+}
+
+func allFree(port, nodes int) bool {
+	for i := range nodes {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i*envoy.PortStep)))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}
+
+// traffic is the demo's load as the screen sees it.
+type traffic struct{ *demo.Demo }
+
+func (t traffic) Snapshot() tui.TrafficSnapshot {
+	s := t.Demo.Snapshot()
+	out := tui.TrafficSnapshot{RPS: s.RPS, Errors: s.Errors, Codes: s.Codes}
+	for _, b := range s.Backends {
+		out.Backends = append(out.Backends, tui.Backend{Name: b.Name, Address: b.Address, Version: b.Version,
+			Share: b.Share, RPS: b.RPS, State: b.State.String()})
+	}
+	for _, a := range s.Last {
+		out.Last = append(out.Last, tui.Answer{At: a.At, Code: a.Code, Backend: a.Backend, Flags: a.Flags})
+	}
+	return out
+}
+
+// backends is the demo's lab as the screen sees it.
+type backends struct{ *demo.Demo }
+
+func (b backends) Backends() []tui.Backend { return traffic(b).Snapshot().Backends }
+
+func (b backends) Kill(name string) error { return b.Become(name, demo.Down) }
+
+func (b backends) Revive(name string) error { return b.Become(name, demo.Up) }
+
+// Slow makes a backend slow, and a slow one quick again.
+func (b backends) Slow(name string) error {
+	for _, now := range b.Demo.Backends() {
+		if now.Name == name && now.State == demo.Slow {
+			return b.Become(name, demo.Up)
+		}
+	}
+	return b.Become(name, demo.Slow)
+}
+
+func (b backends) Add(cluster string) (string, error) {
+	added, err := b.Demo.Add(cluster)
+	return added.Address, err
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"example.com/meshtui/xds/envoy"
+)
+
+// envoyFlags say which local Envoys a command starts.
+type envoyFlags struct {
+	path  string
+	tools []string
+	nodes int
+	delta bool
+}
+
+func (f *envoyFlags) bind(cmd *cobra.Command, nodes int) {
+	fs := cmd.Flags()
+	fs.IntVar(&f.nodes, "nodes", nodes, "how many local Envoys to start")
+	fs.StringVar(&f.path, "envoy", os.Getenv("MESHTUI_ENVOY"), "the Envoy to run (default: $MESHTUI_ENVOY, envoy on PATH, .tools/envoy, else it is downloaded)")
+	fs.StringArrayVar(&f.tools, "tools", nil, "a folder to look for an envoy in, before a download")
+	fs.BoolVar(&f.delta, "delta", false, "let the local Envoys speak delta xDS")
+}
+
+// find looks for an Envoy, and downloads one when there is none.
+func (f envoyFlags) find(ctx context.Context, say func(string)) (envoy.Binary, error) {
+	tools := append([]string{}, f.tools...)
+	if wd, err := os.Getwd(); err == nil {
+		tools = append(tools, filepath.Join(wd, ".tools"))
+	}
+	b, err := envoy.Find(f.path, tools...)
+	if err == nil || f.path != "" {
+		return b, err
+	}
+	say("no envoy on PATH or in .tools; downloading one")
+	last := int64(-1)
+	b, derr := envoy.Download(ctx, cacheDir(), func(done, total int64) {
+		if total > 0 && done*10/total != last {
+			last = done * 10 / total
+			say(fmt.Sprintf("downloading Envoy: %d%%", last*10))
+		}
+	})
+	if derr != nil {
+		return b, errors.Join(err, derr, errors.New("get one with `make envoy` in a checkout of meshtui, put an envoy (1.36 or newer) on PATH, or name one with --envoy"))
+	}
+	return b, nil
+}
+
+// fleetOptions are those for StartFleet; the overlay of them is needed before
+// the server has an address.
+func (f envoyFlags) fleetOptions() envoy.FleetOptions {
+	return envoy.FleetOptions{Nodes: f.nodes, Delta: f.delta}
+}

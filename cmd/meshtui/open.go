@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/tui"
+)
+
+// openFlags are those of the commands that open the screen on a workspace.
+type openFlags struct {
+	envoys envoyFlags
+	screen screenFlags
+	xds    string
+}
+
+func (f *openFlags) bind(cmd *cobra.Command) {
+	f.envoys.bind(cmd, 1)
+	f.screen.bind(cmd)
+	cmd.Flags().StringVar(&f.xds, "xds", "", "where to listen: unix:PATH or HOST:PORT on loopback (default: a socket in the runtime folder)")
+}
+
+func (f *screenFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.ascii, "ascii", false, "draw with ASCII alone, for fonts without box drawing")
+}
+
+// runOpen opens the screen on what lies at path.
+func runOpen(cmd *cobra.Command, path string, f openFlags) error {
+	if err := needTerminal(); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	s, err := startSession(ctx, sessionOptions{
+		address: f.xds, envoys: f.envoys, say: progress(cmd),
+		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
+			return engine.Open(ctx, path, o)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	rememberWorkspace(path)
+	return onScreen(ctx, s, tui.Deps{}, f.screen)
+}
+
+// needTerminal refuses a screen where there is none to draw on, before
+// anything is started.
+func needTerminal() error {
+	if isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd()) {
+		return nil
+	}
+	return errors.New("the screen needs a terminal; without one use `meshtui serve PATH`, which prints one line an event")
+}
+
+// progress prints what goes on before the screen is there.
+func progress(cmd *cobra.Command) func(string) {
+	return func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "meshtui: "+line) }
+}

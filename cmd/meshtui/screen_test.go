@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// terminal is a tmux session in which the program runs as for an operator.
+type terminal struct {
+	*testing.T
+	tmux   string
+	socket string
+}
+
+// openTerminal runs a shell line in a terminal of that size. When the line ends,
+// what it ended with is shown as EXIT=status.
+func openTerminal(t *testing.T, w, h int, env []string, line string) *terminal {
+	t.Helper()
+	term := &terminal{T: t, tmux: needProgram(t, "tmux"), socket: filepath.Join(t.TempDir(), "t")}
+	script := filepath.Join(t.TempDir(), "run.sh")
+	if err := os.WriteFile(script, []byte(line+"\necho EXIT=$?\nexec cat\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := term.command("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h), "sh "+script)
+	cmd.Env = append(env, "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("tmux: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = term.command("kill-server").Run() })
+	return term
+}
+
+func (t *terminal) command(args ...string) *exec.Cmd {
+	return exec.Command(t.tmux, append([]string{"-u", "-S", t.socket}, args...)...)
+}
+
+func (t *terminal) screen() string {
+	out, err := t.command("capture-pane", "-p").Output()
+	if err != nil {
+		t.Fatalf("capture-pane: %v", err)
+	}
+	return string(out)
+}
+
+// until waits until the screen shows all of these, and returns it.
+func (t *terminal) until(wants ...string) string {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(patience)
+	for {
+		shown := t.screen()
+		missing := ""
+		for _, want := range wants {
+			if !strings.Contains(shown, want) {
+				missing = want
+			}
+		}
+		if missing == "" {
+			return shown
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %q on this screen:\n%s", missing, shown)
+		}
+		<-tick.C
+	}
+}
+
+func (t *terminal) press(keys ...string) {
+	t.Helper()
+	if out, err := t.command(append([]string{"send-keys"}, keys...)...).CombinedOutput(); err != nil {
+		t.Fatalf("send-keys: %v: %s", err, out)
+	}
+}
+
+// keep writes the screen to the folder that MESHTUI_SCREENS names, for the
+// README and for people who want to look.
+func (t *terminal) keep(name, shown string) {
+	dir := os.Getenv("MESHTUI_SCREENS")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".txt"), []byte(shown), 0o644); err != nil {
+		t.Error(err)
+	}
+}
+
+func demoLine(t *testing.T) string {
+	return fmt.Sprintf("%s demo --envoy %s --port %d", program, needEnvoy(t), freeBase(t, 1))
+}
+
+// The demo on the screen, as an operator meets it, at each size.
+func TestDemoOnTheScreen(t *testing.T) {
+	for _, size := range []struct{ w, h int }{{150, 40}, {80, 24}, {60, 24}} {
+		t.Run(fmt.Sprintf("%dx%d", size.w, size.h), func(t *testing.T) {
+			term := openTerminal(t, size.w, size.h, home(t), demoLine(t))
+			shown := term.until("rev 1", "live", "req/s", "app-v2")
+			for _, line := range strings.Split(strings.TrimRight(shown, "\n"), "\n") {
+				if n := len([]rune(line)); n > size.w {
+					t.Errorf("a line is %d cells wide: %q", n, line)
+				}
+			}
+			term.keep(fmt.Sprintf("demo-%dx%d", size.w, size.h), shown)
+
+			// Drain the first endpoint, push it, and see it taken.
+			term.press("4")
+			term.press("Space")
+			term.until("1 change")
+			term.press("p")
+			term.press("Enter")
+			shown = term.until("rev 2", "draining")
+			term.keep(fmt.Sprintf("drained-%dx%d", size.w, size.h), shown)
+			term.press("q")
+			term.until("EXIT=0")
+		})
+	}
+}
+
+// The terminal is as it was after each way to end.
+func TestTheTerminalIsRestored(t *testing.T) {
+	for _, how := range []struct{ name, signal, exit string }{{"SIGTERM", "TERM", "EXIT=143"}, {"SIGHUP", "HUP", "EXIT=129"}} {
+		t.Run(how.name, func(t *testing.T) {
+			pid := filepath.Join(t.TempDir(), "pid")
+			term := openTerminal(t, 80, 24, home(t), fmt.Sprintf("sh -c 'echo $$ > %s; exec %s'", pid, demoLine(t)))
+			term.until("rev 1", "live")
+			b, err := os.ReadFile(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := exec.Command("kill", "-"+how.signal, strings.TrimSpace(string(b))).Run(); err != nil {
+				t.Fatal(err)
+			}
+			shown := term.until(how.exit)
+			if strings.Contains(shown, "LDS") {
+				t.Errorf("the screen was not left:\n%s", shown)
+			}
+		})
+	}
+}
+
+func TestATinyTerminal(t *testing.T) {
+	term := openTerminal(t, 20, 10, home(t), demoLine(t))
+	term.until("60")
+	term.press("C-c")
+	term.until("EXIT=")
+}
+
+// Without an Envoy the demo says how to get one.
+func TestDemoWithoutAnEnvoy(t *testing.T) {
+	env := append(home(t), "PATH="+t.TempDir(), "ENVOY_VERSIONS_URL=http://127.0.0.1:1/none.json")
+	term := openTerminal(t, 120, 24, append(env, "PATH=/usr/bin:/bin"), "env PATH= MESHTUI_ENVOY= "+program+" demo")
+	term.until("make envoy", "EXIT=1")
+}
+
+// `meshtui` alone opens the start page.
+func TestStartPage(t *testing.T) {
+	term := openTerminal(t, 80, 24, home(t), program)
+	shown := term.until("Demo", "Open", "Help")
+	term.keep("start-80x24", shown)
+	term.press("q")
+	term.until("EXIT=0")
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+)
+
+func newServe() *cobra.Command {
+	var (
+		envoys envoyFlags
+		addr   string
+		watch  bool
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "serve PATH",
+		Short: "Serve a workspace without a screen, one line an event",
+		Long: `Serve a filesystem-xDS folder or an Envoy bootstrap over xDS and print one line
+an event to stdout: listening, connected, disconnected, finding, sent, warming,
+acked, rejected, active. It starts no Envoy unless --nodes says how many.
+
+A file that is wrong at the start ends it with status 1. With --watch a saved
+file is checked and pushed; a bad one is reported and the last good one is
+served on.`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			s := &serving{watch: watch, printer: printer{out: cmd.OutOrStdout(), json: asJSON}}
+			return s.run(cmd.Context(), a[0], sessionOptions{address: addr, envoys: envoys,
+				say: func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&watch, "watch", false, "push what is saved to the files")
+	f.StringVar(&addr, "xds", "", "where to listen: unix:PATH or HOST:PORT on loopback (default: a socket in the runtime folder)")
+	f.BoolVar(&asJSON, "json", false, "one JSON object an event")
+	envoys.bind(cmd, 0)
+	return cmd
+}
+
+// serving is a session without a screen.
+type serving struct {
+	printer
+	watch    bool
+	narrator *narrator
+	session  *session
+	disk     *engine.DiskChange // told last
+}
+
+// run serves until the context ends.
+func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err error) {
+	o.open = func(ctx context.Context, eo engine.Options) (*engine.Workspace, error) {
+		return openForServing(ctx, path, eo)
+	}
+	if s.session, err = startSession(ctx, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.session.stop()) }()
+	s.narrator = newNarrator()
+	state := s.session.workspace.State()
+	if err := s.printAll(append([]event{{Time: state.At, Event: "listening", Detail: s.session.server.State().Address}}, s.opened(state)...)); err != nil {
+		return err
+	}
+	return s.follow(ctx)
+}
+
+// openForServing opens the workspace and refuses one with errors: without a
+// screen nobody could mend it.
+func openForServing(ctx context.Context, path string, o engine.Options) (*engine.Workspace, error) {
+	fs, err := checkPath(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fs {
+		if f.Severity == mesh.Error {
+			return nil, errors.New(f.String())
+		}
+	}
+	return engine.Open(ctx, path, o)
+}
+
+// opened tells what is to be said of the workspace as it was opened.
+func (s *serving) opened(state *engine.State) []event {
+	out := findings(state.At, state.Notices)
+	for _, g := range state.Groups {
+		out = append(out, findings(state.At, g.Findings)...)
+	}
+	for _, n := range s.session.notices {
+		out = append(out, event{Time: state.At, Event: "finding", Detail: n})
+	}
+	return out
+}
+
+func (s *serving) printAll(events []event) error {
+	for _, e := range events {
+		if err := s.print(e); err != nil {
+			if errors.Is(err, os.ErrClosed) {
+				return nil
+			}
+			return fmt.Errorf("writing an event: %w", err)
+		}
+	}
+	return nil
+}
+
+// follow prints what happens until the context ends or the session breaks.
+func (s *serving) follow(ctx context.Context) error {
+	served, stop1 := s.session.server.Changed()
+	defer stop1()
+	seen, stop2 := s.session.watcher.Changed()
+	defer stop2()
+	edited, stop3 := s.session.workspace.Changed()
+	defer stop3()
+	for {
+		if err := s.printAll(s.news()); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.session.ctx.Done():
+			return context.Cause(s.session.ctx)
+		case <-served:
+		case <-seen:
+		case <-edited:
+		}
+	}
+}
+
+// news is what happened since it was asked last.
+func (s *serving) news() []event {
+	out := s.narrator.wire(s.session.server.Wire())
+	for _, n := range s.session.server.State().Nodes {
+		out = append(out, s.narrator.facts(n, s.session.watcher.Facts(n.ID))...)
+	}
+	if s.watch {
+		out = append(out, s.takeDisk()...)
+	}
+	return out
+}
+
+// takeDisk pushes a change that was saved to the files, or tells why not.
+func (s *serving) takeDisk() []event {
+	w := s.session.workspace
+	state := w.State()
+	d := state.Disk
+	if d == nil || d == s.disk {
+		return nil
+	}
+	s.disk = d
+	if len(d.Problem) > 0 {
+		return findings(d.At, d.Problem)
+	}
+	if err := w.TakeDisk(); err != nil {
+		return []event{{Time: d.At, Event: "finding", Detail: err.Error()}}
+	}
+	if _, err := w.Push(engine.PushOptions{Note: "saved to disk"}); err != nil {
+		out := []event{{Time: d.At, Event: "finding", Detail: err.Error()}}
+		for _, g := range w.State().Groups {
+			out = append(out, findings(d.At, g.Findings)...)
+		}
+		return out
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/task"
+	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
+)
+
+// stopDeadline bounds how long local Envoys may take to drain when meshtui ends.
+const stopDeadline = 8 * time.Second
+
+// sessionOptions say what a session is made of.
+type sessionOptions struct {
+	open    func(context.Context, engine.Options) (*engine.Workspace, error)
+	address string // xDS address; "" the default one
+	envoys  envoyFlags
+	say     func(string) // progress before there is a screen; may be nil
+}
+
+// session is one running control plane: the workspace, the server that rolls
+// its revisions out, the local Envoys and the watcher that reads what they do.
+type session struct {
+	workspace *engine.Workspace
+	server    *xds.Server
+	fleet     *envoy.Fleet // nil when no local Envoy was asked for
+	watcher   *envoy.Watcher
+	binary    envoy.Binary
+	notices   []string
+
+	address string // where the server listens, as an Envoy is told
+	tasks   *task.Group
+	ctx     context.Context
+}
+
+// startSession opens the workspace, listens, starts the Envoys and the watcher.
+// What it started is stopped again when it fails.
+func startSession(ctx context.Context, o sessionOptions) (s *session, err error) {
+	if o.say == nil {
+		o.say = func(string) {}
+	}
+	s = &session{}
+	// The server must serve while Envoys drain, so it outlives the signal that
+	// ends the command: stop decides.
+	s.tasks, s.ctx = task.New(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+			s = nil
+		}
+	}()
+	if o.envoys.nodes > 0 {
+		if s.binary, err = o.envoys.find(ctx, o.say); err != nil {
+			return s, err
+		}
+		if s.binary.TooOld() {
+			s.notices = append(s.notices, fmt.Sprintf("%s is Envoy %s: meshtui was never run with one older than 1.36", s.binary.Path, s.binary.Version))
+		}
+	}
+	fleet := o.envoys.fleetOptions()
+	outcomes := &outcomeRelay{}
+	s.server = xds.New(xds.Options{
+		Overlay:   func(node string) xds.Overlay { return fleet.Overlay(node) },
+		OnOutcome: outcomes.told,
+	})
+	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author()})
+	if err != nil {
+		return s, err
+	}
+	outcomes.to(s.workspace.Record)
+	if err = s.listen(o.address); err != nil {
+		return s, err
+	}
+	if o.envoys.nodes > 0 {
+		if err = s.startEnvoys(fleet); err != nil {
+			return s, err
+		}
+	}
+	s.watch()
+	return s, nil
+}
+
+func (s *session) listen(address string) error {
+	if address == "" {
+		address = xds.DefaultAddress()
+	}
+	l, err := xds.Listen(address)
+	if err != nil {
+		return err
+	}
+	s.address = spoken(l)
+	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, l) })
+	return nil
+}
+
+// spoken is a listener's address in the form that flags take.
+func spoken(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
+// startEnvoys starts the local Envoys, after a look at the ports that they
+// will be told to open.
+func (s *session) startEnvoys(o envoy.FleetOptions) (err error) {
+	for _, g := range s.workspace.State().Groups {
+		for _, taken := range envoy.PortsTaken(g.Draft, o.Nodes) {
+			s.notices = append(s.notices, taken.String())
+		}
+	}
+	if o.Dir, err = runDir(); err != nil {
+		return err
+	}
+	o.Binary, o.XDS = s.binary, s.address
+	s.fleet, err = envoy.StartFleet(s.ctx, o)
+	return err
+}
+
+// watch starts the watcher over every node that says where its admin
+// interface is, and over the local Envoys also while they are not connected.
+func (s *session) watch() {
+	o := envoy.WatcherOptions{
+		Targets: s.targets,
+		Served:  s.server.Served,
+	}
+	if s.fleet != nil {
+		o.Events = s.fleet.Events()
+	}
+	s.watcher = envoy.NewWatcher(o)
+	s.tasks.Go("the watcher", func() error { return s.watcher.Run(s.ctx) })
+	s.tasks.Go("the watcher's ear", s.pokeOnAnswers)
+}
+
+func (s *session) targets() []envoy.Target {
+	var out []envoy.Target
+	if s.fleet != nil {
+		out = s.fleet.Targets()
+	}
+	for _, n := range s.server.State().Nodes {
+		known := slices.ContainsFunc(out, func(t envoy.Target) bool { return t.Node == n.ID })
+		if n.Connected && !known {
+			out = append(out, envoy.Target{Node: n.ID, Admin: n.Admin})
+		}
+	}
+	return out
+}
+
+// pokeOnAnswers has a node looked at as soon as it answered, so that what is
+// active is known before the next second is over.
+func (s *session) pokeOnAnswers() error {
+	changed, stop := s.server.Changed()
+	defer stop()
+	var seq uint64
+	for {
+		select {
+		case <-s.ctx.Done():
+			return nil
+		case <-changed:
+		}
+		msgs, _ := s.server.Wire().Since(seq, 1000)
+		for _, m := range msgs {
+			seq = m.Seq
+			if m.Kind == xds.ACK || m.Kind == xds.NACK || m.Kind == xds.Response {
+				s.watcher.Poke(m.Node)
+			}
+		}
+	}
+}
+
+// stop drains and ends the local Envoys, then ends the rest, in the order in
+// which each needs the other.
+func (s *session) stop() error {
+	var errs []error
+	if s.fleet != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
+		defer cancel()
+		errs = append(errs, s.fleet.Stop(ctx))
+	}
+	s.tasks.Stop()
+	errs = append(errs, s.tasks.Wait())
+	if s.workspace != nil {
+		errs = append(errs, s.workspace.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// outcomeRelay hands outcomes to the workspace, which is made after the server
+// that reports them.
+type outcomeRelay struct {
+	mu      sync.Mutex
+	record  func(int, engine.Outcome)
+	waiting []func()
+}
+
+func (r *outcomeRelay) told(revision int, o engine.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.record == nil {
+		r.waiting = append(r.waiting, func() { r.record(revision, o) })
+		return
+	}
+	r.record(revision, o)
+}
+
+func (r *outcomeRelay) to(record func(int, engine.Outcome)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.record = record
+	for _, f := range r.waiting {
+		f()
+	}
+	r.waiting = nil
+}
+
+// author is who pushes: the operating system's user name, or "" when unknown.
+func author() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
+
+// runDir is a fresh folder of this process for the logs and sockets of the
+// Envoys that it starts.
+func runDir() (string, error) {
+	base := filepath.Join(stateDir(), "envoys")
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return "", fmt.Errorf("making a folder for the Envoys' logs: %w", err)
+	}
+	return os.MkdirTemp(base, fmt.Sprintf("%d-", os.Getpid()))
+}
