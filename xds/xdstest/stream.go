@@ -2,7 +2,9 @@ package xdstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -56,7 +58,7 @@ type Stream struct {
 	nonce      map[string]string   // SotW: of the newest response that was answered
 	accepted   map[string]string   // SotW: the version accepted last
 	barriers   int
-	lenient    bool // a send that fails is no failure of the test: the stream has ended
+	lenient    bool // a send that fails is no failure of the test
 
 	mu    sync.Mutex
 	queue []Response
@@ -274,9 +276,7 @@ func (s *Stream) SendSotW(r *discovery.DiscoveryRequest) {
 	if !s.introduced {
 		s.introduced, r.Node = true, s.c.node()
 	}
-	if err := s.sotw.Send(r); err != nil && !s.lenient {
-		s.c.t.Fatalf("%s: send: %v", s.c.config.ID, err)
-	}
+	s.check(s.sotw.Send(r))
 }
 
 // SendDelta sends a request as it is; only the node is put into the first.
@@ -285,7 +285,14 @@ func (s *Stream) SendDelta(r *discovery.DeltaDiscoveryRequest) {
 	if !s.introduced {
 		s.introduced, r.Node = true, s.c.node()
 	}
-	if err := s.delta.Send(r); err != nil && !s.lenient {
+	s.check(s.delta.Send(r))
+}
+
+// check fails the test when a request could not be sent, unless the stream has
+// ended: with what, Next and Err tell.
+func (s *Stream) check(err error) {
+	s.c.t.Helper()
+	if err != nil && !errors.Is(err, io.EOF) && !s.lenient {
 		s.c.t.Fatalf("%s: send: %v", s.c.config.ID, err)
 	}
 }
