@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/mesh"
+)
+
+// Options are what a Workspace needs from outside.
+type Options struct {
+	StateDir  string           // where drafts and histories are kept; "" keeps none and takes no lock
+	Publisher Publisher        // nil publishes nowhere
+	Writer    files.Writer     // nil is files.Disk
+	Now       func() time.Time // nil is time.Now
+	Author    string           // written into revisions
+}
+
+func (o Options) filled() Options {
+	if o.Writer == nil {
+		o.Writer = files.Disk{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// PushOptions say how to push.
+type PushOptions struct {
+	Note  string // why, in the author's words; may be empty
+	Force bool   // push in spite of error findings
+}
+
+// What a Workspace answers when there is nothing to do.
+var (
+	ErrNothingToPush    = errors.New("nothing to push: the draft says what is served already")
+	ErrNothingToUndo    = errors.New("nothing to undo")
+	ErrNothingToRedo    = errors.New("nothing to redo")
+	ErrNothingToDiscard = errors.New("nothing to discard: the draft says what is served already")
+	ErrNoDiskChange     = errors.New("the files are as they were read: there is nothing to take")
+	ErrClosed           = errors.New("the workspace is closed")
+)
+
+// ReadOnlyError refuses a change because another process holds the workspace.
+type ReadOnlyError struct{ Holder string }
+
+// Error says who holds it and what to do.
+func (e *ReadOnlyError) Error() string {
+	return e.Holder + "; this one is read-only: close the other, then open it again"
+}
+
+// PushError refuses a push because of error findings.
+type PushError struct{ Findings []mesh.Finding } // the errors alone, at least one
+
+// Error is the first finding, how many more there are, and how to push all the
+// same.
+func (e *PushError) Error() string {
+	more := ""
+	if n := len(e.Findings) - 1; n > 0 {
+		more = fmt.Sprintf("; and %d more", n)
+	}
+	return fmt.Sprintf("not pushed: %s%s; mend it, or force the push", e.Findings[0], more)
+}
+
+// firstError is the first finding that is an error, else the first of all.
+func firstError(fs []mesh.Finding) mesh.Finding {
+	for _, f := range fs {
+		if f.Severity == mesh.Error {
+			return f
+		}
+	}
+	if len(fs) > 0 {
+		return fs[0]
+	}
+	return mesh.Finding{Severity: mesh.Error, Message: "the text does not decode"}
+}
+
+func errorsIn(fs []mesh.Finding) []mesh.Finding {
+	var out []mesh.Finding
+	for _, f := range fs {
+		if f.Severity == mesh.Error {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// Push makes the draft a revision and publishes it. It refuses with a
+// *PushError where the draft has error findings, unless forced, and with
+// ErrNothingToPush where the draft says what is served. The revision is in the
+// history before it is published; when that cannot be written, nothing is
+// pushed.
+func (w *Workspace) Push(o PushOptions) (*Revision, error) {
+	return w.revise(func() (*Revision, error) {
+		if len(w.revisions) > 0 && changes(w.live(), w.draft.now) == 0 {
+			return nil, ErrNothingToPush
+		}
+		if errs := w.errorsOf(w.draft.now); len(errs) > 0 && !o.Force {
+			return nil, &PushError{Findings: errs}
+		}
+		return w.append(w.draft.now, o.Note)
+	})
+}
+
+// Rollback makes what an old revision said a new revision and publishes it. A
+// draft with edits is left as it is; one without follows, as a step that can be
+// undone, so that no changes appear that nobody made.
+func (w *Workspace) Rollback(number int) (*Revision, error) {
+	return w.revise(func() (*Revision, error) {
+		i := slices.IndexFunc(w.revisions, func(r *Revision) bool { return r.Number == number })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no revision %d to roll back to; the history holds %s", number, w.span())
+		}
+		old := content{rules: w.revisions[i].Rules, meshes: w.revisions[i].Meshes}
+		if changes(w.live(), old) == 0 {
+			return nil, fmt.Errorf("revision %d says what is served already", number)
+		}
+		follows := changes(w.live(), w.draft.now) == 0
+		note := fmt.Sprintf("rollback to %d", number)
+		r, err := w.append(old, note)
+		if err == nil && follows {
+			w.draft.become(note, old)
+		}
+		return r, err
+	})
+}
+
+// span is which revisions the history holds, in words.
+func (w *Workspace) span() string {
+	switch n := len(w.revisions); n {
+	case 0:
+		return "none"
+	case 1:
+		return fmt.Sprintf("only %d", w.revisions[0].Number)
+	default:
+		return fmt.Sprintf("%d to %d", w.revisions[0].Number, w.revisions[n-1].Number)
+	}
+}
+
+// revise makes a revision under the lock and publishes it outside of it, in
+// order.
+func (w *Workspace) revise(do func() (*Revision, error)) (*Revision, error) {
+	w.pushing.Lock()
+	defer w.pushing.Unlock()
+	r, err := w.reviseLocked(do)
+	if err != nil {
+		return nil, err
+	}
+	w.publish(r)
+	return r, nil
+}
+
+func (w *Workspace) reviseLocked(do func() (*Revision, error)) (*Revision, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.writable(); err != nil {
+		return nil, err
+	}
+	r, err := do()
+	if err != nil {
+		return nil, err
+	}
+	delete(w.notices, "not-served"+w.path)
+	delete(w.notices, "pushed-not-saved")
+	w.keepDraft()
+	w.show()
+	return r, nil
+}
+
+// append adds a revision to the history, in memory and on disk. Where it cannot
+// be written it is taken back, except for the very first of this run, which
+// Open serves in any case.
+func (w *Workspace) append(c content, note string) (*Revision, error) {
+	opening := w.state.Load() == nil
+	r := &Revision{
+		Number: w.number + 1, At: w.options.Now(), Note: note, Author: w.options.Author,
+		Rules: c.rules, Meshes: c.meshes, Outcome: Outcome{Result: Pending},
+	}
+	kept := append(slices.Clone(w.revisions), r)
+	if over := len(kept) - historyKept; over > 0 {
+		kept = kept[over:]
+	}
+	var err error
+	if w.store != nil {
+		err = w.store.writeHistory(kept)
+	}
+	if err != nil && !opening {
+		return nil, fmt.Errorf("revision %d could not be recorded, and nothing was pushed: %w", r.Number, err)
+	}
+	w.revisions, w.number = kept, r.Number
+	return r, err
+}
+
+func (w *Workspace) publish(r *Revision) {
+	if r != nil && w.options.Publisher != nil {
+		w.options.Publisher.Publish(r)
+	}
+}
+
+// Record notes what became of a revision. Revisions that are no longer kept are
+// ignored.
+func (w *Workspace) Record(revision int, o Outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.revisions, func(r *Revision) bool { return r.Number == revision })
+	if i < 0 || w.closed || w.revisions[i].Outcome == o {
+		return
+	}
+	recorded := *w.revisions[i]
+	recorded.Outcome = o
+	w.revisions = slices.Clone(w.revisions)
+	w.revisions[i] = &recorded
+	if w.store != nil && w.holder == "" {
+		if err := w.store.writeHistory(w.revisions); err != nil {
+			w.note(notKept(w.store.dir, err))
+		}
+	}
+	w.show()
+}
+
+// errorsOf lists the error findings of a content, and what on disk could not be
+// read while that is what the draft was made from.
+func (w *Workspace) errorsOf(c content) []mesh.Finding {
+	var out []mesh.Finding
+	if w.opened != nil {
+		out = errorsIn(w.opened.Problems)
+	}
+	live := w.live()
+	for _, g := range c.groups() {
+		out = append(out, errorsIn(w.groupState(g, live.meshes[g], c.meshes[g]).Findings)...)
+	}
+	return out
+}

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// restore takes the lock, then the history and the draft from the state folder.
+// Nothing that is wrong there keeps a workspace from opening.
+func (w *Workspace) restore() {
+	w.draft.now = w.base
+	if w.options.StateDir == "" {
+		return
+	}
+	real := w.path
+	if target, err := filepath.EvalSymlinks(w.path); err == nil {
+		real = target
+	}
+	store, err := openStore(w.options.StateDir, real, w.options.Writer, w.options.Now)
+	var held *heldError
+	switch {
+	case errors.As(err, &held):
+		w.holder = held.Error()
+	case err != nil:
+		w.note(notKept(w.options.StateDir, err))
+		return
+	}
+	w.store = store
+	dec := newDecoder(w.base.meshes)
+	if w.revisions, err = store.readHistory(dec); err != nil {
+		w.note(store.setAside("history.json", err))
+	}
+	for i, r := range w.revisions {
+		w.number = r.Number
+		if r.Outcome.Result == Pending {
+			ended := *r
+			ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
+			w.revisions[i] = &ended
+		}
+	}
+	d, kept, err := store.readDraft(dec)
+	switch {
+	case err != nil:
+		w.note(store.setAside("draft.json", err))
+	case d != nil:
+		w.number = max(w.number, kept.Head)
+		w.resume(d, kept)
+	}
+}
+
+// resume goes on with the draft of the last run. Edits are kept, also where the
+// files changed meanwhile; then both are kept, and the files are offered. A
+// draft without edits follows the files.
+func (w *Workspace) resume(d *draft, kept *draftFile) {
+	diskChanged := kept.Disk != digest(w.base)
+	unsaved := changes(w.base, d.now)
+	w.draft = *d
+	switch {
+	case unsaved == 0:
+		w.draft.now = w.base // the same texts, with the lines of the files
+	case !diskChanged:
+		if !kept.Edited {
+			w.note(mesh.Finding{Severity: mesh.Note, Rule: "pushed-not-saved",
+				Message: fmt.Sprintf("revision %d was pushed but never saved; what the files say is served, and the draft holds the rest", kept.Head),
+				Hint:    "push the draft to serve it again, save it, or discard it"})
+		}
+	case !kept.Edited && w.revisionSays(d.now):
+		w.draft.become("take the files as they changed on disk", w.base)
+	default:
+		w.disk = newOffer(w.opened, w.draft.now, w.options.Now(), w.opened.Paths())
+	}
+}
+
+// revisionSays reports whether the newest revision holds this very content, so
+// that nothing is lost when the draft goes elsewhere.
+func (w *Workspace) revisionSays(c content) bool {
+	return len(w.revisions) > 0 && changes(w.live(), c) == 0
+}
+
+// serveOpened publishes what was opened, as Open says.
+func (w *Workspace) serveOpened() {
+	w.mu.Lock()
+	var head *Revision
+	if w.holder == "" {
+		head = w.firstRevision()
+		w.keepDraft()
+	}
+	w.show()
+	w.mu.Unlock()
+	w.publish(head)
+}
+
+// firstRevision is what is served on opening: a new revision of what is on disk,
+// the last one where it says the same or where the disk has errors, or nil.
+func (w *Workspace) firstRevision() *Revision {
+	if n := len(w.errorsOf(w.base)); n > 0 {
+		f := mesh.Finding{Severity: mesh.Error, Rule: "not-served", File: w.path,
+			Message: fmt.Sprintf("nothing is served yet: what was opened has %s", plural(n, "error")),
+			Hint:    "mend the draft and push it"}
+		defer func() { w.note(f) }()
+		if len(w.revisions) == 0 {
+			return nil
+		}
+		head := w.revisions[len(w.revisions)-1]
+		f.Message = fmt.Sprintf("what was opened has %s, so that revision %d is served on", plural(n, "error"), head.Number)
+		return head
+	}
+	if w.revisionSays(w.base) {
+		return w.revisions[len(w.revisions)-1]
+	}
+	r, err := w.append(w.base, "opened")
+	if err != nil { // not kept is not a reason not to serve what is on disk
+		w.note(notKept(w.store.dir, err))
+	}
+	return r
+}
+
+// keepDraft writes the draft. A failure does not undo the edit: it stays in
+// memory, and a notice says so until a later write succeeds.
+func (w *Workspace) keepDraft() {
+	if w.store == nil || w.holder != "" {
+		return
+	}
+	edited := changes(w.live(), w.draft.now) > 0
+	if err := w.store.writeDraft(&w.draft, w.number, edited, digest(w.base)); err != nil {
+		w.note(notKept(w.store.dir, err))
+		return
+	}
+	delete(w.notices, "not-kept"+w.store.dir)
+}
+
+func notKept(dir string, err error) mesh.Finding {
+	return mesh.Finding{Severity: mesh.Warning, Rule: "not-kept", File: dir,
+		Message: fmt.Sprintf("the draft and the history are held in memory only: %v", err),
+		Hint:    "make room there or mend the permissions; saving the workspace keeps the draft too"}
+}
+
+// SaveScratch keeps a text that could not enter the mesh, for this user alone,
+// and returns the path of its file.
+func (w *Workspace) SaveScratch(text string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.store == nil {
+		return tempScratch(text)
+	}
+	path := filepath.Join(w.store.dir, fmt.Sprintf("scratch-%s.yaml", w.options.Now().UTC().Format("20060102T150405.000000000")))
+	if err := w.options.Writer.WriteFile(path, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the text: %w", err)
+	}
+	return path, nil
+}
+
+// tempScratch keeps a text where there is no state folder.
+func tempScratch(text string) (string, error) {
+	f, err := os.CreateTemp("", "meshtui-scratch-*.yaml") // made with mode 0600
+	if err != nil {
+		return "", fmt.Errorf("keeping the text: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("keeping the text in %s: %w", f.Name(), err)
+	}
+	return f.Name(), nil
+}

@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"example.com/meshtui/engine/check"
+	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/task"
+)
+
+// Workspace owns what is opened, drafted, pushed and saved. All methods may be
+// called from any goroutine. Make one with Open or OpenMeshes, end it with
+// Close.
+type Workspace struct {
+	options Options
+	name    string
+	path    string // absolute; "" in memory
+	state   atomic.Pointer[State]
+
+	// pushing keeps revisions in order on their way to the Publisher, which is
+	// called without mu.
+	pushing sync.Mutex
+	tasks   *task.Group
+	watch   *watcher // nil in memory
+
+	mu        sync.Mutex // guards what follows
+	closed    bool
+	store     *store // nil where nothing is kept
+	holder    string // who holds the workspace, "" when this process may write
+	saveTo    string
+	opened    *files.Opened // what is on disk, as last read or written; nil in memory
+	base      content       // what opened says; in memory what it began with
+	draft     draft
+	revisions []*Revision
+	number    int // of the newest revision ever
+	disk      *offer
+	notices   map[string]mesh.Finding // of our own, by rule
+	checked   map[string]checked      // by group
+	wakes     map[chan struct{}]struct{}
+}
+
+// checked remembers what the checks said of one draft against one live mesh.
+type checked struct {
+	live, draft *mesh.Mesh
+	changes     []mesh.Change
+	findings    []mesh.Finding
+}
+
+// Open opens a folder or file. It restores the draft and the history that are
+// kept for it, and publishes what is on disk: as the revision that was served
+// last where the content is the same, else as a new one. What is on disk with
+// error findings is not served; then the last revision is served on, if there is
+// one, and what is on disk stands in the draft.
+//
+// When another process holds the workspace, this one is read-only: it publishes
+// nothing and writes nothing. ctx ends the watch of the files; Close is needed
+// all the same. Publish may be called before Open returns.
+func Open(ctx context.Context, path string, o Options) (*Workspace, error) {
+	opened, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	w := newWorkspace(opened.Name, o)
+	w.path, w.opened = abs, opened
+	w.base = contentOf(opened)
+	if opened.Kind == files.Folder {
+		w.saveTo = abs
+	}
+	if err := w.startWatch(ctx); err != nil {
+		w.note(mesh.Finding{Severity: mesh.Warning, Rule: "not-watched", File: abs,
+			Message: fmt.Sprintf("the files are not watched: %v", err), Hint: "open the workspace again to see changes made by other programs"})
+	}
+	w.restore()
+	w.serveOpened()
+	if w.watch != nil {
+		w.look() // for what changed before the watch began
+	}
+	return w, nil
+}
+
+// OpenMeshes makes a workspace in memory: no disk, no lock, nothing kept. It
+// publishes the meshes as revision 1 unless they have error findings.
+func OpenMeshes(ctx context.Context, name string, meshes map[string]*mesh.Mesh, o Options) (*Workspace, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	o.StateDir = ""
+	w := newWorkspace(name, o)
+	w.base = content{meshes: withDefault(maps.Clone(meshes))}
+	w.draft.now = w.base
+	w.serveOpened()
+	return w, nil
+}
+
+func newWorkspace(name string, o Options) *Workspace {
+	return &Workspace{
+		options: o.filled(), name: name,
+		notices: map[string]mesh.Finding{}, checked: map[string]checked{}, wakes: map[chan struct{}]struct{}{},
+	}
+}
+
+func contentOf(o *files.Opened) content {
+	return content{rules: o.Rules, meshes: withDefault(o.Meshes)}
+}
+
+// State is what the workspace looks like now. It is never nil.
+func (w *Workspace) State() *State { return w.state.Load() }
+
+// Changed gives a channel that is written to after State changed; several
+// changes may be one wake. The function gives it up.
+func (w *Workspace) Changed() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wakes[ch] = struct{}{}
+	return ch, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.wakes, ch)
+	}
+}
+
+// Close ends the watch and gives the lock back. The draft and the history are
+// on disk already. Closing twice is no fault.
+func (w *Workspace) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	store := w.store
+	w.mu.Unlock()
+	var err error
+	if w.watch != nil {
+		w.tasks.Stop()
+		err = errors.Join(w.watch.close(), w.tasks.Wait())
+	}
+	return errors.Join(err, store.close())
+}
+
+// change runs one change to the draft under the lock, keeps the draft and shows
+// the new state.
+func (w *Workspace) change(do func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.writable(); err != nil {
+		return err
+	}
+	before := w.draft.now
+	if err := do(); err != nil {
+		return err
+	}
+	if !maps.Equal(before.meshes, w.draft.now.meshes) || !slices.Equal(before.rules, w.draft.now.rules) {
+		w.keepDraft()
+	}
+	w.show()
+	return nil
+}
+
+func (w *Workspace) writable() error {
+	switch {
+	case w.closed:
+		return ErrClosed
+	case w.holder != "":
+		return &ReadOnlyError{Holder: w.holder}
+	}
+	return nil
+}
+
+// live is what the newest revision says; the empty content before the first.
+func (w *Workspace) live() content {
+	if len(w.revisions) == 0 {
+		return content{rules: w.draft.now.rules, meshes: map[string]*mesh.Mesh{mesh.DefaultGroup: {}}}
+	}
+	r := w.revisions[len(w.revisions)-1]
+	return content{rules: r.Rules, meshes: r.Meshes}
+}
+
+// show replaces the state and wakes whoever waits for it.
+func (w *Workspace) show() {
+	s := &State{
+		Name: w.name, Path: w.path, SaveTo: w.saveTo, ReadOnly: w.holder,
+		Rules: w.draft.now.rules, Draft: changes(w.live(), w.draft.now),
+		Undo: describe(w.draft.undo), Redo: describe(w.draft.redo),
+		Unsaved:   changes(w.base, w.draft.now) > 0,
+		Revisions: slices.Clone(w.revisions), Notices: w.allNotices(), At: w.options.Now(),
+	}
+	live := w.live()
+	for _, g := range w.draft.now.groups() {
+		s.Groups = append(s.Groups, w.groupState(g, live.meshes[g], w.draft.now.meshes[g]))
+	}
+	if w.disk != nil {
+		s.Disk = w.disk.change
+	}
+	w.state.Store(s)
+	for ch := range w.wakes {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// groupState checks a group, or remembers what was said of the same meshes.
+func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
+	if live == nil {
+		live = &mesh.Mesh{}
+	}
+	c, ok := w.checked[name]
+	if !ok || c.live != live || c.draft != draft {
+		fresh := checked{live: live, draft: draft, changes: mesh.DiffText(live, draft)}
+		fresh.findings = check.Mesh(draft)
+		c = fresh
+		w.checked[name] = c
+	}
+	return GroupState{Name: name, Live: live, Draft: draft, Changes: c.changes, Findings: c.findings}
+}
+
+// worstFirst orders findings by severity, then by place.
+func worstFirst(fs []mesh.Finding) {
+	slices.SortStableFunc(fs, func(a, b mesh.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule))
+	})
+}
+
+// note remembers a notice of our own; there is one for each rule and file.
+func (w *Workspace) note(f mesh.Finding) { w.notices[f.Rule+f.File] = f }
+
+// allNotices is what could not be read or carried over, and our own notices,
+// worst first.
+func (w *Workspace) allNotices() []mesh.Finding {
+	var out []mesh.Finding
+	if w.opened != nil {
+		out = append(append(out, w.opened.Problems...), w.opened.Notices...)
+	}
+	for _, f := range w.notices {
+		out = append(out, f)
+	}
+	worstFirst(out)
+	return out
+}
