@@ -9,6 +9,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
@@ -85,6 +86,9 @@ type toast struct {
 func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if d.Project == nil {
+		d.Project = nginx.Project
 	}
 	a := &App{ctx: ctx, deps: d, opt: o, th: th, now: o.Now, at: o.Now(), group: mesh.DefaultGroup,
 		nginxWide: true, editing: &atomic.Bool{}, maker: &maker{deps: d, now: o.Now},

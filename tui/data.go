@@ -82,8 +82,8 @@ type nginxView struct {
 	at    map[nginx.Origin][]int
 }
 
-func newNginxView(m *mesh.Mesh) *nginxView {
-	v := &nginxView{lines: nginx.Project(m).Lines, at: map[nginx.Origin][]int{}}
+func newNginxView(c *nginx.Config) *nginxView {
+	v := &nginxView{lines: c.Lines, at: map[nginx.Origin][]int{}}
 	for i, l := range v.lines {
 		if !l.From.Key.IsZero() {
 			v.at[l.From] = append(v.at[l.From], i)
@@ -171,7 +171,7 @@ func (m *maker) workspace(d *data) {
 		d.nginx = l.nginx
 		return
 	}
-	d.nginx = newNginxView(d.gs.Draft)
+	d.nginx = newNginxView(m.deps.Project(d.gs.Draft))
 }
 
 // people joins the nodes with what their admin interfaces tell.
@@ -196,8 +196,9 @@ func (m *maker) people(d *data) {
 	if !found {
 		d.node = ""
 	}
+	nobody := d.connected() == 0 // then those that have left are shown as such
 	for _, n := range d.members {
-		if d.node == "" && (n.Connected || len(d.members) == 1) || n.ID == d.node {
+		if d.node == "" && (n.Connected || nobody) || n.ID == d.node {
 			d.nodes = append(d.nodes, n)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
@@ -115,6 +117,7 @@ type Deps struct {
 	DataPlane DataPlane
 	Traffic   Traffic
 	Lab       Lab
+	Project   func(*mesh.Mesh) *nginx.Config // nil is nginx.Project
 }
 
 // Options say how the screen looks and where it puts things.

@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/text"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
@@ -66,6 +67,9 @@ func (a *App) lessonLines(w int) []string {
 		text += " " + l.Lesson
 	}
 	out := paragraph(text, w, theme.Style{})
+	if line := strings.TrimSpace(l.Text); widget.Width(tightened(l.Text))+1 > a.lay.Panels[PanelNginx].Inner().W {
+		out = append(paragraph(line, w, a.th.Accent), out...)
+	}
 	if !l.From.Key.IsZero() {
 		from := "From " + l.From.Key.String()
 		if l.From.Path != "" {
@@ -90,7 +94,19 @@ func (a *App) facts(r *outline.Row, w int) []string {
 	if a.data.outline.Draft(r.Key) == outline.Removed {
 		out = append(out, a.th.Del.Render(widget.Fit("Removed in the draft; still live until the push.", w)))
 	}
-	return append(out, a.stateLines(r.Key, w)...)
+	out = append(out, a.stateLines(r.Key, w)...)
+	return append(out, a.lesson(r, w)...)
+}
+
+// lesson is what the nginx line that mirrors a row has to teach, if there is
+// such a line.
+func (a *App) lesson(r *outline.Row, w int) []string {
+	for _, i := range a.data.nginx.at[nginx.Origin{Key: r.Key, Path: r.Path}] {
+		if l := &a.data.nginx.lines[i]; l.Lesson != "" {
+			return paragraph("nginx: "+strings.TrimSpace(l.Text)+"  "+a.th.Glyph.Dot+"  "+l.Lesson, w, a.th.Dim)
+		}
+	}
+	return nil
 }
 
 // findingsOf are the findings of the row's resource, those of the row itself

@@ -278,7 +278,7 @@ func (a *App) nginxLines(w, h int) []string {
 		case line.Kind != nginx.None:
 			style = a.th.Dim
 		}
-		spans := []widget.Span{gutter, {Style: style, Text: line.Text}}
+		spans := []widget.Span{gutter, {Style: style, Text: tightened(line.Text)}}
 		if cursor {
 			out = append(out, widget.Row(w, &a.th.Selected, spans, nil))
 		} else {
@@ -286,6 +286,12 @@ func (a *App) nginxLines(w, h int) []string {
 		}
 	}
 	return out
+}
+
+// tightened is a line with half of its indent: the panel is narrow.
+func tightened(line string) string {
+	text := strings.TrimLeft(line, " ")
+	return widget.Spaces((len(line)-len(text))/2) + text
 }
 
 // mirrors reports whether a line mirrors what is selected, and whether

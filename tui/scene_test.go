@@ -84,11 +84,3 @@ func keyMsg(k string) tea.KeyMsg {
 	}
 	return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(k)}
 }
-
-func TestPrint(t *testing.T) {
-	for _, keys := range [][]string{{}, {"2", "?"}, {"d"}, {"p"}, {"R"}, {"N"}, {"w"}, {":"}, {"3", "j", "enter"}, {"2", "x"}, {"4", "a"}} {
-		a := stage(t, depsOf(tuitest.Troubled()), 100, 36)
-		press(a, keys...)
-		t.Log(keys, "\n"+a.View())
-	}
-}

@@ -26,7 +26,7 @@ func (a *App) wireLines(w, h int) []string {
 func (a *App) noWire(w int) []string {
 	address := ""
 	if a.data.xs.Address != "" {
-		address = " It is listening on " + a.data.xs.Address + "."
+		address = " meshtui listens on " + a.data.xs.Address + "."
 	}
 	text := "No Envoy has connected yet." + address + "\n" +
 		"To bring one:  meshtui bootstrap > envoy.yaml && envoy -c envoy.yaml"

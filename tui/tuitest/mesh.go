@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/text"
 )
 
@@ -121,4 +122,32 @@ func Large(n int) *mesh.Mesh {
 		ports[i] = 10000 + i%50000
 	}
 	return Mesh().With(Resource(mesh.Endpoints, assignment("app", ports...)))
+}
+
+// Project is a short nginx.conf that says what the example says, with the
+// source map that a real projection has.
+func Project(m *mesh.Mesh) *nginx.Config {
+	c := &nginx.Config{}
+	add := func(text string, kind nginx.Kind, k mesh.Key, path, lesson string) {
+		c.Lines = append(c.Lines, nginx.Line{Text: text, Kind: kind, From: nginx.Origin{Key: k, Path: path}, Lesson: lesson})
+	}
+	none := mesh.Key{}
+	for _, r := range m.List(mesh.Cluster) {
+		add("    upstream "+r.Key.Name+" {", nginx.Exact, r.Key, "", "A cluster is an upstream that can change without a reload.")
+		add("        # no active health checks in open source nginx", nginx.None, r.Key, "health_checks", "")
+		if r.Key.Name == "app" {
+			k := mesh.Key{Type: mesh.Endpoints, Name: "app"}
+			add("        server 127.0.0.1:9001;", nginx.Exact, k, "endpoints[0].lb_endpoints[0]", "")
+			add("        server 127.0.0.1:9002;", nginx.Exact, k, "endpoints[0].lb_endpoints[1]", "")
+		}
+		add("    }", nginx.Structure, none, "", "")
+	}
+	web, route := mesh.Key{Type: mesh.Listener, Name: "web"}, mesh.Key{Type: mesh.Route, Name: "local_route"}
+	add("    server {", nginx.Exact, route, "virtual_hosts[0]", "")
+	add("        listen 127.0.0.1:10000;", nginx.Exact, web, "address", "")
+	add("        location /foo {", nginx.Approximate, route, "virtual_hosts[0].routes[0]", "nginx takes the longest prefix, Envoy the first route that matches.")
+	add("            proxy_pass http://$split;", nginx.Exact, route, "virtual_hosts[0].routes[0].route", "")
+	add("        }", nginx.Structure, none, "", "")
+	add("    }", nginx.Structure, none, "", "")
+	return c
 }
