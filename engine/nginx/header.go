@@ -25,8 +25,9 @@ func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction) {
 	host, set := p.hostLine(pl.origin.at("route"), ra)
 	upgrade := upgradeOrigin(sc, pl, ra)
 	var lines []func()
+	given := map[string]bool{"host": true, "connection": true, "upgrade": true}
 	for _, l := range []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}} {
-		lines = append(lines, p.requestHeaders(l)...)
+		lines = append(lines, p.requestHeaders(l, given)...)
 		p.responseHeaders(l)
 	}
 	if !set && len(lines) == 0 && upgrade == nil {
@@ -92,13 +93,17 @@ func upgradeOrigin(sc *scope, pl place, ra *routev3.RouteAction) *Origin {
 
 // requestHeaders prepares the lines for what goes to the upstream, and notes
 // what cannot be said.
-func (p *projection) requestHeaders(l headerLevel) (lines []func()) {
+func (p *projection) requestHeaders(l headerLevel, given map[string]bool) (lines []func()) {
 	for i, h := range l.config.GetRequestHeadersToAdd() {
 		m := exact(l.origin.at(fmt.Sprintf("request_headers_to_add[%d]", i))).with(lessonHeaderSet)
 		name, value := h.GetHeader().GetKey(), h.GetHeader().GetValue()
 		text, ok := formatted(value)
 		if !ok || !headerName.MatchString(name) {
 			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s %s;", name, value)
+			continue
+		}
+		if !first(given, name) {
+			p.note(m.none(lessonHeaderTwice), "proxy_set_header %s %s;", name, value)
 			continue
 		}
 		if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
@@ -113,10 +118,24 @@ func (p *projection) requestHeaders(l headerLevel) (lines []func()) {
 			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s;", name)
 			continue
 		}
+		if !first(given, name) {
+			p.note(m.none(lessonHeaderTwice), `proxy_set_header %s "";`, name)
+			continue
+		}
 		p.longestHeader = max(p.longestHeader, len(name))
 		lines = append(lines, func() { p.add(m, `proxy_set_header %s "";`, name) })
 	}
 	return lines
+}
+
+// first reports whether the header was not given yet, and gives it.
+func first(given map[string]bool, name string) bool {
+	name = strings.ToLower(name)
+	if given[name] {
+		return false
+	}
+	given[name] = true
+	return true
 }
 
 // responseHeaders writes what changes in the answer.

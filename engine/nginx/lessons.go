@@ -47,6 +47,7 @@ const (
 	lessonHeader       = "nginx replaces this header; Envoy appends to one that is there."
 	lessonHeaderSet    = "nginx inherits proxy_set_header only where a level sets none, so that the others stand here again."
 	lessonHeaderFormat = "nginx has no variable for this format, or no way to write a dollar sign."
+	lessonHeaderTwice  = "This header is set above, and nginx would send both."
 	lessonAddHeader    = "`always` lets nginx add it to every status, as Envoy does."
 	lessonHideHeader   = "`proxy_hide_header` takes away what the upstream sent."
 	lessonRedirect     = "A redirect is an action of the route, as `return` is one of the location."

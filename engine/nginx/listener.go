@@ -183,7 +183,7 @@ func unpack(a *anypb.Any) proto.Message {
 // site writes the servers of one connection manager.
 func (p *projection) site(s *site) {
 	r := p.routing(s)
-	if len(s.port.listens) == 0 {
+	if len(s.port.listens) == 0 || r == nil && s.port.hasDefault {
 		unmute := p.mute(None)
 		defer unmute()
 	}

@@ -80,7 +80,7 @@ func serverName(domain string) (name string, kind Kind, lesson string, ok bool) 
 	if d, cut := strings.CutSuffix(domain, "."); cut {
 		domain, kind, lesson = d, Approximate, lessonTrailingDot
 	}
-	if len(domain) > 250 || !writable(domain) || domain == "" {
+	if domain == "_" || len(domain) > 250 || !writable(domain) || domain == "" || strings.Contains(domain, "/") {
 		return "", None, "", false
 	}
 	rest, head := strings.CutPrefix(domain, "*")

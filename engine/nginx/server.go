@@ -53,7 +53,7 @@ func (p *projection) serverNamesOf(sc *scope) (names []named, isDefault bool) {
 		switch {
 		case d == "*" && len(sc.site.sni) > 0:
 			names = append(names, p.sniNames(sc, m)...)
-		case d == "*" && pt.hasDefault:
+		case d == "*" && (pt.hasDefault || isDefault):
 			p.note(m.none(lessonNameTaken), "server_name _;  (the default)")
 		case d == "*":
 			isDefault = true

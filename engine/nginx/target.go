@@ -100,6 +100,9 @@ func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster) target {
 			m = m.approx(lessonNoCluster)
 		} else {
 			t.scheme, t.server = one.scheme, one.server
+			if t.connect == nil && one.connect != nil {
+				t.connect, t.cluster = one.connect, one.cluster
+			}
 		}
 		t.mark.also = append(t.mark.also, one.mark.also...)
 		s.parts = append(s.parts, part{m, p.names.upstream(w.GetName()), uint64(w.GetWeight().GetValue())})
@@ -159,8 +162,7 @@ func (p *projection) split(s *split) {
 		share := percent(pt.weight, total)
 		switch {
 		case i == last:
-			p.note(pt.mark, "%s:", share)
-			p.add(pt.mark, "* %s;", token(pt.name))
+			p.add(pt.mark, "* %s;  # %s", token(pt.name), share)
 		case pt.weight*10_000/total == 0:
 			p.note(pt.mark.none(lessonZeroWeight), "%s %s;", share, pt.name)
 		default:
