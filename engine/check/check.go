@@ -62,13 +62,20 @@ func (c *checker) done() []mesh.Finding {
 	for i := range kept {
 		locate(&kept[i], c.mesh.Get(kept[i].Key))
 	}
-	slices.SortStableFunc(kept, func(a, b mesh.Finding) int {
+	Sort(kept)
+	return kept
+}
+
+// Sort orders findings as people want to read them: worst first, then by file
+// and line, then by resource. Findings that are equal in all this keep their
+// order.
+func Sort(fs []mesh.Finding) {
+	slices.SortStableFunc(fs, func(a, b mesh.Finding) int {
 		return cmp.Or(
 			cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
 			compareKeys(a.Key, b.Key), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule),
 		)
 	})
-	return kept
 }
 
 func compareKeys(a, b mesh.Key) int {

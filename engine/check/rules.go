@@ -16,4 +16,50 @@ var rules = []rule{
 	// references.go
 	{"dangling-reference", danglingReferences},
 	{"unused", unused},
+
+	// listeners.go
+	{"resource-name", resourceName},
+	{"listener-address", listenerAddress},
+	{"listener-ip", listenerIP},
+	{"filter-chains", filterChains},
+	{"empty-filter-chain", emptyFilterChain},
+	{"duplicate-chain-match", duplicateChainMatch},
+	{"duplicate-address", duplicateAddress},
+	{"privileged-port", privilegedPort},
+	{"pipe-path", pipePath},
+
+	// filters.go
+	{"missing-router", missingRouter},
+	{"router-not-last", routerNotLast},
+	{"untyped-filter", untypedFilter},
+	{"terminal-not-last", terminalNotLast},
+	{"server-certificate", serverCertificate},
+	{"peer-unverified", peerUnverified},
+	{"bad-regex", badRegex},
+
+	// routes.go, shadow.go
+	{"no-virtual-host", noVirtualHost},
+	{"duplicate-domain", duplicateDomain},
+	{"duplicate-virtual-host", duplicateVirtualHost},
+	{"domain-pattern", domainPattern},
+	{"domain-port", domainPort},
+	{"cluster-weights", clusterWeights},
+	{"route-path", routePath},
+	{"route-timeout", routeTimeout},
+	{"retry-on", retryWithoutReason},
+	{"shadowed-route", shadowedRoute},
+
+	// clusters.go
+	{"eds-config", edsConfig},
+	{"logical-dns", inlineEndpoints},
+	{"original-dst", originalDestination},
+	{"idle-health-check", idleHealthCheck},
+
+	// endpoints.go
+	{"no-endpoints", noEndpoints},
+	{"all-unhealthy", allUnhealthy},
+	{"host-name", hostName},
+	{"duplicate-endpoint", duplicateEndpoint},
+	{"endpoint-port", endpointPort},
+	{"priority-gap", priorityGap},
 }
