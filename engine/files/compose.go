@@ -63,14 +63,12 @@ type part struct {
 func (p *plan) parts(out *output) (parts []part, changed bool, err error) {
 	m := p.meshes[out.group]
 	for _, it := range out.items {
-		now := (*mesh.Resource)(nil)
-		if it.resource != nil {
-			if now = m.Get(it.key); now == nil {
-				changed = true
-				continue
-			}
+		now := m.Get(it.key)
+		if it.resource != nil && now == nil || !it.twin.IsZero() && m.Get(it.twin) == nil {
+			changed = true // removed, and its second text with it, which would come to life else
+			continue
 		}
-		if now == nil || now.Source.Text == it.resource.Source.Text && (p.inPlace || len(it.sources) == 0) {
+		if it.resource == nil || now.Source.Text == it.resource.Source.Text && (p.inPlace || len(it.sources) == 0) {
 			parts = append(parts, part{item: it, keep: true})
 			continue
 		}

@@ -246,7 +246,6 @@ func (o *Opened) readItem(f *file, it *item, c text.Chunk) {
 		return
 	}
 	it.resource, it.key, it.sources = r, r.Key, configSources(c.Text, name)
-	it.rewrote = len(changed) > 0 || c.Expanded
 	o.Notices = append(o.Notices, findings...)
 	o.rewritten(f, it, c, changed, err)
 }

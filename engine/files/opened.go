@@ -69,8 +69,8 @@ type item struct {
 	dash     int // column of its dash; -1 in brackets
 	key      mesh.Key
 	resource *mesh.Resource // nil for what could not be read
+	twin     mesh.Key       // whose second text it is; zero for all others
 	sources  []configSource // as they stand on disk
-	rewrote  bool           // Source.Text differs from the bytes
 }
 
 // Paths lists every file that was read, for watching, sorted.
@@ -142,7 +142,7 @@ func (o *Opened) resources() {
 					File: f.path, Line: it.resource.Source.Line,
 					Message: fmt.Sprintf("there is another %s at %s:%d, and that one is taken", it.key, was.Source.File, was.Source.Line),
 					Hint:    "rename or remove one of them"})
-				it.resource, it.key = nil, mesh.Key{}
+				it.resource, it.key, it.twin = nil, mesh.Key{}, it.key
 				continue
 			}
 			first[f.group][it.key] = it.resource

@@ -86,15 +86,26 @@ func newPlan(dir string, from *Opened, meshes map[string]*mesh.Mesh) *plan {
 	return p
 }
 
-// foreign refuses to write over a file that is in the way but was not read.
+// foreign refuses a folder that has xDS files which were not read: they would be
+// written over, or be part of the workspace from then on.
 func (p *plan) foreign() error {
 	if p.inPlace {
 		return nil
 	}
-	for _, out := range p.outputs {
-		if _, err := os.Stat(out.path); err == nil {
-			return fmt.Errorf("saving: %s is there already and belongs to something else; choose an empty folder", out.path)
+	found, err := folderFiles(p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("saving: %w", err)
+	}
+	for _, f := range found {
+		if p.byRel(f.rel) != nil || xdsName.MatchString(filepath.Base(f.rel)) {
+			return fmt.Errorf("saving: %s is there already and belongs to something else; choose an empty folder", f.path)
 		}
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, groupsFile)); err == nil {
+		return fmt.Errorf("saving: %s is there already and belongs to something else; choose an empty folder", filepath.Join(p.dir, groupsFile))
 	}
 	return nil
 }

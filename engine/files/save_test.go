@@ -270,9 +270,11 @@ func TestSaveNeverOverwritesASingleFile(t *testing.T) {
 	if _, err := Save(path, o, nil, o.Meshes, Disk{}); err == nil {
 		t.Error("the bootstrap was overwritten")
 	}
-	dir := write(t, t.TempDir(), map[string]string{"cds.yaml": "mine"})
-	if _, err := Save(dir, o, nil, o.Meshes, Disk{}); err == nil || snapshot(t, dir)["cds.yaml"] != "mine" {
-		t.Errorf("a foreign file was overwritten (%v)", err)
+	for _, name := range []string{"cds.yaml", "eds-other.yaml", "groups.yaml"} {
+		dir := write(t, t.TempDir(), map[string]string{name: "mine"})
+		if _, err := Save(dir, o, nil, o.Meshes, Disk{}); err == nil || len(snapshot(t, dir)) != 1 {
+			t.Errorf("a folder with a foreign %s was saved to (%v)", name, err)
+		}
 	}
 }
 
@@ -385,6 +387,24 @@ func TestSaveSharedAnchors(t *testing.T) {
 	save(t, dir, o, edit(t, o, mesh.Key{Type: mesh.Cluster, Name: "b"}, func(s string) (string, error) { return text.Set(s, "lb_policy", "RANDOM") }))
 	o = open(t, dir)
 	save(t, dir, o, map[string]*mesh.Mesh{mesh.DefaultGroup: o.Meshes[mesh.DefaultGroup].Without(mesh.Key{Type: mesh.Cluster, Name: "a"})})
+}
+
+// Removing a resource that is there twice removes both texts of it.
+func TestSaveWithoutATwin(t *testing.T) {
+	item := "- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: "
+	dir := write(t, t.TempDir(), map[string]string{"cds.yaml": "resources:\n" + item + "a\n" + item + "b\n" + item + "a\n"})
+	o := open(t, dir)
+	if len(o.Problems) != 1 {
+		t.Fatal(o.Problems)
+	}
+	o = save(t, dir, o, edit(t, o, mesh.Key{Type: mesh.Cluster, Name: "b"}, func(s string) (string, error) { return s + "# b\n", nil }))
+	if got := snapshot(t, dir)["cds.yaml"]; strings.Count(got, "name: a") != 2 {
+		t.Errorf("a text was lost:\n%s", got)
+	}
+	save(t, dir, o, map[string]*mesh.Mesh{mesh.DefaultGroup: o.Meshes[mesh.DefaultGroup].Without(mesh.Key{Type: mesh.Cluster, Name: "a"})})
+	if got := snapshot(t, dir)["cds.yaml"]; strings.Contains(got, "name: a") {
+		t.Errorf("it is still there:\n%s", got)
+	}
 }
 
 func TestDiskKeepsLinksAndModes(t *testing.T) {

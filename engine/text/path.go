@@ -14,21 +14,22 @@ type path struct {
 	index  int
 }
 
+func rootPath() *path { return &path{} }
+
 func (p *path) child(field string) *path { return &path{parent: p, field: field} }
-func (p *path) item(index int) *path     { return &path{parent: p, index: index, field: ""} }
-func (p *path) isIndex() bool            { return p != nil && p.parent != nil && p.field == "" }
-func rootPath() *path                    { return &path{} }
-func (p *path) isRoot() bool             { return p.parent == nil }
-func (p *path) steps() (out []step)      { return p.appendSteps(nil) }
-func (p *path) String() string           { return formatPath(p.steps()) }
-func (p *path) last() string             { return p.field }
-func (p *path) mapKey(key string) *path  { return &path{parent: p, field: key, index: mapKeyMark} }
-func (s step) String() string            { return formatPath([]step{s}) }
-func (p *path) appendSteps(out []step) []step {
-	if p.isRoot() {
+
+func (p *path) item(index int) *path { return &path{parent: p, index: index} }
+
+func (p *path) mapKey(key string) *path { return &path{parent: p, field: key, index: mapKeyMark} }
+
+func (p *path) String() string { return formatPath(p.steps(nil)) }
+
+// steps appends the path's steps to out, outermost first.
+func (p *path) steps(out []step) []step {
+	if p.parent == nil {
 		return out
 	}
-	out = p.parent.appendSteps(out)
+	out = p.parent.steps(out)
 	if p.field == "" && p.index != mapKeyMark {
 		return append(out, step{index: p.index, isIndex: true})
 	}
@@ -44,6 +45,8 @@ type step struct {
 	index   int
 	isIndex bool
 }
+
+func (s step) String() string { return formatPath([]step{s}) }
 
 // formatPath writes steps as package mesh does.
 func formatPath(steps []step) string {
