@@ -79,6 +79,14 @@ func (a hostAddress) String() string {
 	return joinHostPort(a.Socket.Address, a.Socket.Port)
 }
 
+// service is the name under which EDS serves the cluster's endpoints.
+func (c *clusterStatus) service() string {
+	if c.Service != "" {
+		return c.Service
+	}
+	return c.Name
+}
+
 // stat is one counter or gauge of the host, 0 when it is left out.
 func (h *hostStatus) stat(name string) uint64 {
 	for _, s := range h.Stats {

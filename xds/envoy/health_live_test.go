@@ -2,6 +2,9 @@ package envoy
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +14,8 @@ import (
 	"example.com/meshtui/engine/mesh"
 )
 
-// appCluster checks its endpoints twice a second and ejects after three 5xx.
+// appCluster checks its endpoints twice a second and ejects after three 5xx. A
+// check that passes would put an ejected endpoint back at once.
 const appCluster = `cluster
 name: app
 type: EDS
@@ -25,7 +29,8 @@ health_checks:
   unhealthy_threshold: 1
   healthy_threshold: 1
   http_health_check: {path: /health}
-outlier_detection: {consecutive_5xx: 3, interval: 0.5s, base_ejection_time: 60s, max_ejection_percent: 100}
+outlier_detection: {consecutive_5xx: 3, interval: 0.5s, base_ejection_time: 60s, max_ejection_percent: 100,
+  successful_active_health_check_uneject_host: false}
 `
 
 // lab is one watched Envoy with endpoints behind it.
@@ -103,7 +108,7 @@ func TestEachIllnessIsToldApart(t *testing.T) {
 
 	two.status.Store(http.StatusServiceUnavailable)
 	client := newClient(t)
-	eventually(t, "three errors of one endpoint", func() bool { answer(client, l.port); return two.hits.Load() > 6 && ejections(t, l) > 0 })
+	eventually(t, "three errors of one endpoint", func() bool { answer(client, l.port); return two.hits.Load() > 2 && ejections(t, l) > 0 })
 	l.becomes(t, two, Ejected, "3 consecutive 5xx", true)
 	l.becomes(t, one, Healthy, "", true)
 
@@ -151,6 +156,53 @@ func TestNotCheckedYet(t *testing.T) {
 	l.becomes(t, slow, NotChecked, "first health check", false)
 	slow.CloseClientConnections()
 	l.becomes(t, slow, CheckFailed, "connection refused or cut", true)
+}
+
+// An Envoy that somebody else started has no event pipe: what it is ill with
+// comes from its counters.
+func TestEnvoyOfAnother(t *testing.T) {
+	binary := realEnvoy(t)
+	cp := startControlPlane(t)
+	one, two := newBackend(t), newBackend(t)
+	port, adminPort := freePort(t), freePort(t)
+	plain := func(_ mesh.Type, m proto.Message) proto.Message { return m }
+	cp.push(t, "theirs", plain, appCluster, appEndpoints(one.port(), two.port()), webListener("web", port), mainRoute)
+	b := Bootstrap{NodeID: "theirs", XDS: cp.address, Admin: joinHostPort("127.0.0.1", adminPort), Delta: true}
+	config, err := b.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "envoy.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary.Path, append([]string{"-c", path, "--concurrency", "1"}, Flags()...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	w := watch(t, WatcherOptions{Targets: targets(Target{"theirs", b.Admin}), Served: cp.Served})
+	is := func(b *backend, want Health, why string) {
+		t.Helper()
+		facts(t, w, "theirs", b.Listener.Addr().String()+" is "+want.String(), func(f *Facts) bool {
+			for _, e := range f.Endpoints {
+				if e.Address == b.Listener.Addr().String() && e.Health == want && strings.Contains(e.Why, why) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	is(one, Healthy, "")
+	two.status.Store(http.StatusInternalServerError)
+	client := newClient(t)
+	eventually(t, "enough errors", func() bool { answer(client, port); return two.hits.Load() > 2 })
+	is(two, Ejected, "3 consecutive 5xx")
+	one.Close()
+	is(one, CheckFailed, "connection refused, cut or too slow")
+	facts(t, w, "theirs", "the cluster is active", func(f *Facts) bool {
+		return f.Active[mesh.Key{Type: mesh.Cluster, Name: "app"}].State == ActiveSame
+	})
 }
 
 func TestWhatIsActive(t *testing.T) {

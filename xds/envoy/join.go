@@ -74,11 +74,7 @@ type asServed struct {
 // servedHosts are the endpoints that we served to a cluster, through EDS or
 // within it, by their address in its shortest form.
 func servedHosts(served map[mesh.Key]proto.Message, config *clusterv3.Cluster, c clusterStatus) map[string]asServed {
-	name := c.Name
-	if c.Service != "" {
-		name = c.Service
-	}
-	cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: name}].(*endpointv3.ClusterLoadAssignment)
+	cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: c.service()}].(*endpointv3.ClusterLoadAssignment)
 	if config.GetLoadAssignment() != nil && config.GetType() != clusterv3.Cluster_EDS {
 		cla = config.GetLoadAssignment()
 	}

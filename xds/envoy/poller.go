@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,7 @@ const (
 // errNoAdmin is why nothing is known beyond what the streams tell.
 var errNoAdmin = errors.New("the node does not say where its admin interface is (node.metadata, " + AdminMetadata + ")")
 
-// poller watches one Envoy. Its fields below facts belong to its goroutine.
+// poller watches one Envoy. Its fields from client on belong to its goroutine.
 type poller struct {
 	w           *Watcher
 	node, addr  string
@@ -42,6 +43,8 @@ type poller struct {
 	wake        chan struct{}
 	compareNext atomic.Bool
 	facts       atomic.Pointer[Facts]
+	hintMu      sync.Mutex
+	hints       map[string]bool // clusters of which an event told since they were read
 
 	client   *admin
 	version  string
@@ -220,6 +223,7 @@ func (p *poller) askClusters(ctx context.Context, served map[mesh.Key]proto.Mess
 	if p.w.o.Now().Before(p.nextFull) {
 		return p.askSomeClusters(ctx, p.suspects(served))
 	}
+	p.takeHints()
 	body, err := p.client.must(ctx, "/clusters?format=json")
 	if err != nil {
 		return err
@@ -232,9 +236,7 @@ func (p *poller) askClusters(ctx context.Context, served map[mesh.Key]proto.Mess
 	for _, c := range all {
 		p.clusters[c.Name] = c
 	}
-	if rest := time.Duration(len(body)) * time.Second / fullBytes; rest > p.w.o.Interval {
-		p.nextFull = p.w.o.Now().Add(rest)
-	}
+	p.nextFull = p.w.o.Now().Add(time.Duration(len(body)) * time.Second / fullBytes)
 	stats, err := p.client.must(ctx, statsQuery)
 	if err != nil {
 		return err
@@ -243,23 +245,53 @@ func (p *poller) askClusters(ctx context.Context, served map[mesh.Key]proto.Mess
 	return nil
 }
 
-// suspects are the clusters with an endpoint that was not plainly healthy at the
-// last poll, and those whose endpoints were served anew.
+// hint says that something was told of a cluster.
+func (p *poller) hint(cluster string) {
+	p.hintMu.Lock()
+	defer p.hintMu.Unlock()
+	if p.hints == nil {
+		p.hints = map[string]bool{}
+	}
+	p.hints[cluster] = true
+}
+
+// takeHints returns the clusters of which something was told since it was
+// called last.
+func (p *poller) takeHints() map[string]bool {
+	p.hintMu.Lock()
+	defer p.hintMu.Unlock()
+	out := p.hints
+	p.hints = nil
+	return out
+}
+
+// suspects are the clusters to look at between two full looks: those of which an
+// event told, those whose endpoints were served anew, and those with an endpoint
+// that was not plainly healthy at the last poll.
 func (p *poller) suspects(served map[mesh.Key]proto.Message) []string {
 	var out []string
-	ill := map[string]bool{}
+	chosen := map[string]bool{}
+	choose := func(cluster string) {
+		if !chosen[cluster] && len(out) < narrowNames {
+			chosen[cluster] = true
+			out = append(out, cluster)
+		}
+	}
+	for cluster := range p.takeHints() {
+		choose(cluster)
+	}
+	for cluster, c := range p.clusters {
+		k := mesh.Key{Type: mesh.Endpoints, Name: c.service()}
+		if m := served[k]; m != nil && !same(p.compared[k], m) {
+			choose(cluster)
+		}
+	}
 	for _, e := range p.facts.Load().Endpoints {
-		if e.Health != Healthy && !ill[e.Cluster] {
-			ill[e.Cluster] = true
-			out = append(out, e.Cluster)
+		if e.Health != Healthy {
+			choose(e.Cluster)
 		}
 	}
-	for k, m := range served {
-		if k.Type == mesh.Endpoints && !same(p.compared[k], m) && !ill[k.Name] {
-			out = append(out, k.Name)
-		}
-	}
-	return out[:min(len(out), narrowNames)]
+	return out
 }
 
 func (p *poller) askSomeClusters(ctx context.Context, names []string) error {

@@ -89,11 +89,8 @@ func (p *poller) observe(ctx context.Context, keys []mesh.Key) (observed, int, e
 // byService is the clusters by the name under which EDS serves their endpoints.
 func byService(clusters map[string]clusterStatus) map[string]clusterStatus {
 	out := make(map[string]clusterStatus, len(clusters))
-	for name, c := range clusters {
-		if c.Service != "" {
-			name = c.Service
-		}
-		out[name] = c
+	for _, c := range clusters {
+		out[c.service()] = c
 	}
 	return out
 }

@@ -146,6 +146,8 @@ func (w *Watcher) note(e Event) {
 	}
 	if e.Kind == EventStarted {
 		p.compareNext.Store(true)
+	} else {
+		p.hint(e.Cluster)
 	}
 	if e.Kind != CheckFailure || e.First { // a further failure is no news
 		poke(p.wake)

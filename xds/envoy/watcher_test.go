@@ -227,7 +227,9 @@ func TestWatcherSparesALargeEnvoy(t *testing.T) {
 	ill := strings.Replace(string(large), `{"eds_health_status":"HEALTHY"}`, `{"failed_outlier_check":true,"eds_health_status":"HEALTHY"}`, 1)
 	a := newFakeAdmin(t, "n", func() []byte { return []byte(ill) })
 	clock := atomic.Int64{}
+	events := make(chan Event, 1)
 	w := watch(t, WatcherOptions{
+		Events:  events,
 		Targets: targets(Target{"n", a.address()}), Interval: 10 * time.Millisecond, Timeout: 10 * time.Second,
 		Now: func() time.Time { return time.Unix(clock.Load(), 0) },
 	})
@@ -239,6 +241,8 @@ func TestWatcherSparesALargeEnvoy(t *testing.T) {
 	if f.Endpoints[0].Health != Ejected {
 		t.Errorf("the ill one is %s", f.Endpoints[0].Health)
 	}
+	events <- Event{Node: "n", Kind: CheckUnhealthy, Cluster: "c77", Address: "10.0.77.1:80", Time: time.Unix(0, 0), Why: "HTTP 503"}
+	eventually(t, "a look at the cluster of which an event told", func() bool { return a.count("c77") > 0 })
 	clock.Store(60)
 	eventually(t, "the next full look", func() bool { return a.count("/clusters?format=json")-a.count("/clusters?format=json&filter") > 1 })
 }
