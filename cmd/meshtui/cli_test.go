@@ -128,7 +128,7 @@ func TestBadInput(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{"no such file", []string{"serve", filepath.Join(dir, "nowhere")}, 1, []string{"nowhere", "no such file"}},
+		{"no such file", []string{"serve", filepath.Join(dir, "nowhere")}, 1, []string{"there is no", "nowhere", "lds.yaml"}},
 		{"no YAML", []string{"serve", filepath.Dir(noYAML)}, 1, []string{"cds.yaml:", "error"}},
 		{"no YAML, checked", []string{"check", filepath.Dir(noYAML)}, 1, []string{"cds.yaml:", "error"}},
 		{"a v2 config", []string{"serve", v2}, 1, []string{"v2"}},

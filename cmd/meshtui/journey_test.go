@@ -348,9 +348,6 @@ func forceADanglingRoute(l *lab) {
 	if code, by := l.ask("/"); code != 200 || by != "legacy-a" {
 		l.Errorf("after the rollback a request got %d from %q", code, by)
 	}
-	if err := l.session.workspace.Discard(); err != nil {
-		l.Fatal(err)
-	}
 }
 
 func (l *lab) rollBack(number int) {
@@ -396,9 +393,6 @@ func takeATakenPort(l *lab) {
 	}
 	if nacks != 1 {
 		l.Errorf("%d NACKs on the wire, want one", nacks)
-	}
-	if err := l.session.workspace.Discard(); err != nil {
-		l.Fatal(err)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestOpensWhatPeopleHave(t *testing.T) {
 		{"health-checks.yaml", "anything.test", "/", overHTTP1},
 		{"quick-start.yaml", "anything.test", "/", overHTTP1},
 		{"tcp-proxy.yaml", "anything.test", "/", overHTTP1},
-		{"tls-termination.yaml", "anything.test", "/", overTLS},
+		{"tls-termination.yaml", "localhost", "/", overTLS},
 		{"grpc.json", "anything.test", "/hello.Greeter/SayHello", overH2C},
 	} {
 		t.Run(tt.file, func(t *testing.T) {

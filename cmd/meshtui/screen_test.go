@@ -99,7 +99,7 @@ func TestDemoOnTheScreen(t *testing.T) {
 	for _, size := range []struct{ w, h int }{{150, 40}, {80, 24}, {60, 24}} {
 		t.Run(fmt.Sprintf("%dx%d", size.w, size.h), func(t *testing.T) {
 			term := openTerminal(t, size.w, size.h, home(t), demoLine(t))
-			shown := term.until("rev 1", "live", "req/s", "app-v2")
+			shown := term.until("rev 1", "live", "in sync", "local_route", "healthy", "%")
 			for _, line := range strings.Split(strings.TrimRight(shown, "\n"), "\n") {
 				if n := len([]rune(line)); n > size.w {
 					t.Errorf("a line is %d cells wide: %q", n, line)
@@ -109,6 +109,7 @@ func TestDemoOnTheScreen(t *testing.T) {
 
 			// Drain the first endpoint, push it, and see it taken.
 			term.press("4")
+			term.press("j")
 			term.press("Space")
 			term.until("1 change")
 			term.press("p")

@@ -64,7 +64,7 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 	defer func() { err = errors.Join(err, s.session.stop()) }()
 	s.narrator = newNarrator()
 	state := s.session.workspace.State()
-	if err := s.printAll(append([]event{{Time: state.At, Event: "listening", Detail: s.session.server.State().Address}}, s.opened(state)...)); err != nil {
+	if err := s.printAll(append([]event{{Time: state.At, Event: "listening", Detail: s.session.address}}, s.opened(state)...)); err != nil {
 		return err
 	}
 	return s.follow(ctx)
