@@ -296,8 +296,8 @@ func (o *Opened) inside(from *file) func(string) bool {
 			if f.group != from.group {
 				continue
 			}
-			here := real(f.path)
-			if real(path) == here || !filepath.IsAbs(path) && real(filepath.Join(o.Path, path)) == here ||
+			here := unlinked(f.path)
+			if unlinked(path) == here || !filepath.IsAbs(path) && unlinked(filepath.Join(o.Path, path)) == here ||
 				elsewhere && filepath.Base(path) == filepath.Base(f.path) {
 				return true
 			}
@@ -306,8 +306,8 @@ func (o *Opened) inside(from *file) func(string) bool {
 	}
 }
 
-// real is a path without links, as far as it exists.
-func real(path string) string {
+// unlinked is a path without links, as far as it exists.
+func unlinked(path string) string {
 	path = absolute(path)
 	if p, err := filepath.EvalSymlinks(path); err == nil {
 		return p

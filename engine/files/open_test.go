@@ -89,6 +89,15 @@ func TestOpenBootstrap(t *testing.T) {
 	}
 }
 
+// Names that are missing or taken twice, aliases through what is lifted, parts
+// that cannot be carried and a cluster that cannot be read.
+func TestOpenAwkwardBootstrap(t *testing.T) {
+	o := open(t, "testdata/awkward/bootstrap.yaml")
+	golden(t, "awkward.txt", dump(o))
+	dir := filepath.Join(t.TempDir(), "saved")
+	save(t, dir, o, o.Meshes)
+}
+
 func TestOpenFolder(t *testing.T) {
 	o := open(t, "testdata/dynamic-fs")
 	golden(t, "dynamic-fs.txt", dump(o))

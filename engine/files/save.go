@@ -67,7 +67,6 @@ type output struct {
 	path  string           // absolute
 	fresh []*mesh.Resource // to be appended
 	text  []byte
-	ours  []*mesh.Resource // what of the group's mesh it holds, in order
 }
 
 func newPlan(dir string, from *Opened, meshes map[string]*mesh.Mesh) *plan {
@@ -76,7 +75,7 @@ func newPlan(dir string, from *Opened, meshes map[string]*mesh.Mesh) *plan {
 		p.place()
 		return p
 	}
-	p.inPlace = real(dir) == real(from.Path)
+	p.inPlace = unlinked(dir) == unlinked(from.Path)
 	for _, f := range from.files {
 		if !f.other || p.inPlace {
 			p.outputs = append(p.outputs, &output{file: f, path: filepath.Join(p.dir, f.rel)})

@@ -44,6 +44,7 @@ func edit(t testing.TB, o *Opened, k mesh.Key, change func(string) (string, erro
 	r := m.Get(k)
 	if r == nil {
 		t.Fatalf("no %s", k)
+		return nil
 	}
 	body, err := change(r.Source.Text)
 	if err != nil {
@@ -186,8 +187,9 @@ func TestSaveKeepsTheRest(t *testing.T) {
 			r := decoded(t, mesh.Cluster, mesh.Source{Text: strings.Replace(m.Get(one).Source.Text, "one   #", "uno   #", 1)})
 			return m.Without(one).With(r)
 		}, func(s string) string {
-			head, rest := s[:strings.Index(s, "# one")], s[strings.Index(s, "\n# far"):]
-			return head + strings.Replace(rest, "# tail", "- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name:   uno   # wide\n  # inside one\n# tail", 1)
+			head, rest, _ := strings.Cut(s, "# one")
+			_, rest, _ = strings.Cut(rest, "\n# far")
+			return head + strings.Replace("\n# far"+rest, "# tail", "- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name:   uno   # wide\n  # inside one\n# tail", 1)
 		}},
 	}
 	for name, c := range cases {
