@@ -115,14 +115,14 @@ func (n *node) accept(s *sub, rec *record, at time.Time) {
 	if rec.typ == 0 {
 		return
 	}
-	for _, k := range rec.changed {
-		n.acceptResource(k, rec, at)
+	for i, k := range rec.changed {
+		n.acceptResource(k, rec.hashes[i], rec, at)
 	}
 	if s.full() && rec == s.last {
 		// A full response that was taken leaves nothing rejected behind.
 		for k := range n.bad {
 			if k.Type == rec.typ {
-				n.acceptResource(k, rec, at)
+				n.acceptResource(k, n.status[k].Hash, rec, at)
 			}
 		}
 	}
@@ -131,17 +131,19 @@ func (n *node) accept(s *sub, rec *record, at time.Time) {
 	n.settle(rec.typ)
 }
 
-// acceptResource enters the fact for one resource, unless a newer response is
-// already on its way with it.
-func (n *node) acceptResource(k mesh.Key, rec *record, at time.Time) {
+// acceptResource enters the fact for one resource, unless it is already on its
+// way with other content.
+func (n *node) acceptResource(k mesh.Key, hash string, rec *record, at time.Time) {
 	st, ok := n.status[k]
-	if !ok {
+	if !ok || st.Hash != hash {
 		return
 	}
 	st.Acked = rec.fact(at)
 	if !st.Served.At.After(rec.at) {
 		st.Rejected = nil
 		delete(n.bad, k)
+		delete(n.good, k)
+		delete(n.doubt, k)
 	}
 	n.status[k] = st
 }
@@ -161,7 +163,7 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		if st, ok := n.status[k]; ok && st.Served.Version == rec.version && st.Served.Nonce == rec.nonce {
 			st.Rejected = rej
 			n.status[k] = st
-			n.bad[k] = true
+			n.bad[k], n.doubt[k] = true, true
 		}
 	}
 	n.factsOf(rec.typ).rejected = rej
@@ -193,16 +195,16 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	rec.nonce = nonce
 	s.sent(rec)
 	fact := rec.fact(rec.at)
-	for _, k := range rec.changed {
+	for i, k := range rec.changed {
 		st := n.status[k]
-		r := n.offered.mesh.Get(k)
-		if r == nil {
+		if n.offered.mesh.Get(k) == nil {
 			continue // it was taken back in this very moment; the next response says so
 		}
-		if st.Hash != r.Hash() {
+		if st.Hash != rec.hashes[i] {
 			st.Acked = Fact{}
+			n.doubt[k] = true
 		}
-		st.Hash, st.Revision, st.Served, st.Rejected = r.Hash(), rec.revision, fact, nil
+		st.Hash, st.Revision, st.Served, st.Rejected = rec.hashes[i], rec.revision, fact, nil
 		n.status[k] = st
 		delete(n.bad, k)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
@@ -197,9 +198,9 @@ func TestDeltaAnswersLate(t *testing.T) {
 	mustBe(t, first, mesh.Cluster, "bad")
 	s.Publish(revision(3, with(t, shop(t), cluster("good", time.Second))))
 	second := st.Next()
+	mustBe(t, second, mesh.Cluster, "good") // and bad goes, which was not accepted yet
 	st.Nack(first, reason)
 	st.Ack(second)
-	st.Ack(st.Next()) // the removal of bad, apart from the addition
 	n := s.through("envoy-1", 3, engine.Accepted)
 	if n.Resources[clusterKey("good")].Acked.Version != second.Version {
 		t.Errorf("good: %+v", n.Resources[clusterKey("good")])
@@ -242,5 +243,45 @@ func TestRejectedThenReconnect(t *testing.T) {
 		mustBe(t, r, mesh.Cluster, "app", "bad", "legacy")
 		fresh.Ack(r)
 		s.through("envoy-1", 2, engine.Accepted)
+	})
+}
+
+// What was refused, or hangs, is not kept until everything else has moved: a
+// revision that takes it out and changes something else goes through.
+func TestRefusedGoesAtOnce(t *testing.T) {
+	variants(t, func(t *testing.T, delta bool) {
+		s := serve(t, xds.Options{})
+		s.Publish(revision(1, shop(t)))
+		st := scripted(t, s, delta)
+		s.Publish(revision(2, with(t, shop(t), cluster("bad", time.Second), cluster("app", 7*time.Second))))
+		st.Nack(st.Next(), reason)
+		s.through("envoy-1", 2, engine.Rejected)
+
+		s.Publish(revision(3, with(t, shop(t), cluster("app", 9*time.Second))))
+		r := st.Next()
+		if _, ok := r.Resources["bad"]; ok || r.Resources["app"] == nil || (delta && (len(r.Removed) != 1 || r.Removed[0] != "bad")) {
+			t.Fatalf("got %s", r)
+		}
+		st.Ack(r)
+		s.through("envoy-1", 3, engine.Accepted)
+
+		// A cluster that is refused in a new form and then removed goes last,
+		// and in the form that was accepted until then.
+		s.Publish(revision(4, with(t, shop(t), cluster("app", -time.Second))))
+		st.Nack(st.Next(), reason)
+		s.through("envoy-1", 4, engine.Rejected)
+		s.Publish(revision(5, with(t, shop(t).Without(clusterKey("app")), cluster("new", time.Second))))
+		r = st.Next()
+		back, err := r.Resources["app"].UnmarshalNew()
+		if err != nil || !proto.Equal(back, cluster("app", 9*time.Second)) || r.Resources["new"] == nil {
+			t.Fatalf("got %s with %v (%v)", r, back, err)
+		}
+		st.Ack(r)
+		r = st.Next()
+		if _, ok := r.Resources["app"]; ok || (delta && (len(r.Removed) != 1 || r.Removed[0] != "app")) {
+			t.Fatalf("got %s", r)
+		}
+		st.Ack(r)
+		s.through("envoy-1", 5, engine.Accepted)
 	})
 }

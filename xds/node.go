@@ -42,8 +42,10 @@ type node struct {
 
 	status map[mesh.Key]ResourceStatus
 	types  map[mesh.Type]*typeFacts
-	bad    map[mesh.Key]bool // rejected and not yet corrected
-	view   *Node             // what State shows; nil when it is out of date
+	doubt  map[mesh.Key]bool           // sent and not accepted, rejected ones included
+	bad    map[mesh.Key]bool           // rejected and not yet corrected
+	good   map[mesh.Key]*mesh.Resource // accepted before a change that is not accepted yet
+	view   *Node                       // what State shows; nil when it is out of date
 }
 
 // offer is what a node gets when it asks.
@@ -78,7 +80,9 @@ func (n *node) reset() {
 	n.items = map[mesh.Key]item{}
 	n.status = map[mesh.Key]ResourceStatus{}
 	n.types = map[mesh.Type]*typeFacts{}
+	n.doubt = map[mesh.Key]bool{}
 	n.bad = map[mesh.Key]bool{}
+	n.good = map[mesh.Key]*mesh.Resource{}
 }
 
 func (n *node) ready() bool { return n.offered.revision > 0 }
@@ -175,6 +179,7 @@ func (n *node) offer(step Step, revision int) {
 	n.offered.mesh, n.offered.revision = step.Mesh, revision
 	for t, changes := range step.byType {
 		n.offered.versions[t] = n.srv.nextVersion()
+		n.remember(changes)
 		for _, c := range changes {
 			if c.New == nil {
 				n.forget(c.Key)
@@ -193,6 +198,8 @@ func (n *node) offer(step Step, revision int) {
 func (n *node) forget(k mesh.Key) {
 	delete(n.items, k)
 	delete(n.status, k)
+	delete(n.good, k)
+	delete(n.doubt, k)
 	if n.bad[k] {
 		delete(n.bad, k)
 		n.settle(k.Type)

@@ -177,6 +177,7 @@ func (n *node) dropMissing(s *sub, rec *record) {
 // noteChanged enters a resource that the response brings anew.
 func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 	rec.changed = append(rec.changed, r.Key)
+	rec.hashes = append(rec.hashes, r.Hash())
 	if n.status[r.Key].Hash != r.Hash() {
 		rec.fresh++
 	}

@@ -121,7 +121,11 @@ func (n *node) startRun(now time.Time) {
 	n.group = group
 	fresh := !n.ready()
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
-	n.run.steps = n.srv.plans.between(n.offered.mesh, m, fresh || n.srv.o.Unsequenced)
+	from := n.settled(m)
+	n.run.steps = n.srv.plans.between(from, m, fresh || n.srv.o.Unsequenced)
+	if from != n.offered.mesh {
+		n.run.steps = beginWith(mesh.Diff(n.offered.mesh, from), n.run.steps, from, m)
+	}
 	if len(n.run.steps) == 0 {
 		n.offered.mesh = m // the same content, perhaps in other words
 		n.offered.revision = n.run.revision

@@ -35,6 +35,7 @@ type record struct {
 	run            int        // the rollout during which it was sent
 	names, removed []string   // what it held
 	changed        []mesh.Key // what in it was new to the node
+	hashes         []string   // of these, without the overlay
 	fresh          int        // how many of changed differ from what the node was served before
 	times          int        // how often the same was sent in a row
 }

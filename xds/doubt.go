@@ -1,0 +1,62 @@
+package xds
+
+import (
+	"slices"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// A step keeps what is to go until everything else has moved. What the node
+// never accepted must not be kept like that: a cluster that it refused would be
+// refused again in every response that still holds it, and one that hangs in
+// warming would hang on. No traffic depends on either, so they go at once.
+
+// settled is the offered mesh without what the node is not known to have and
+// the new mesh has not either. A resource that was refused after it had once
+// been accepted goes back to what was accepted.
+func (n *node) settled(to *mesh.Mesh) *mesh.Mesh {
+	from := n.offered.mesh
+	for k := range n.doubt {
+		if to.Get(k) != nil || from.Get(k) == nil {
+			continue
+		}
+		switch good := n.good[k]; {
+		case good == nil:
+			from = from.Without(k)
+		case n.bad[k]:
+			from = from.With(good)
+		}
+	}
+	return from
+}
+
+// remember keeps what the node has accepted of resources that are about to
+// change, until it accepts the change.
+func (n *node) remember(changes []mesh.Change) {
+	for _, c := range changes {
+		if c.Old != nil && c.New != nil && !n.bad[c.Key] && n.status[c.Key].Acked != (Fact{}) {
+			n.good[c.Key] = c.Old
+		}
+	}
+}
+
+// beginWith is a plan whose first step also brings the given changes. The steps
+// may be shared with other nodes, and are left as they are.
+func beginWith(changes []mesh.Change, steps []Step, from, to *mesh.Mesh) []Step {
+	if len(changes) == 0 {
+		return steps
+	}
+	first := newStep(changes, from, to)
+	if len(steps) == 0 {
+		return []Step{first}
+	}
+	first.Needs = append(first.Needs, steps[0].Needs...)
+	first.Changes = append(first.Changes, steps[0].Changes...)
+	for t, cs := range steps[0].byType {
+		first.byType[t] = append(first.byType[t], cs...)
+	}
+	types := append(first.Types, steps[0].Types...)
+	first.Types = slices.DeleteFunc(slices.Clone(sendOrder), func(t mesh.Type) bool { return !slices.Contains(types, t) })
+	first.Mesh = steps[0].Mesh
+	return append([]Step{first}, steps[1:]...)
+}
