@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,9 +82,9 @@ func headOf(c candidate) string {
 	case c.matched == "":
 		return "^"
 	case c.fold:
-		return "(?i)^" + quoteMeta(c.matched) + "(.*)"
+		return "(?i)^" + regexp.QuoteMeta(c.matched) + "(.*)"
 	}
-	return "^" + quoteMeta(c.matched) + "(.*)"
+	return "^" + regexp.QuoteMeta(c.matched) + "(.*)"
 }
 
 // tailOf is what a rewrite appends of the part that was not matched.

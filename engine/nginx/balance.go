@@ -65,13 +65,13 @@ func (p *projection) policy(o Origin, c *clusterv3.Cluster, backups bool) balanc
 // whether LEAST_REQUEST looks at all endpoints.
 func policyOf(o Origin, c *clusterv3.Cluster) (name string, at Origin, full bool) {
 	for i, lp := range c.GetLoadBalancingPolicy().GetPolicies() {
-		any := lp.GetTypedExtensionConfig().GetTypedConfig()
-		_, rest, ok := strings.Cut(any.GetTypeUrl(), ".load_balancing_policies.")
+		config := lp.GetTypedExtensionConfig().GetTypedConfig()
+		_, rest, ok := strings.Cut(config.GetTypeUrl(), ".load_balancing_policies.")
 		if !ok {
 			continue
 		}
 		name, _, _ = strings.Cut(rest, ".")
-		if lr, ok := unpack(any).(*leastv3.LeastRequest); ok {
+		if lr, ok := unpack(config).(*leastv3.LeastRequest); ok {
 			full = lr.GetSelectionMethod() == leastv3.LeastRequest_FULL_SCAN
 		}
 		return name, o.at(fmt.Sprintf("load_balancing_policy.policies[%d]", i)), full
@@ -140,7 +140,7 @@ func hashText(hp *routev3.RouteAction_HashPolicy) string {
 
 // speaksHTTP2 reports whether Envoy speaks HTTP/2 to the cluster.
 func speaksHTTP2(c *clusterv3.Cluster) bool {
-	any := c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
-	o, _ := unpack(any).(*httpv3.HttpProtocolOptions)
+	config := c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+	o, _ := unpack(config).(*httpv3.HttpProtocolOptions)
 	return o.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil
 }

@@ -96,7 +96,7 @@ func (p *projection) addresses(o Origin, l *listenerv3.Listener, pt *port) {
 func (p *projection) address(o Origin, a *corev3.Address, l *listenerv3.Listener, pt *port) {
 	text, ok := listenAddress(a)
 	if !ok || p.taken[text] {
-		p.note(mark{from: o}.none(lessonListenGone), "listener %s on %s", o.Key.Name, mesh.Address(a))
+		p.note(mark{from: o, also: []Origin{{Key: o.Key}}}.none(lessonListenGone), "listener %s on %s", o.Key.Name, mesh.Address(a))
 		return
 	}
 	p.taken[text] = true
@@ -222,7 +222,8 @@ func (p *projection) fallback(sites []*site, pt *port) {
 	if len(sites) == 0 || pt.hasDefault || len(pt.listens) == 0 {
 		if len(sites) == 0 {
 			for i := range pt.listens {
-				p.note(mark{from: pt.listens[i].origin}.none(lessonStream), "listen %s;  (not an HTTP listener)", pt.listens[i].text)
+				m := mark{from: pt.listens[i].origin, also: []Origin{{Key: pt.listens[i].origin.Key}}}
+				p.note(m.none(lessonStream), "listen %s;  (not an HTTP listener)", pt.listens[i].text)
 			}
 		}
 		return
@@ -246,6 +247,8 @@ func (p *projection) listenLines(pt *port, isDefault bool) {
 		if !l.used {
 			text, l.used = text+l.once, true
 		}
-		p.add(exact(l.origin).with(lessonListen), "listen %s;", text)
+		m := exact(l.origin).with(lessonListen)
+		m.also = []Origin{{Key: l.origin.Key}}
+		p.add(m, "listen %s;", text)
 	}
 }

@@ -40,25 +40,11 @@ func held(t testing.TB, m *mesh.Mesh, c *Config) {
 	}
 	for _, r := range m.All() {
 		for _, path := range mustShow(r) {
-			if !mirrored[Origin{Key: r.Key, Path: path}] && !below(mirrored, r.Key, path) {
+			if !mirrored[Origin{Key: r.Key, Path: path}] {
 				t.Errorf("no line mirrors %s %s", r.Key, path)
 			}
 		}
 	}
-}
-
-// below reports whether a line mirrors the resource at all; for a place within
-// it the line must be exactly there.
-func below(mirrored map[Origin]bool, k mesh.Key, path string) bool {
-	if path != "" {
-		return false
-	}
-	for o := range mirrored {
-		if o.Key == k {
-			return true
-		}
-	}
-	return false
 }
 
 // mustShow lists the places of a resource that need a line.

@@ -39,6 +39,9 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 			unmute = p.mute(None)
 		}
 		m := exact(sc.origin).with(lessonServer)
+		if i == 0 {
+			m.also = []Origin{r.origin}
+		}
 		p.server(s, m, isDefault, names, func() { p.host(sc) })
 		unmute()
 	}

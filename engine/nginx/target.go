@@ -2,7 +2,6 @@ package nginx
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -12,8 +11,6 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 )
-
-func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
 
 // target is where a route sends its requests.
 type target struct {
@@ -77,11 +74,11 @@ func (p *projection) clusterTarget(o Origin, name string) target {
 // upstreamTLS is the scheme for a cluster, and the name that it gives in the
 // handshake.
 func upstreamTLS(c *clusterv3.Cluster) (scheme, server string) {
-	any := c.GetTransportSocket().GetTypedConfig()
-	if !strings.HasSuffix(any.GetTypeUrl(), ".UpstreamTlsContext") {
+	config := c.GetTransportSocket().GetTypedConfig()
+	if !strings.HasSuffix(config.GetTypeUrl(), ".UpstreamTlsContext") {
 		return "http", ""
 	}
-	if m, ok := unpack(any).(*tlsv3.UpstreamTlsContext); ok && literal(m.GetSni()) {
+	if m, ok := unpack(config).(*tlsv3.UpstreamTlsContext); ok && literal(m.GetSni()) {
 		server = m.GetSni()
 	}
 	return "https", server

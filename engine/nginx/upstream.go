@@ -117,13 +117,13 @@ func serverAddress(a *corev3.Address) string {
 
 // lowestPriority is that of the servers that nginx takes, which are its primary
 // ones.
-func lowestPriority(all []server) (lowest uint32, any bool) {
+func lowestPriority(all []server) (lowest uint32, found bool) {
 	for _, s := range all {
-		if s.text != "" && (!any || s.priority < lowest) {
-			lowest, any = s.priority, true
+		if s.text != "" && (!found || s.priority < lowest) {
+			lowest, found = s.priority, true
 		}
 	}
-	return lowest, any
+	return lowest, found
 }
 
 func hasBackups(all []server) bool {
@@ -138,13 +138,13 @@ func hasBackups(all []server) bool {
 
 // servers writes the server lines.
 func (p *projection) servers(o Origin, c *clusterv3.Cluster, all []server, b balancing) {
-	lowest, any := lowestPriority(all)
+	lowest, found := lowestPriority(all)
 	options, om := failOptions(o, c, len(all))
 	scale := weightScale(all, b)
 	for _, s := range all {
 		p.serverLine(s, s.priority > lowest, b, options, om, scale)
 	}
-	if !any {
+	if !found {
 		p.add(mark{from: o}.approx(lessonNoServers), "server 127.0.0.1:1 down;")
 	}
 }
