@@ -87,7 +87,7 @@ func New(ctx context.Context, o Options) (*Demo, error) {
 
 // StartLoad begins to send requests to the listeners. Until one has answered
 // for the first time a refused connection is no failure.
-func (d *Demo) StartLoad() { d.load.start(d.group, d.ctx) }
+func (d *Demo) StartLoad() { d.load.start(d.ctx, d.group) }
 
 // Port is that of the mesh's listener on the first Envoy.
 func (d *Demo) Port() int { return d.port }

@@ -46,7 +46,7 @@ func newLoad(o Options) *load {
 }
 
 // start begins the load once; further calls do nothing.
-func (l *load) start(g *task.Group, ctx context.Context) {
+func (l *load) start(ctx context.Context, g *task.Group) {
 	l.once.Do(func() {
 		turns := make(chan int)
 		for range workers {
