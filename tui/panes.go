@@ -19,11 +19,25 @@ func (a *App) paneLines(p outline.Pane, w, h int) []string {
 	if l.Len == 0 {
 		return a.emptyPane(p, w)
 	}
+	var c columns
+	for i := l.Top; i < l.End(); i++ {
+		if r := a.row(p, i); r.Kind == outline.EndpointRow {
+			c.address = max(c.address, min(widget.Width(r.Label), w/2))
+			c.weight = c.weight || r.Weight > 0
+		}
+	}
 	out := make([]string, 0, h)
 	for i := l.Top; i < l.End(); i++ {
-		out = append(out, a.rowLine(p, a.row(p, i), i == l.Cursor, w))
+		out = append(out, a.rowLine(p, a.row(p, i), i == l.Cursor, w, c))
 	}
 	return out
+}
+
+// columns is what the endpoints that are seen have in common, so that what
+// stands beside addresses of different lengths is in line.
+type columns struct {
+	address int  // the room that every address gets
+	weight  bool // whether any has a weight of its own
 }
 
 // emptyPane says what would stand here and how to get it.
@@ -46,7 +60,7 @@ func (a *App) emptyPane(p outline.Pane, w int) []string {
 
 // rowLine draws one row: the thread and draft marks at the left, what it is,
 // and how it stands at the right edge.
-func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string {
+func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int, c columns) string {
 	on := a.thread.Has(r.Key, r.Path)
 	gutter := widget.Span{Text: " "}
 	if on {
@@ -63,9 +77,16 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string
 	}
 	left := []widget.Span{gutter, a.draftSpan(r), {Text: widget.Spaces(indent(r))}, {Style: text, Text: r.Label}}
 	room := w - 2 - indent(r) - widget.Width(r.Label)
-	right := a.rowState(r, room-widget.Width(a.rowValue(r, 0))-1)
+	if r.Kind == outline.EndpointRow {
+		room = min(room, w-2-indent(r)-c.address)
+	}
+	least := 0
+	if value := a.rowValue(r, 0); value != "" {
+		least = widget.Width(value) + 1
+	}
+	right := a.rowState(r, room-least, c)
 	if spansWidth(right) == 1 {
-		right = a.rowState(r, room) // the state's word matters more than the value
+		right = a.rowState(r, room, c) // the state's word matters more than the value
 	}
 	if value := a.rowValue(r, room-spansWidth(right)-2); value != "" {
 		if r.Label != "" {
@@ -79,10 +100,10 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int) string
 	return widget.Row(w, nil, left, right)
 }
 
-// indent is how far a row stands in from the left; a filter chain hardly has a
-// name of its own and needs the room.
+// indent is how far a row stands in from the left; filter chains and endpoints
+// have no rows below them and need the room.
 func indent(r *outline.Row) int {
-	if r.Kind == outline.ChainRow {
+	if r.Kind == outline.ChainRow || r.Kind == outline.EndpointRow {
 		return 1
 	}
 	return 2 * r.Depth
@@ -120,10 +141,10 @@ func (a *App) draftSpan(r *outline.Row) widget.Span {
 // rowState is how a row stands: of a resource what its nodes did with it, of
 // an endpoint its health, of a weighted cluster its weight. room is what is
 // left of the row beside its name.
-func (a *App) rowState(r *outline.Row, room int) []widget.Span {
+func (a *App) rowState(r *outline.Row, room int, c columns) []widget.Span {
 	switch {
 	case r.Kind == outline.EndpointRow:
-		return a.endpointState(r, room)
+		return a.endpointState(r, room, c)
 	case r.Kind == outline.WeightRow:
 		return []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%d", r.Weight)}, {Style: a.th.Dim, Text: fmt.Sprintf(" %4s", percent(r.Share))}}
 	case r.Path != "":
@@ -198,16 +219,19 @@ func (a *App) staleAge() string {
 	return age(a.at, oldest)
 }
 
-// healthWidth is the room for a health's word, for the same reason.
-const healthWidth = 9
+// healthWidth is the room for a health's word, for the same reason: "refused
+// 12s" fits.
+const healthWidth = 11
 
-// endpointState is an endpoint's health in glyph and word, since when, and its
-// part of the traffic, as far as there is room.
-func (a *App) endpointState(r *outline.Row, room int) []widget.Span {
+// endpointState is an endpoint's health in glyph and word, with since when it
+// is ill, and its part of the traffic, as far as there is room.
+func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
 	glyph, style := mark.Draw(e.Health, a.th)
 	word := e.Word()
 	switch {
+	case !known && a.data.outline.Draft(r.Key) != outline.Unchanged:
+		glyph, word, style = a.th.Glyph.Added, "not pushed", a.th.Info
 	case !known && len(a.data.nodes) == 0:
 		word = "no Envoy"
 	case !known:
@@ -216,38 +240,42 @@ func (a *App) endpointState(r *outline.Row, room int) []widget.Span {
 		glyph, word, style = a.th.Glyph.Draining, "to drain", a.th.Warn
 	case r.Status == "" && e.Health == envoy.Draining:
 		word = "to undrain"
+	case e.Stale:
+		word, style = "stale "+a.staleAge(), a.th.Dim
+		if whole := e.Word() + ", " + word; room >= len(whole)+3 {
+			word = whole
+		}
+	case e.Health != envoy.Healthy && !e.Since.IsZero():
+		word += " " + age(a.at, e.Since)
 	}
 	if known && e.Count < len(a.data.nodes) {
 		word += fmt.Sprintf(" %d/%d", e.Count, len(a.data.nodes))
 	}
-	if e.Stale {
-		stale := "stale " + a.staleAge()
-		if room >= widget.Width(word)+len(stale)+6 {
-			stale = word + ", " + stale
-		}
-		word, style = stale, a.th.Dim
-	}
 	n := max(healthWidth, widget.Width(word))
-	if room < n+4 {
+	if room < n+3 {
 		return []widget.Span{{Style: style, Text: glyph + " " + word}}
 	}
 	spans := []widget.Span{{Style: style, Text: glyph + " " + widget.Fit(word, n)}}
-	room -= n + 4
-	column := func(format string, text any) {
+	room -= n + 3
+	beside := []string{a.shareOf(r)}
+	if c.weight {
+		beside = append(beside, weightOf(r))
+	}
+	for _, column := range beside {
 		if room >= 5 {
-			spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(format, text)})
+			spans = append(spans, widget.Span{Style: a.th.Dim, Text: fmt.Sprintf(" %4s", column)})
 		}
 		room -= 5
 	}
-	column(" %4s", age(a.at, e.Since))
-	column(" %4s", a.shareOf(r))
-	if weight := ""; room >= 5 {
-		if r.Weight > 0 {
-			weight = fmt.Sprintf("w%d", r.Weight)
-		}
-		column(" %4s", weight)
-	}
 	return spans
+}
+
+// weightOf is an endpoint's weight, "" when it has none of its own.
+func weightOf(r *outline.Row) string {
+	if r.Weight == 0 {
+		return ""
+	}
+	return fmt.Sprintf("w%d", r.Weight)
 }
 
 // shareOf is the endpoint's part of the traffic: measured where meshtui sends

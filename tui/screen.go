@@ -101,7 +101,7 @@ func (s *wireScreen) line(a *App, m *xds.Message, cursor bool, w int) string {
 		runes = []rune("  stream              ")[:21]
 	}
 	left := []widget.Span{{Style: a.th.Dim, Text: " " + clock(m.At) + "  "}, {Text: widget.Fit(widget.Clean(m.Node), 12) + "  "},
-		{Style: style, Text: string(runes) + "  "}, {Style: style, Text: widget.Fit(verdict, 16)}, {Style: a.th.Dim, Text: widget.Fit(widget.Clean(m.Version), 9)},
+		{Style: style, Text: string(runes) + "  "}, {Style: style, Text: widget.Fit(verdict, 14)}, {Style: a.th.Dim, Text: widget.Fit(widget.Clean(shortVersion(m.Version)), 7)},
 		{Text: wireSubject(m)}}
 	if m.Kind == xds.NACK {
 		left = append(left, widget.Span{Style: a.th.Bad, Text: m.Detail})
@@ -259,7 +259,7 @@ func (a *App) typeLine(n *xds.Node, t mesh.Type, st xds.TypeStatus, w int) strin
 		if f.At.IsZero() {
 			return "–"
 		}
-		return f.Version + " " + age(a.at, f.At) + " ago"
+		return shortVersion(f.Version) + " " + age(a.at, f.At) + " ago"
 	}
 	activeText := fmt.Sprintf("%d/%d", active, total)
 	if a.data.facts[n.ID] == nil {

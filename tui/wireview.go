@@ -46,7 +46,7 @@ func (a *App) wireLine(m *xds.Message, cursor bool, w int) string {
 	}
 	left = append(left, widget.Span{Style: a.th.Strong, Text: widget.Fit(service(m), 4)})
 	if m.Version != "" && w >= 80 {
-		left = append(left, widget.Span{Style: a.th.Dim, Text: widget.Fit(widget.Clean(m.Version), 8) + " "})
+		left = append(left, widget.Span{Style: a.th.Dim, Text: widget.Fit(widget.Clean(shortVersion(m.Version)), 6) + " "})
 	}
 	left = append(left, widget.Span{Text: wireSubject(m)})
 	right := []widget.Span{{Style: style, Text: verdict + " "}}
@@ -116,4 +116,13 @@ func listed(names []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
 	}
 	return strings.Join(names, ", ")
+}
+
+// shortVersion is a version without what all of this server's versions have in
+// common: "f84309d0-4" is "…-4".
+func shortVersion(v string) string {
+	if i := strings.LastIndexByte(v, '-'); i > 4 {
+		return "…" + v[i:]
+	}
+	return v
 }
