@@ -18,7 +18,7 @@ const (
 )
 
 // maxNodes is how many nodes a text may have once its aliases are written out.
-func maxNodes(text string) int { return 500_000 + 2*len(text) }
+func maxNodes(text string) int { return 100_000 + 2*len(text) }
 
 // Decode reads the text of one resource. A top-level "@type" is accepted where
 // it names the type asked for. The resource is nil when a finding is an Error;

@@ -56,7 +56,8 @@ func plainKind(s string) kind {
 	if _, ok := boolOf(s); ok {
 		return boolKind
 	}
-	if c := s[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') {
+	// Most plain scalars are names and addresses: told from numbers at a glance.
+	if c := s[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') || strings.Count(s, ".") > 1 {
 		return stringKind
 	}
 	if integer.MatchString(s) {

@@ -193,7 +193,9 @@ func (d *decoder) structList(n *yaml.Node, m protoreflect.Message, at *path) {
 	proto.Merge(m.Interface(), d.valueOf(n, at).GetListValue())
 }
 
-// valueOf reads anything as JSON would have it.
+// valueOf reads anything as JSON would have it. Numbers with a fraction are
+// numbers here, while Envoy's own YAML reader makes strings of them: a text could
+// not say such a number else.
 func (d *decoder) valueOf(n *yaml.Node, at *path) *structpb.Value {
 	target, ok := d.enter(n, at)
 	if !ok {
