@@ -170,3 +170,20 @@ func TestWritesThatFail(t *testing.T) {
 		t.Errorf("revision %d after a failed push", r.Number)
 	}
 }
+
+func TestNewResourceIsSavedAndKnownAgain(t *testing.T) {
+	l := newLab(t)
+	w := l.open()
+	l.must(w.Edit(mesh.DefaultGroup, engine.Put{Type: mesh.Cluster, Text: engine.Template(mesh.Cluster, "b")},
+		engine.Put{Type: mesh.Endpoints, Text: engine.Template(mesh.Endpoints, "b")}))
+	l.push(w)
+	l.must(w.Save(""))
+	if s := w.State(); s.Draft != 0 || s.Unsaved {
+		t.Errorf("after push and save: draft %d, unsaved %v", s.Draft, s.Unsaved)
+	}
+	l.close(w)
+	s := l.open().State()
+	if s.Draft != 0 || s.Unsaved || s.Disk != nil || s.Head().Number != 2 || len(s.Revisions) != 2 {
+		t.Errorf("reopened: draft %d, unsaved %v, offer %v, head %d", s.Draft, s.Unsaved, s.Disk, s.Head().Number)
+	}
+}

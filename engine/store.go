@@ -254,7 +254,7 @@ func digest(c content) string {
 	for _, g := range groups {
 		_ = enc.Encode(g)
 		for _, r := range c.meshes[g].All() {
-			_ = enc.Encode([]string{r.Key.Type.String(), r.Source.Text})
+			_ = enc.Encode([]string{r.Key.Type.String(), r.Source.Body()})
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -223,18 +223,24 @@ func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
 	c, ok := w.checked[name]
 	if !ok || c.live != live || c.draft != draft {
 		fresh := checked{live: live, draft: draft, changes: mesh.DiffText(live, draft)}
-		fresh.findings = check.Mesh(draft)
+		fresh.findings = append(check.Mesh(draft), check.Change(live, draft)...)
+		worstFirst(fresh.findings)
 		c = fresh
 		w.checked[name] = c
 	}
 	return GroupState{Name: name, Live: live, Draft: draft, Changes: c.changes, Findings: c.findings}
 }
 
-// worstFirst orders findings by severity, then by place.
+// worstFirst orders findings by severity, then by file and line; those of no
+// file by resource first.
 func worstFirst(fs []mesh.Finding) {
 	slices.SortStableFunc(fs, func(a, b mesh.Finding) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.File, b.File),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule))
+		resource := 0
+		if a.File == "" && b.File == "" {
+			resource = cmp.Or(cmp.Compare(a.Key.Type, b.Key.Type), cmp.Compare(a.Key.Name, b.Key.Name))
+		}
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.File, b.File), resource,
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule))
 	})
 }
 

@@ -523,3 +523,111 @@ func TestSecondOpenIsReadOnly(t *testing.T) {
 		t.Errorf("the lock stays after Close: %s", s.ReadOnly)
 	}
 }
+
+func TestPushSaysWhatTheChangeBreaks(t *testing.T) {
+	l := newLab(t)
+	w := l.open()
+	l.must(w.Edit(mesh.DefaultGroup, engine.SetField{Key: mesh.Key{Type: mesh.Listener, Name: "app"},
+		Path: "address.socket_address.port_value", Value: 10001}))
+	fs := w.State().Group(mesh.DefaultGroup).Findings
+	if len(fs) == 0 || fs[0].Severity < mesh.Warning || !strings.Contains(fs[0].Message, "10000") {
+		t.Errorf("a listener that changes its port: %v", fs)
+	}
+}
+
+func TestInMemory(t *testing.T) {
+	var published recorder
+	m, err := mesh.New(resource(t, mesh.Endpoints, "cluster_name: app\nendpoints: []\n"), resource(t, mesh.Cluster, engine.Template(mesh.Cluster, "app")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := engine.OpenMeshes(context.Background(), "demo", map[string]*mesh.Mesh{"canary": m}, engine.Options{Publisher: &published, StateDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.State()
+	if s.Head() == nil || s.Groups[0].Name != mesh.DefaultGroup || s.Groups[1].Name != "canary" || s.Unsaved || s.Path != "" {
+		t.Errorf("%+v", s)
+	}
+	if err := w.Edit("canary", lbPolicy("RANDOM")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Save(""); err == nil {
+		t.Error("it was saved nowhere")
+	}
+	dir := filepath.Join(t.TempDir(), "new")
+	if err := w.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.State(); s.Unsaved || s.SaveTo != dir {
+		t.Errorf("after save: %+v", s)
+	}
+	path, err := w.SaveScratch("text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(w.Close(), w.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := w.Edit("canary", lbPolicy("RANDOM")); !errors.Is(err, engine.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// recording is a Publisher that answers at once, as one with no nodes does.
+type recording struct{ w func() *engine.Workspace }
+
+func (p recording) Publish(r *engine.Revision) {
+	if w := p.w(); w != nil {
+		w.Record(r.Number, engine.Outcome{Result: engine.NoNodes})
+	}
+}
+
+func TestPublisherMayRecordAtOnce(t *testing.T) {
+	l := newLab(t)
+	var w *engine.Workspace
+	w = l.open(func(o *engine.Options) { o.Publisher = recording{func() *engine.Workspace { return w }} })
+	l.must(w.Edit(mesh.DefaultGroup, lbPolicy("RANDOM")))
+	l.push(w)
+	if got := w.State().Head().Outcome.Result; got != engine.NoNodes {
+		t.Errorf("outcome %s", got)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	l := newLab(t)
+	w := l.open(func(o *engine.Options) { o.Writer = quick{} })
+	wake, stop := w.Changed()
+	defer stop()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range 8 {
+				_ = w.Edit(mesh.DefaultGroup, engine.SetField{Key: cluster, Path: "connect_timeout", Value: itoa(1+i*8+j) + "s"})
+				_, _ = w.Push(engine.PushOptions{})
+				w.Record(j, engine.Outcome{Result: engine.Accepted, Nodes: i})
+				_ = w.Undo()
+				_ = w.State().Group(mesh.DefaultGroup).Findings
+				_, _ = w.Rollback(1)
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case <-wake:
+	default:
+		t.Error("nobody was woken")
+	}
+	numbers := l.published.numbers()
+	for i, n := range numbers {
+		if n != i+1 {
+			t.Fatalf("revisions were published out of order: %v", numbers)
+		}
+	}
+	if s := w.State(); s.Head().Number != len(numbers) || len(numbers) < 3 {
+		t.Errorf("head %d, published %d", s.Head().Number, len(numbers))
+	}
+}

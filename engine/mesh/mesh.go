@@ -136,10 +136,10 @@ type Change struct {
 func Diff(from, to *Mesh) []Change { return diff(from, to, SameContent) }
 
 // DiffText is Diff, but a resource whose text changed counts too: what an
-// operator would see as edited.
+// operator would see as edited. A leading "@type" line does not count.
 func DiffText(from, to *Mesh) []Change {
 	return diff(from, to, func(a, b *Resource) bool {
-		return SameContent(a, b) && a.Source.Text == b.Source.Text
+		return SameContent(a, b) && (a.Source.Text == b.Source.Text || a.Source.Body() == b.Source.Body())
 	})
 }
 

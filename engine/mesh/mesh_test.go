@@ -96,6 +96,7 @@ func TestDiff(t *testing.T) {
 	sameContent := res(t, &clusterv3.Cluster{Name: "a"}, "name: a # a comment")
 	other := res(t, &clusterv3.Cluster{Name: "a", AltStatName: "x"}, "name: a\nalt_stat_name: x")
 	b, cla := cds(t, "b"), res(t, &endpointv3.ClusterLoadAssignment{ClusterName: "a"}, "cluster_name: a")
+	typed := res(t, &clusterv3.Cluster{Name: "a"}, "\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\nname: a")
 	type change struct {
 		Key      mesh.Key
 		Old, New bool
@@ -108,6 +109,7 @@ func TestDiff(t *testing.T) {
 		"from nothing":   {nil, set(t, a), []change{{a.Key, false, true}}, []change{{a.Key, false, true}}},
 		"to nothing":     {set(t, a), nil, []change{{a.Key, true, false}}, []change{{a.Key, true, false}}},
 		"a comment":      {set(t, a), set(t, sameContent), nil, []change{{a.Key, true, true}}},
+		"an @type line":  {set(t, a), set(t, typed), nil, nil},
 		"a field":        {set(t, a), set(t, other), []change{{a.Key, true, true}}, []change{{a.Key, true, true}}},
 		"another order":  {set(t, a, b), set(t, b, a), nil, nil},
 		"sorted by type": {set(t, cla), set(t, b, a), []change{{a.Key, false, true}, {b.Key, false, true}, {cla.Key, true, false}}, []change{{a.Key, false, true}, {b.Key, false, true}, {cla.Key, true, false}}},

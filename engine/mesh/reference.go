@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -119,10 +120,7 @@ func (c *collector) walk(m protoreflect.Message, path string) {
 			if fd.MapValue().Message() == nil {
 				continue
 			}
-			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-				c.walk(v.Message(), join(at, k.String()))
-				return true
-			})
+			c.walkMap(v.Map(), at)
 		case fd.IsList():
 			for j := range v.List().Len() {
 				c.walk(v.List().Get(j).Message(), fmt.Sprintf("%s[%d]", at, j))
@@ -130,6 +128,20 @@ func (c *collector) walk(m protoreflect.Message, path string) {
 		default:
 			c.walk(v.Message(), at)
 		}
+	}
+}
+
+// walkMap visits the values of a map by key, so that the order of references is
+// the same each time.
+func (c *collector) walkMap(m protoreflect.Map, path string) {
+	keys := make([]protoreflect.MapKey, 0, m.Len())
+	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, k)
+		return true
+	})
+	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		c.walk(m.Get(k).Message(), join(path, k.String()))
 	}
 }
 

@@ -74,8 +74,10 @@ func TestReferences(t *testing.T) {
 			EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{ServiceName: "svc"}}, []ref{{"eds_cluster_config.service_name", "endpoints svc"}}},
 		"STATIC cluster": {&clusterv3.Cluster{Name: "app"}, nil},
 		"map keys with dots are quoted": {&clusterv3.Cluster{Name: "app", TypedExtensionProtocolOptions: map[string]*anypb.Any{
-			"a.b": pack(t, upstream), "plain": pack(t, protocol)}},
-			[]ref{{`typed_extension_protocol_options["a.b"].common_tls_context.validation_context_sds_secret_config.name`, "secret ca"}}},
+			"z": pack(t, upstream), "a.b": pack(t, upstream), "m": pack(t, upstream), "plain": pack(t, protocol)}}, []ref{
+			{`typed_extension_protocol_options["a.b"].common_tls_context.validation_context_sds_secret_config.name`, "secret ca"},
+			{`typed_extension_protocol_options.m.common_tls_context.validation_context_sds_secret_config.name`, "secret ca"},
+			{`typed_extension_protocol_options.z.common_tls_context.validation_context_sds_secret_config.name`, "secret ca"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []ref

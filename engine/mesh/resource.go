@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -19,6 +20,18 @@ type Source struct {
 	// Indent is by how many columns Text was shifted left when it was cut out of
 	// File; 0 when that is not known, and then a column of File is not either.
 	Indent int
+}
+
+// Body is Text without a first line that says only the "@type". A file needs
+// that line and a new resource has none, so that a save adds it: no edit of the
+// operator's.
+func (s Source) Body() string {
+	line, rest, _ := strings.Cut(s.Text, "\n")
+	key, _, ok := strings.Cut(line, ":")
+	if ok && (key == `"@type"` || key == `'@type'`) {
+		return rest
+	}
+	return s.Text
 }
 
 // Resource is one Envoy resource and the text that says it. It never changes
