@@ -58,8 +58,12 @@ func danglingReferences(c *checker) {
 		if near := c.nearest(ref.To); near != "" {
 			hint += fmt.Sprintf("; did you mean %q?", near)
 		}
-		c.report(s, ref.From, ref.Path, fmt.Sprintf("%s %q names %s, which is not in this mesh",
-			ref.From.Type, ref.From.Name, quoted(ref.To)), hint)
+		are := "is"
+		if ref.To.Type == mesh.Endpoints {
+			are = "are"
+		}
+		c.report(s, ref.From, ref.Path, fmt.Sprintf("%s names %s, which %s not in this mesh",
+			quoted(ref.From), quoted(ref.To), are), hint)
 	}
 }
 

@@ -17,8 +17,11 @@ func shadowedRoute(c *checker) {
 	each(c, func(n node, vh *routev3.VirtualHost) {
 		var s shadows
 		for i, r := range vh.GetRoutes() {
-			by, why := s.over(r.GetMatch())
-			if by >= 0 {
+			if by, ok := s.exact[fingerprint(r.GetMatch())]; ok && r.GetMatch() != nil {
+				c.report(mesh.Warning, n.key, n.item("routes", i),
+					fmt.Sprintf("no request reaches route %d: route %d stands before it and matches the very same requests", i, by),
+					"remove one of them, or give the first a further condition")
+			} else if by, why := s.over(r.GetMatch()); by >= 0 {
 				c.report(mesh.Warning, n.key, n.item("routes", i),
 					fmt.Sprintf("no request reaches route %d: route %d stands before it and %s", i, by, why),
 					"move it before the other one: Envoy takes the first route that matches, not the longest as nginx does")
@@ -70,15 +73,12 @@ func keep(m map[string]int, key string, i int) {
 	}
 }
 
-// over finds the earlier route that takes everything that m could match; -1
+// over finds the earlier prefix that takes everything that m could match; -1
 // without one.
 func (s *shadows) over(m *routev3.RouteMatch) (by int, why string) {
 	path, begins, ok := pathOf(m)
 	if !ok {
 		return -1, ""
-	}
-	if by, ok := s.exact[fingerprint(m)]; ok {
-		return by, "matches the very same requests"
 	}
 	sensitive := caseSensitive(m)
 	for end := 0; end <= len(path); end++ {
