@@ -113,6 +113,7 @@ func (n *node) watching(s *sub) func() {
 	w.number++
 	number := w.number
 	n.push(s)
+	n.rouse() // what is asked for has changed, and a step may have waited for that
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -331,6 +330,3 @@ func (s *Server) Served(nodeID string) map[mesh.Key]proto.Message {
 
 // Wire is the recorded conversation.
 func (s *Server) Wire() *Wire { return s.wire }
-
-// String names the server by its address, for logs.
-func (s *Server) String() string { return fmt.Sprintf("xDS server on %s", s.State().Address) }
