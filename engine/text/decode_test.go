@@ -168,3 +168,19 @@ func TestBombs(t *testing.T) {
 		}
 	}
 }
+
+// A mapping with many keys is searched another way than one with few.
+func TestDuplicatesAmongManyKeys(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("name: x\nmetadata:\n  filter_metadata:\n")
+	for i := range 40 {
+		fmt.Fprintf(&b, "    k%d: {}\n", i)
+	}
+	if _, fs := Decode(mesh.Cluster, mesh.Source{Text: b.String()}); len(fs) > 0 {
+		t.Fatal(fs)
+	}
+	_, fs := Decode(mesh.Cluster, mesh.Source{Text: b.String() + "    k3: {}\n    k39: {}\n"})
+	if len(fs) != 2 || fs[0].Rule != "duplicate-key" || fs[1].Line != 45 {
+		t.Errorf("got %v", fs)
+	}
+}

@@ -136,7 +136,8 @@ func entries(n *yaml.Node) (all []pair, dup, odd []*yaml.Node) {
 }
 
 func mergedEntries(n *yaml.Node, depth int) (all []pair, dup, odd []*yaml.Node) {
-	seen := make(map[string]bool, len(n.Content)/2)
+	all = make([]pair, 0, len(n.Content)/2)
+	seen := keySet{all: &all}
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := deref(n.Content[i]), n.Content[i+1]
@@ -148,10 +149,10 @@ func mergedEntries(n *yaml.Node, depth int) (all []pair, dup, odd []*yaml.Node) 
 			if len(mergeSources(value)) == 0 {
 				odd = append(odd, n.Content[i])
 			}
-		case seen[key.Value]:
+		case seen.has(key.Value):
 			dup = append(dup, n.Content[i])
 		default:
-			seen[key.Value] = true
+			seen.add(key.Value)
 			all = append(all, pair{n.Content[i], value})
 		}
 	}
@@ -161,13 +162,47 @@ func mergedEntries(n *yaml.Node, depth int) (all []pair, dup, odd []*yaml.Node) 
 	for _, m := range merged {
 		more, _, _ := mergedEntries(m, depth-1)
 		for _, p := range more {
-			if k := deref(p.key).Value; !seen[k] {
-				seen[k] = true
+			if k := deref(p.key).Value; !seen.has(k) {
+				seen.add(k)
 				all = append(all, p)
 			}
 		}
 	}
 	return all, dup, odd
+}
+
+// keySet are the keys of a mapping so far. Nearly all mappings are small, so it
+// looks at the entries themselves until there are many.
+type keySet struct {
+	all  *[]pair
+	many map[string]bool
+}
+
+const manyKeys = 16
+
+func (s *keySet) has(key string) bool {
+	if s.many != nil {
+		return s.many[key]
+	}
+	for _, p := range *s.all {
+		if deref(p.key).Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+// add is called before the entry goes into all.
+func (s *keySet) add(key string) {
+	if s.many == nil && len(*s.all) >= manyKeys {
+		s.many = make(map[string]bool, 2*manyKeys)
+		for _, p := range *s.all {
+			s.many[deref(p.key).Value] = true
+		}
+	}
+	if s.many != nil {
+		s.many[key] = true
+	}
 }
 
 // mergeSources lists the mappings that the value of a "<<" key names; none when
