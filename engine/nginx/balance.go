@@ -82,15 +82,15 @@ func policyOf(o Origin, c *clusterv3.Cluster) (name string, at Origin, full bool
 // weightScale is below 1 where the weights would make nginx's table of points
 // too large.
 func weightScale(all []server, b balancing) float64 {
-	const points = 20_000
+	const most = 2_000 // of all weights together
 	total := 0.0
 	for _, s := range all {
 		total += float64(s.weight)
 	}
-	if !b.consistent || total <= max(points, float64(len(all))) {
+	if !b.consistent || total <= max(most, float64(len(all))) {
 		return 1
 	}
-	return max(points, float64(len(all))) / total
+	return max(most, float64(len(all))) / total
 }
 
 // gatherHashKeys notes for each cluster the first hash policy of a route to it.

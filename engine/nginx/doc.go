@@ -4,4 +4,21 @@
 // with the resource and field that it mirrors, how exact the likeness is, and
 // the one sentence that somebody who knows nginx needs there. What nginx cannot
 // say stands as a comment where it would be.
+//
+//	Listener, filter chain     listen, ssl_certificate
+//	VirtualHost                server, server_name
+//	Route                      location, in the order that gives Envoy's choice
+//	WeightedCluster            split_clients
+//	Cluster                    upstream
+//	LbEndpoint                 server
+//
+// Envoy takes the first route that matches, nginx the best location. What
+// Envoy never reaches is a comment, so that nginx cannot reach it either; a
+// prefix that stands before an expression gets ^~; and where neither is enough
+// the line is Approximate and says so. What Envoy does without being told, and
+// nginx does otherwise, stands at the head of http {}.
+//
+// Nothing that comes from the mesh reaches the text unquoted. What nginx has no
+// way to write (a dollar sign where it expands variables, a control character,
+// a value beyond its buffer) becomes a comment.
 package nginx

@@ -183,6 +183,14 @@ var formats = map[string]string{
 	"REQUEST_ID":                             "$request_id",
 }
 
+// spliced is the variable as it must be written before what follows.
+func spliced(variable, next string) string {
+	if next != "" && (next[0] == '_' || next[0] >= '0' && next[0] <= '9' || next[0] >= 'A' && next[0] <= 'Z' || next[0] >= 'a' && next[0] <= 'z') {
+		return "${" + variable[1:] + "}"
+	}
+	return variable
+}
+
 // formatted is a header's value with Envoy's %OPERATORS% as nginx variables; ok
 // is false for what nginx has none for.
 func formatted(value string) (string, bool) {
@@ -210,7 +218,7 @@ func formatted(value string) (string, bool) {
 		case v == "":
 			return "", false
 		default:
-			b.WriteString("${" + v[1:] + "}")
+			b.WriteString(spliced(v, after))
 		}
 		value = after
 	}

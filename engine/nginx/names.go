@@ -112,9 +112,9 @@ func variable(prefix, name string) string {
 	return "$" + prefix + strings.ReplaceAll(strings.ToLower(name), "-", "_")
 }
 
-// hashSizes are the settings that nginx wants for a hash table of so many names,
-// the longest of so many bytes; "" while the default will do. A bucket must
-// hold one element (pointer, length, name) and the end mark.
+// bucketSize is what nginx wants as the bucket of a hash table whose longest
+// name has so many bytes: room for one element (pointer, length, name) and the
+// end mark. 64, its default on most machines, is the least.
 func bucketSize(longest int) int {
 	need, size := (longest+2+7)/8*8+16, 64
 	for size < need {
@@ -123,6 +123,8 @@ func bucketSize(longest int) int {
 	return size
 }
 
+// tableSize is what nginx wants as the size of a hash table of so many names;
+// 512, its default, is the least.
 func tableSize(count int) int {
 	size := 512
 	for size < 2*count {

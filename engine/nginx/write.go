@@ -62,6 +62,7 @@ func (w *writer) add(m mark, format string, args ...any) {
 func (w *writer) note(m mark, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if w.muted {
+		m.kind = w.as
 		w.append(m, w.base, oneLine("# "+strings.Repeat(indent, w.depth-w.base)+text))
 		return
 	}
