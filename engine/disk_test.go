@@ -187,3 +187,38 @@ func TestNewResourceIsSavedAndKnownAgain(t *testing.T) {
 		t.Errorf("reopened: draft %d, unsaved %v, offer %v, head %d", s.Draft, s.Unsaved, s.Disk, s.Head().Number)
 	}
 }
+
+// TestConfigMapSwap changes files as Kubernetes does: a link to a folder is
+// renamed over the old one, and no file in the workspace's folder is touched.
+func TestConfigMapSwap(t *testing.T) {
+	l := newLab(t)
+	mount := filepath.Join(t.TempDir(), "mounted")
+	l.must(os.MkdirAll(mount, 0o755))
+	entries, err := os.ReadDir(l.dir)
+	l.must(err)
+	version := func(name, policy string) {
+		for _, e := range entries {
+			content := strings.Replace(l.read(e.Name()), "ROUND_ROBIN", policy, 1)
+			l.must(files.Disk{}.WriteFile(filepath.Join(mount, name, e.Name()), []byte(content), 0o644))
+		}
+		l.must(os.Symlink(name, filepath.Join(mount, "..data_tmp")))
+		l.must(os.Rename(filepath.Join(mount, "..data_tmp"), filepath.Join(mount, "..data")))
+	}
+	version("..1", "ROUND_ROBIN")
+	for _, e := range entries {
+		l.must(os.Symlink(filepath.Join("..data", e.Name()), filepath.Join(mount, e.Name())))
+	}
+	l.dir = mount
+	w := l.open()
+	if w.State().Head() == nil {
+		t.Fatal(w.State().Notices)
+	}
+	shop := l.dir
+	l.dir = filepath.Join(mount, "..data")
+	version("..2", "RANDOM")
+	l.dir = shop
+	s := l.await(w, "an offer", func(s *engine.State) bool { return s.Disk != nil })
+	if s.Disk.Problem != nil || s.Disk.Changes != 1 {
+		t.Errorf("offered %+v", s.Disk)
+	}
+}

@@ -47,11 +47,13 @@ func (e SetHealth) apply(draft, live *mesh.Mesh) (*mesh.Mesh, error) {
 	}
 	return eachEndpoint(draft, e.Key, e.Endpoint, func(t, path string, ep *endpointv3.LbEndpoint) (string, error) {
 		path += ".health_status"
-		_, _, written := text.Position(t, path)
-		switch {
-		case explicit && ep.GetHealthStatus().String() != value:
+		if explicit {
+			if ep.GetHealthStatus().String() == value {
+				return t, nil
+			}
 			return text.Set(t, path, value)
-		case !explicit && written:
+		}
+		if _, _, written := text.Position(t, path); written {
 			return text.Delete(t, path)
 		}
 		return t, nil

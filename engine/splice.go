@@ -81,7 +81,7 @@ func commonLines(a, b string) (head, tail int) {
 	for tail < limit && a[len(a)-1-tail] == b[len(b)-1-tail] {
 		tail++
 	}
-	for tail > 0 && a[len(a)-tail-1] != '\n' {
+	for tail > 0 && tail < len(a) && a[len(a)-tail-1] != '\n' {
 		tail--
 	}
 	return head, tail

@@ -54,7 +54,8 @@ type GroupState struct {
 }
 
 // DiskChange is a change to the workspace's files made by another program. It
-// is offered, never taken by itself.
+// is offered, never taken by itself. As long as it is the same change, states
+// hold the same pointer.
 type DiskChange struct {
 	At      time.Time
 	Files   []string       // whose content changed
