@@ -23,7 +23,7 @@ type envoyFlags struct {
 func (f *envoyFlags) bind(cmd *cobra.Command, nodes int) {
 	fs := cmd.Flags()
 	fs.IntVar(&f.nodes, "nodes", nodes, "how many local Envoys to start")
-	fs.StringVar(&f.path, "envoy", os.Getenv("MESHTUI_ENVOY"), "the Envoy to run (default: $MESHTUI_ENVOY, envoy on PATH, .tools/envoy, else it is downloaded)")
+	fs.StringVar(&f.path, "envoy", "", "the Envoy to run (default: $MESHTUI_ENVOY, envoy on PATH, .tools/envoy, else it is downloaded)")
 	fs.StringArrayVar(&f.tools, "tools", nil, "a folder to look for an envoy in, before a download")
 	fs.BoolVar(&f.delta, "delta", false, "let the local Envoys speak delta xDS")
 }
@@ -35,7 +35,7 @@ func (f envoyFlags) find(ctx context.Context, say func(string)) (envoy.Binary, e
 		tools = append(tools, filepath.Join(wd, ".tools"))
 	}
 	b, err := envoy.Find(f.path, tools...)
-	if err == nil || f.path != "" {
+	if !errors.Is(err, envoy.ErrNoEnvoy) {
 		return b, err
 	}
 	say("no envoy on PATH or in .tools; downloading one")
@@ -47,7 +47,7 @@ func (f envoyFlags) find(ctx context.Context, say func(string)) (envoy.Binary, e
 		}
 	})
 	if derr != nil {
-		return b, errors.Join(err, derr, errors.New("get one with `make envoy` in a checkout of meshtui, put an envoy (1.36 or newer) on PATH, or name one with --envoy"))
+		return b, fmt.Errorf("%w, and %w; get one with `make envoy` in a checkout of meshtui, put an envoy (1.36 or newer) on PATH, or name one with --envoy", err, derr)
 	}
 	return b, nil
 }

@@ -91,7 +91,7 @@ func upstream(t *testing.T) int {
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return l.Addr().(*net.TCPAddr).Port
 }
 

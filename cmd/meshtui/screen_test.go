@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func openTerminal(t *testing.T, w, h int, env []string, line string) *terminal {
 		t.Fatal(err)
 	}
 	cmd := term.command("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h), "sh "+script)
-	cmd.Env = append(env, "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	cmd.Env = slices.Concat(env, []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8"})
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("tmux: %v: %s", err, out)
 	}
@@ -111,7 +112,7 @@ func TestDemoOnTheScreen(t *testing.T) {
 			term.press("4")
 			term.press("j")
 			term.press("Space")
-			term.until("1 change")
+			term.until("to drain")
 			term.press("p")
 			term.press("Enter")
 			shown = term.until("rev 2", "draining")

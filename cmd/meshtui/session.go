@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -64,8 +61,8 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		if s.binary, err = o.envoys.find(ctx, o.say); err != nil {
 			return s, err
 		}
-		if s.binary.TooOld() {
-			s.notices = append(s.notices, fmt.Sprintf("%s is Envoy %s: meshtui was never run with one older than 1.36", s.binary.Path, s.binary.Version))
+		if w := s.binary.Warning(); w != "" {
+			s.notices = append(s.notices, w)
 		}
 	}
 	fleet := o.envoys.fleetOptions()
@@ -231,14 +228,4 @@ func author() string {
 		return ""
 	}
 	return u.Username
-}
-
-// runDir is a fresh folder of this process for the logs and sockets of the
-// Envoys that it starts.
-func runDir() (string, error) {
-	base := filepath.Join(stateDir(), "envoys")
-	if err := os.MkdirAll(base, 0o700); err != nil {
-		return "", fmt.Errorf("making a folder for the Envoys' logs: %w", err)
-	}
-	return os.MkdirTemp(base, fmt.Sprintf("%d-", os.Getpid()))
 }
