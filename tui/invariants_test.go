@@ -72,11 +72,14 @@ func TestEveryFrameFits(t *testing.T) {
 				random := rand.New(rand.NewSource(42))
 				a := stage(t, depsOf(scene()), 80, 24)
 				a.th = theme.New(theme.Options{ASCII: ascii})
-				for _, s := range sizes {
+				for i, s := range sizes {
+					if ascii && i%4 != 0 {
+						continue // the characters differ, the arithmetic does not
+					}
 					run(a, tea.WindowSizeMsg{Width: s[0], Height: s[1]})
 					checkFrame(t, a, name)
 					var pressed []string
-					for range 60 {
+					for range 40 {
 						k := invariantKeys[random.Intn(len(invariantKeys))]
 						pressed = append(pressed, k)
 						pressQuietly(a, k)

@@ -169,7 +169,11 @@ func (p *startPage) View() string {
 	} else {
 		add([]widget.Span{{Style: p.th.Key, Text: "  enter"}, {Text: " choose   "}, {Style: p.th.Key, Text: "q"}, {Text: " leave"}})
 	}
-	return strings.Join(centred(body, p.w, p.h, w), "\n")
+	view := strings.Join(centred(body, p.w, p.h, w), "\n")
+	if p.th.Plain != nil {
+		view = p.th.Plain.Replace(view)
+	}
+	return view
 }
 
 // centred puts body of width bw into the middle of w×h cells.

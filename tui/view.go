@@ -13,7 +13,11 @@ func (a *App) View() string {
 	if a.w <= 0 || a.h <= 0 {
 		return ""
 	}
-	return strings.Join(a.lines(), "\n")
+	view := strings.Join(a.lines(), "\n")
+	if a.th.Plain != nil {
+		view = a.th.Plain.Replace(view)
+	}
+	return view
 }
 
 func (a *App) lines() []string {

@@ -8,6 +8,7 @@ package theme
 
 import (
 	"os"
+	"strings"
 
 	"github.com/muesli/termenv"
 )
@@ -53,6 +54,10 @@ type Theme struct {
 	Comment             Style
 	Bar, BadBar         Style // a line that asks for attention
 	Glyph               Glyphs
+
+	// Plain replaces what prose on screen has beyond ASCII, a cell for a cell;
+	// nil where the terminal's font has it all.
+	Plain *strings.Replacer
 }
 
 // Options choose a theme.
@@ -67,6 +72,7 @@ func New(o Options) *Theme {
 	t := &Theme{Glyph: unicode}
 	if o.ASCII {
 		t.Glyph = ascii
+		t.Plain = strings.NewReplacer("→", ">", "…", "~", "·", ".", "“", `"`, "”", `"`, "–", "-", "─", "-", "▸", ">", "◂", "<", "×", "x", "µ", "u")
 	}
 	colour, attributes := Capabilities(o.Profile)
 	if attributes {
