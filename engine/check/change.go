@@ -26,10 +26,10 @@ func Change(from, to *mesh.Mesh) []mesh.Finding {
 			continue
 		}
 		if f, ok := listenerChange(d, taken); ok {
-			locate(&f, d.New)
 			out = append(out, f)
 		}
 	}
+	locateAll(out, to) // the removed ones stand nowhere any more
 	Sort(out)
 	return out
 }

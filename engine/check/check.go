@@ -59,9 +59,7 @@ func (c *checker) done() []mesh.Finding {
 		)
 	})
 	kept := cutRepeats(c.findings)
-	for i := range kept {
-		locate(&kept[i], c.mesh.Get(kept[i].Key))
-	}
+	locateAll(kept, c.mesh)
 	Sort(kept)
 	return kept
 }

@@ -9,13 +9,10 @@ import (
 )
 
 // locate fills in where the finding stands: the line of its field, or of the
-// nearest field above it that is written down.
-func locate(f *mesh.Finding, r *mesh.Resource) {
-	if r == nil {
-		return
-	}
+// nearest field above it that is written down. l reads the text of r.
+func locate(f *mesh.Finding, r *mesh.Resource, l *text.Locator) {
 	f.File = r.Source.File
-	line, column, ok := nearest(r.Source.Text, f.Path)
+	line, column, ok := nearest(l, f.Path)
 	switch {
 	case !ok && f.File != "":
 		f.Line = r.Source.Line
@@ -29,13 +26,27 @@ func locate(f *mesh.Finding, r *mesh.Resource) {
 	}
 }
 
-// nearest is the position of the field at path or of the closest one above it.
-func nearest(yaml, path string) (line, column int, ok bool) {
-	if yaml == "" {
-		return 0, 0, false
+// locateAll is locate for findings that are sorted by resource: each text is
+// read once.
+func locateAll(fs []mesh.Finding, m *mesh.Mesh) {
+	var r *mesh.Resource
+	var l *text.Locator
+	for i := range fs {
+		if of := m.Get(fs[i].Key); of != r {
+			if r = of; r != nil {
+				l = text.NewLocator(r.Source.Text)
+			}
+		}
+		if r != nil {
+			locate(&fs[i], r, l)
+		}
 	}
+}
+
+// nearest is the position of the field at path or of the closest one above it.
+func nearest(l *text.Locator, path string) (line, column int, ok bool) {
 	for {
-		if line, column, ok = text.Position(yaml, path); ok || path == "" {
+		if line, column, ok = l.Position(path); ok || path == "" {
 			return line, column, ok
 		}
 		path = parent(path)

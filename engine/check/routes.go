@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"net"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -85,7 +84,7 @@ func domainPort(c *checker) {
 		ignored := rc.GetIgnorePortInHostMatching() || stripped[place{n.key, n.path}]
 		for i, vh := range rc.GetVirtualHosts() {
 			for j, d := range vh.GetDomains() {
-				if _, port, err := net.SplitHostPort(d); err != nil || !isPort(port) {
+				if !hasPort(d) {
 					continue
 				}
 				at := text.Item(text.Field(n.item("virtual_hosts", i), "domains"), j)
@@ -103,7 +102,16 @@ func domainPort(c *checker) {
 	})
 }
 
-func isPort(s string) bool { return s != "" && digits(s) == len(s) }
+// hasPort reports whether a domain ends in a port: "a.test:80", "[::1]:80",
+// but not "::1".
+func hasPort(domain string) bool {
+	i := strings.LastIndexByte(domain, ':')
+	if i <= 0 || i == len(domain)-1 || digits(domain[i+1:]) < len(domain)-i-1 {
+		return false
+	}
+	host := domain[:i]
+	return !strings.Contains(host, ":") || strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
+}
 
 // strippedPorts finds the route configurations that are only reached through
 // connection managers which take every port off the Host header.

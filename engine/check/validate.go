@@ -62,7 +62,8 @@ func (c constraints) report(path string, md protoreflect.MessageDescriptor, err 
 	if err == nil {
 		return
 	}
-	if all, ok := err.(interface{ AllErrors() []error }); ok {
+	var all interface{ AllErrors() []error }
+	if errors.As(err, &all) {
 		for _, err := range all.AllErrors() {
 			c.report(path, md, err)
 		}
@@ -89,11 +90,9 @@ func (c constraints) report(path string, md protoreflect.MessageDescriptor, err 
 }
 
 func isEmbedding(err error) bool {
-	if _, ok := err.(interface{ AllErrors() []error }); ok {
-		return true
-	}
-	_, ok := err.(violation)
-	return ok
+	var all interface{ AllErrors() []error }
+	var one violation
+	return errors.As(err, &all) || errors.As(err, &one)
 }
 
 // resolve turns Go's name of a field, perhaps with an index or map key, into
