@@ -47,7 +47,7 @@ func steady(s *tuitest.Scene) Deps {
 }
 
 func TestGoldenScreens(t *testing.T) {
-	sizes := [][2]int{{150, 40}, {80, 24}, {60, 24}}
+	sizes := [][2]int{{150, 40}, {120, 30}, {80, 24}, {60, 24}}
 	screens := []struct {
 		name  string
 		scene func() *tuitest.Scene

@@ -20,7 +20,8 @@ const (
 const (
 	minWidth, minHeight = 60, 20
 	mediumWidth         = 80  // two by two; below, one above the other
-	wideWidth           = 120 // all in a row, nginx beside them
+	wideWidth           = 120 // nginx beside them, over the whole height
+	rowWidth            = 100 // what four panes in a row need; narrower, they stay two by two
 )
 
 // LayoutState is what a layout depends on besides the size.
@@ -67,8 +68,8 @@ func Compute(w, h int, s LayoutState) Layout {
 	return l
 }
 
-// wide is the four panes in a row, detail and wire below them, nginx on the
-// right over the whole height.
+// wide is the four panes in a row, or two by two, detail and wire below them,
+// nginx on the right over the whole height.
 func (l *Layout) wide(body widget.Rect, s LayoutState) {
 	left := body
 	if s.Nginx {
@@ -77,6 +78,10 @@ func (l *Layout) wide(body widget.Rect, s LayoutState) {
 		l.Panels[PanelNginx] = widget.Rect{X: left.W - 1, Y: body.Y, W: n, H: body.H}
 	}
 	top := l.below(left)
+	if top.W < rowWidth {
+		l.grid(top)
+		return
+	}
 	weights := [4]int{23, 30, 23, 38}
 	sum, x := 0, 0
 	for _, n := range weights {
@@ -122,11 +127,17 @@ func (l *Layout) medium(body widget.Rect, s LayoutState) {
 		l.Panels[PanelNginx] = right
 		return
 	}
-	upper := (top.H + 1) / 2
-	l.Panels[PanelLDS] = widget.Rect{X: 0, Y: top.Y, W: half, H: upper}
-	l.Panels[PanelRDS] = widget.Rect{X: right.X, Y: top.Y, W: right.W, H: upper}
-	l.Panels[PanelCDS] = widget.Rect{X: 0, Y: top.Y + upper - 1, W: half, H: top.H - upper + 1}
-	l.Panels[PanelEDS] = widget.Rect{X: right.X, Y: top.Y + upper - 1, W: right.W, H: top.H - upper + 1}
+	l.grid(top)
+}
+
+// grid is the four panes two by two.
+func (l *Layout) grid(top widget.Rect) {
+	half, upper := top.W/2+1, (top.H+1)/2
+	x, w := top.X+half-1, top.W-half+1
+	l.Panels[PanelLDS] = widget.Rect{X: top.X, Y: top.Y, W: half, H: upper}
+	l.Panels[PanelRDS] = widget.Rect{X: x, Y: top.Y, W: w, H: upper}
+	l.Panels[PanelCDS] = widget.Rect{X: top.X, Y: top.Y + upper - 1, W: half, H: top.H - upper + 1}
+	l.Panels[PanelEDS] = widget.Rect{X: x, Y: top.Y + upper - 1, W: w, H: top.H - upper + 1}
 }
 
 // narrow is one above the other, most room for the one with the focus.
