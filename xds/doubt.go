@@ -12,28 +12,35 @@ import (
 // warming would hang on. No traffic depends on either, so they go at once.
 
 // settled is the offered mesh without what the node is not known to have and
-// the new mesh has not either. A resource that was refused after it had once
-// been accepted goes back to what was accepted.
-func (n *node) settled(to *mesh.Mesh) *mesh.Mesh {
-	from := n.offered.mesh
+// the new mesh has not either, and how the two differ. A resource that was
+// refused after it had once been accepted goes back to what was accepted.
+func (n *node) settled(to *mesh.Mesh) (*mesh.Mesh, []mesh.Change) {
+	var changes []mesh.Change
 	for k := range n.doubt {
-		if to.Get(k) != nil || from.Get(k) == nil {
+		now := n.offered.mesh.Get(k)
+		if to.Get(k) != nil || now == nil {
 			continue
 		}
 		switch good := n.good[k]; {
 		case good == nil:
-			from = from.Without(k)
+			changes = append(changes, mesh.Change{Key: k, Old: now})
 		case n.bad[k]:
-			from = from.With(good)
+			changes = append(changes, mesh.Change{Key: k, Old: now, New: good})
 		}
 	}
-	return from
+	if len(changes) == 0 {
+		return n.offered.mesh, nil
+	}
+	return apply(n.offered.mesh, changes), changes
 }
 
-// remember keeps what the node has accepted of resources that are about to
-// change, until it accepts the change.
+// remember puts what is about to be offered in doubt, and keeps what the node
+// has accepted of it before, until it accepts the change.
 func (n *node) remember(changes []mesh.Change) {
 	for _, c := range changes {
+		if c.New != nil {
+			n.doubt[c.Key] = true
+		}
 		if c.Old != nil && c.New != nil && !n.bad[c.Key] && n.status[c.Key].Acked != (Fact{}) {
 			n.good[c.Key] = c.Old
 		}

@@ -42,7 +42,7 @@ type node struct {
 
 	status map[mesh.Key]ResourceStatus
 	types  map[mesh.Type]*typeFacts
-	doubt  map[mesh.Key]bool           // sent and not accepted, rejected ones included
+	doubt  map[mesh.Key]bool           // offered and not accepted, rejected ones included
 	bad    map[mesh.Key]bool           // rejected and not yet corrected
 	good   map[mesh.Key]*mesh.Resource // accepted before a change that is not accepted yet
 	view   *Node                       // what State shows; nil when it is out of date

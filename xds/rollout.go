@@ -121,11 +121,9 @@ func (n *node) startRun(now time.Time) {
 	n.group = group
 	fresh := !n.ready()
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
-	from := n.settled(m)
+	from, refused := n.settled(m)
 	n.run.steps = n.srv.plans.between(from, m, fresh || n.srv.o.Unsequenced)
-	if from != n.offered.mesh {
-		n.run.steps = beginWith(mesh.Diff(n.offered.mesh, from), n.run.steps, from, m)
-	}
+	n.run.steps = beginWith(refused, n.run.steps, from, m)
 	if len(n.run.steps) == 0 {
 		n.offered.mesh = m // the same content, perhaps in other words
 		n.offered.revision = n.run.revision

@@ -142,17 +142,29 @@ func (s *sub) markSuspects() {
 	s.suspect = nil
 }
 
-// suspectAll remembers a rejected response.
+// suspectAll remembers a rejected response: the client may have dropped all of
+// it. A full response comes again with everything in any case, and what the
+// rejected one brought then counts as new once more.
 func (s *sub) suspectAll(rec *record) {
 	if s.full() {
+		for _, k := range rec.changed {
+			delete(s.held, k.Name)
+		}
 		return
 	}
+	for _, name := range rec.names {
+		s.suspectName(name)
+	}
+	for _, name := range rec.removed {
+		s.suspectName(name)
+	}
+}
+
+func (s *sub) suspectName(name string) {
 	if s.suspect == nil {
 		s.suspect = map[string]struct{}{}
 	}
-	for _, name := range rec.names {
-		s.suspect[name] = struct{}{}
-	}
+	s.suspect[name] = struct{}{}
 }
 
 // find is the unanswered response with that nonce and its place, or nil.

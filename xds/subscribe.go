@@ -117,13 +117,6 @@ func (s *sub) park(n *node) {
 	}
 }
 
-func (s *sub) suspectName(name string) {
-	if s.suspect == nil {
-		s.suspect = map[string]struct{}{}
-	}
-	s.suspect[name] = struct{}{}
-}
-
 // added is a name that a subscription has come to cover. A SotW client is told
 // nothing of a name that does not exist; a delta client is told so.
 func (n *node) added(s *sub, name string) {
