@@ -284,6 +284,9 @@ func (a *App) shareOf(r *outline.Row) string {
 	if b, ok := a.data.backends[r.Address]; ok && a.deps.Traffic != nil {
 		return percent(b.Share)
 	}
+	if e, ok := a.data.health[hostKey{r.Cluster, r.Address}]; ok && !e.Health.Takes() {
+		return "" // by its weight it would get some; being ill it does not
+	}
 	return percent(r.Share)
 }
 
