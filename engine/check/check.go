@@ -32,6 +32,9 @@ type checker struct {
 	byName  map[messageName][]int // indexes of nodes, by what kind of message they are
 	sources map[place]source      // where the name that stands at a place is looked up
 
+	refs        []mesh.Reference // every name in the mesh that means another resource
+	assignments []assignment
+
 	rule     string // the id of the rule that runs
 	findings []mesh.Finding
 }

@@ -17,64 +17,71 @@ import (
 // or that of a cluster which has its endpoints inline.
 type assignment struct {
 	node
-	cla *endpointv3.ClusterLoadAssignment
-	dns bool // its host names are resolved
+	dns       bool // its host names are resolved
+	endpoints []endpoint
+	complete  bool // false where some endpoints are not in it but are looked up elsewhere
 }
 
-// eachAssignment calls visit for every assignment in use.
-func eachAssignment(c *checker, visit func(assignment)) {
+// endpoint is one endpoint of an assignment.
+type endpoint struct {
+	locality, index int
+	priority        uint32
+	lb              *endpointv3.LbEndpoint
+}
+
+// address is the endpoint's own address.
+func (e endpoint) address() *corev3.Address { return e.lb.GetEndpoint().GetAddress() }
+
+// pathOf is where an endpoint of the assignment stands.
+func (a assignment) pathOf(e endpoint) string {
+	return text.Item(text.Field(a.item("endpoints", e.locality), "lb_endpoints"), e.index)
+}
+
+// newAssignment lists the endpoints of an assignment.
+func newAssignment(n node, cla *endpointv3.ClusterLoadAssignment, dns bool) assignment {
+	a := assignment{node: n, dns: dns, complete: true}
+	for i, l := range cla.GetEndpoints() {
+		a.complete = a.complete && l.GetLedsClusterLocalityConfig() == nil && l.GetLoadBalancerEndpoints() == nil
+		for j, lb := range l.GetLbEndpoints() {
+			a.complete = a.complete && lb.GetEndpointName() == ""
+			a.endpoints = append(a.endpoints, endpoint{locality: i, index: j, priority: l.GetPriority(), lb: lb})
+		}
+	}
+	return a
+}
+
+// findAssignments collects every assignment in use.
+func (c *checker) findAssignments() {
 	each(c, func(n node, cla *endpointv3.ClusterLoadAssignment) {
 		if n.key.Type == mesh.Endpoints {
-			visit(assignment{node: n, cla: cla})
+			c.assignments = append(c.assignments, newAssignment(n, cla, false))
 		}
 	})
 	each(c, func(n node, cl *clusterv3.Cluster) {
 		if cl.GetClusterType() != nil {
 			return
 		}
-		inline := assignment{
-			node: node{key: n.key, path: n.at("load_assignment"), m: cl.GetLoadAssignment()},
-			cla:  cl.GetLoadAssignment(),
-		}
+		inline := node{key: n.key, path: n.at("load_assignment"), m: cl.GetLoadAssignment()}
 		switch cl.GetType() {
 		case clusterv3.Cluster_STRICT_DNS, clusterv3.Cluster_LOGICAL_DNS:
-			inline.dns = true
-			visit(inline)
+			c.assignments = append(c.assignments, newAssignment(inline, cl.GetLoadAssignment(), true))
 		case clusterv3.Cluster_STATIC:
-			visit(inline)
+			c.assignments = append(c.assignments, newAssignment(inline, cl.GetLoadAssignment(), false))
 		}
 	})
 }
 
-// endpoint is one endpoint of an assignment.
-type endpoint struct {
-	path     string
-	priority uint32
-	lb       *endpointv3.LbEndpoint
-}
-
-// address is the endpoint's own address.
-func (e endpoint) address() *corev3.Address { return e.lb.GetEndpoint().GetAddress() }
-
-// endpoints lists the endpoints of an assignment. complete is false where some
-// are not in it but are looked up elsewhere.
-func (a assignment) endpoints() (all []endpoint, complete bool) {
-	complete = true
-	for i, l := range a.cla.GetEndpoints() {
-		complete = complete && l.GetLedsClusterLocalityConfig() == nil && l.GetLoadBalancerEndpoints() == nil
-		for j, lb := range l.GetLbEndpoints() {
-			complete = complete && lb.GetEndpointName() == ""
-			path := text.Item(text.Field(a.item("endpoints", i), "lb_endpoints"), j)
-			all = append(all, endpoint{path: path, priority: l.GetPriority(), lb: lb})
-		}
+// eachAssignment calls visit for every assignment in use.
+func eachAssignment(c *checker, visit func(assignment)) {
+	for _, a := range c.assignments {
+		visit(a)
 	}
-	return all, complete
 }
 
 // noEndpoints reports assignments that leave a cluster without hosts.
 func noEndpoints(c *checker) {
 	eachAssignment(c, func(a assignment) {
-		if all, complete := a.endpoints(); len(all) == 0 && complete {
+		if len(a.endpoints) == 0 && a.complete {
 			at := a.path
 			if a.key.Type == mesh.Endpoints {
 				at = a.at("endpoints")
@@ -93,11 +100,10 @@ func (a assignment) called() string { return fmt.Sprintf("cluster %q", a.key.Nam
 // health: Envoy then uses them all the same.
 func allUnhealthy(c *checker) {
 	eachAssignment(c, func(a assignment) {
-		all, complete := a.endpoints()
-		if len(all) == 0 || !complete {
+		if len(a.endpoints) == 0 || !a.complete {
 			return
 		}
-		for _, e := range all {
+		for _, e := range a.endpoints {
 			switch e.lb.GetHealthStatus() {
 			case corev3.HealthStatus_UNHEALTHY, corev3.HealthStatus_DRAINING, corev3.HealthStatus_TIMEOUT:
 			default:
@@ -138,14 +144,13 @@ func hostName(c *checker) {
 		if a.dns {
 			return
 		}
-		all, _ := a.endpoints()
-		for _, e := range all {
+		for _, e := range a.endpoints {
 			s := e.address().GetSocketAddress()
 			if s == nil || s.GetResolverName() != "" || s.GetAddress() == "" {
 				continue
 			}
 			if _, err := netip.ParseAddr(s.GetAddress()); err != nil {
-				c.report(mesh.Error, a.key, e.path+".endpoint.address.socket_address.address",
+				c.report(mesh.Error, a.key, a.pathOf(e)+".endpoint.address.socket_address.address",
 					fmt.Sprintf("%q is no IP address, and Envoy resolves no names here", s.GetAddress()),
 					"write the IP address, or make it a cluster of type STRICT_DNS with inline endpoints")
 			}
@@ -157,11 +162,10 @@ func hostName(c *checker) {
 func duplicateEndpoint(c *checker) {
 	eachAssignment(c, func(a assignment) {
 		seen := map[string]bool{}
-		all, _ := a.endpoints()
-		for _, e := range all {
+		for _, e := range a.endpoints {
 			address := addressKey(e.address())
 			if address != "" && seen[address] {
-				c.report(mesh.Warning, a.key, e.path,
+				c.report(mesh.Warning, a.key, a.pathOf(e),
 					fmt.Sprintf("endpoint %s stands here twice", mesh.Address(e.address())),
 					"remove one; to send it more, give it a higher load_balancing_weight")
 			}
@@ -173,11 +177,10 @@ func duplicateEndpoint(c *checker) {
 // endpointPort reports endpoints that nothing can be connected to.
 func endpointPort(c *checker) {
 	eachAssignment(c, func(a assignment) {
-		all, _ := a.endpoints()
-		for _, e := range all {
+		for _, e := range a.endpoints {
 			s := e.address().GetSocketAddress()
 			if _, numbered := s.GetPortSpecifier().(*corev3.SocketAddress_PortValue); numbered && s.GetPortValue() == 0 {
-				c.report(mesh.Warning, a.key, e.path+".endpoint.address.socket_address.port_value",
+				c.report(mesh.Warning, a.key, a.pathOf(e)+".endpoint.address.socket_address.port_value",
 					"this endpoint has port 0, to which nothing can connect", "write the port that the upstream listens on")
 			}
 		}
@@ -187,12 +190,11 @@ func endpointPort(c *checker) {
 // priorityGap reports priorities that do not follow each other from 0.
 func priorityGap(c *checker) {
 	eachAssignment(c, func(a assignment) {
-		all, complete := a.endpoints()
-		if !complete {
+		if !a.complete {
 			return
 		}
 		var used []uint32
-		for _, e := range all {
+		for _, e := range a.endpoints {
 			used = append(used, e.priority)
 		}
 		slices.Sort(used)

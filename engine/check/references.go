@@ -50,7 +50,7 @@ func (c *checker) findSources() {
 
 // danglingReferences reports every name that leads to nothing in this mesh.
 func danglingReferences(c *checker) {
-	for _, ref := range c.mesh.References() {
+	for _, ref := range c.refs {
 		if c.mesh.Get(ref.To) != nil || c.sources[place{ref.From, ref.Path}] != ours || isConfigSource(ref.Path) {
 			continue
 		}
@@ -97,28 +97,40 @@ func (c *checker) consequence(ref mesh.Reference) (mesh.Severity, string) {
 
 // unknownCluster is consequence for a cluster.
 func (c *checker) unknownCluster(ref mesh.Reference) (mesh.Severity, string) {
+	inRoutes, validated := c.routesOf(ref)
 	switch {
+	case validated && ref.From.Type == mesh.Route:
+		return mesh.Error, "add the cluster or correct the name: validate_clusters is on, so Envoy rejects this route configuration"
+	case validated:
+		return mesh.Error, "add the cluster or correct the name: with its routes inline Envoy rejects the listener"
 	case strings.Contains(ref.Path, "request_mirror_policies"):
 		return mesh.Warning, "add the cluster or remove the policy: Envoy serves the requests and drops their mirrored copies"
 	case strings.Contains(ref.Path, ".envoy_grpc.") || strings.HasSuffix(ref.Path, "uri.cluster"):
 		return mesh.Warning, "add the cluster, unless the bootstrap of every Envoy in this group has it"
-	case ref.From.Type == mesh.Route && c.validatesClusters(ref.From):
-		return mesh.Error, "add the cluster or correct the name: validate_clusters is on, so Envoy rejects this route configuration"
-	case ref.From.Type == mesh.Route:
+	case inRoutes:
 		return mesh.Error, "add the cluster or correct the name: Envoy ACKs such a route and then answers its requests with 503 NC"
-	case strings.Contains(ref.Path, "route_config."):
-		return mesh.Error, "add the cluster or correct the name: with its routes inline Envoy rejects the listener"
 	}
 	return mesh.Error, "add the cluster or correct the name: Envoy ACKs such a listener and then closes its connections"
 }
 
-func (c *checker) validatesClusters(k mesh.Key) bool {
-	r := c.mesh.Get(k)
-	if r == nil {
-		return false
-	}
-	rc, ok := r.Message.(*routev3.RouteConfiguration)
-	return ok && rc.GetValidateClusters().GetValue()
+// routesOf says whether a reference stands in a route configuration, and
+// whether Envoy then rejects an unknown cluster: by default it does for one
+// that is inline in a listener, and not for one that RDS serves.
+func (c *checker) routesOf(ref mesh.Reference) (inRoutes, validated bool) {
+	each(c, func(n node, rc *routev3.RouteConfiguration) {
+		inline := n.path != ""
+		if n.key != ref.From || inline && !strings.HasPrefix(ref.Path, n.path+".") {
+			return
+		}
+		inRoutes, validated = true, inline
+		if rc.GetValidateClusters() != nil {
+			validated = rc.GetValidateClusters().GetValue()
+		}
+		if strings.Contains(ref.Path, "typed_per_filter_config") || strings.Contains(ref.Path, ".envoy_grpc.") {
+			validated = false // Envoy validates what routes name, not what filters do
+		}
+	})
+	return inRoutes, validated
 }
 
 // nearest is the one name of that type in the mesh that differs from k's in
@@ -159,7 +171,7 @@ func oneApart(a, b string) bool {
 // come in: nothing names them.
 func unused(c *checker) {
 	used := map[mesh.Key]bool{}
-	for _, ref := range c.mesh.References() {
+	for _, ref := range c.refs {
 		used[ref.To] = true
 	}
 	hint := "delete it, or name it where it is meant to be used"

@@ -37,6 +37,8 @@ func newChecker(m *mesh.Mesh) *checker {
 		c.visit(node{key: r.Key, m: r.Message, root: true}, r.Message.ProtoReflect())
 	}
 	c.findSources()
+	c.findAssignments()
+	c.refs = m.References()
 	return c
 }
 
