@@ -68,7 +68,7 @@ func (w *Workspace) startWatch(ctx context.Context) error {
 	}
 	for _, dir := range folders(w.opened) {
 		if err := notify.Add(dir); err != nil {
-			notify.Close()
+			_ = notify.Close() // the failed Add is what is told
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}

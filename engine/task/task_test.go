@@ -81,7 +81,9 @@ func TestRun(t *testing.T) {
 	if err := task.Run("fine", func() error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if err := task.Run("nil deref", func() error { var m map[string]int; m["x"] = 1; return nil }); err == nil {
-		t.Error("a panic was lost")
+	var p *task.PanicError
+	var none []int
+	if err := task.Run("out of range", func() error { _ = none[len(none)]; return nil }); !errors.As(err, &p) {
+		t.Errorf("a panic came back as %v", err)
 	}
 }
