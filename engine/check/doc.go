@@ -10,7 +10,8 @@
 //   - the names with which resources refer to each other, both ways: names
 //     that lead nowhere and resources that nobody names (references.go);
 //   - what is known to go wrong in practice, one function for each rule
-//     (listeners.go, filters.go, routes.go, clusters.go, endpoints.go).
+//     (listeners.go, filters.go, routes.go, shadow.go, clusters.go,
+//     endpoints.go).
 //
 // rules.go lists every rule. [Change] adds what a push from one mesh to
 // another does to connections and requests in flight.
