@@ -159,14 +159,17 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		return rej
 	}
 	s.suspectAll(rec)
+	stands := rec == s.last
 	for _, k := range rec.changed {
 		if st, ok := n.status[k]; ok && st.Served.Version == rec.version && st.Served.Nonce == rec.nonce {
 			st.Rejected = rej
 			n.status[k] = st
-			n.bad[k], n.doubt[k] = true, true
+			n.bad[k], n.doubt[k], stands = true, true, true
 		}
 	}
-	n.factsOf(rec.typ).rejected = rej
+	if stands { // else something newer has taken the place of all that it held
+		n.factsOf(rec.typ).rejected = rej
+	}
 	if rec.run == n.run.seq {
 		n.run.rejected = rej
 	}

@@ -17,6 +17,9 @@ import (
 func (n *node) settled(to *mesh.Mesh) (*mesh.Mesh, []mesh.Change) {
 	var changes []mesh.Change
 	for k := range n.doubt {
+		if k.Type != mesh.Cluster && k.Type != mesh.Listener {
+			continue // nothing sends these again, and a cluster that stays needs its endpoints
+		}
 		now := n.offered.mesh.Get(k)
 		if to.Get(k) != nil || now == nil {
 			continue
