@@ -159,6 +159,10 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		return rej
 	}
 	s.suspectAll(rec)
+	if n.corrected(rec) {
+		s.markSuspects()
+		n.push(s)
+	}
 	stands := rec == s.last
 	for _, k := range rec.changed {
 		if st, ok := n.status[k]; ok && st.Served.Version == rec.version && st.Served.Nonce == rec.nonce {
@@ -174,6 +178,16 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		n.run.rejected = rej
 	}
 	return rej
+}
+
+// corrected reports whether what a response brought has changed since.
+func (n *node) corrected(rec *record) bool {
+	for i, k := range rec.changed {
+		if r := n.offered.mesh.Get(k); r == nil || r.Hash() != rec.hashes[i] {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *node) factsOf(t mesh.Type) *typeFacts {
