@@ -201,8 +201,8 @@ func paneType(p Panel) mesh.Type { return mesh.Types()[min(p, PanelEDS)] }
 func (a *App) askNew() tea.Cmd {
 	t := paneType(a.pane)
 	a.open(&prompt{head: "New " + t.String(), label: "name", do: func(a *App, name string) tea.Cmd {
-		return a.editText(&editJob{t: t, text: engine.Template(t, name), line: 1, fresh: true,
-			what: "new " + mesh.Key{Type: t, Name: name}.String()})
+		a.made = mesh.Key{Type: t, Name: name}
+		return a.editText(&editJob{t: t, text: engine.Template(t, name), line: 1, fresh: true, what: "new " + a.made.String()})
 	}})
 	return nil
 }
@@ -211,6 +211,7 @@ func (a *App) askDuplicate() tea.Cmd {
 	k := a.selected().Key
 	a.open(&prompt{head: "Duplicate " + k.String(), label: "name of the copy", text: k.Name + "-copy",
 		do: func(a *App, name string) tea.Cmd {
+			a.made = mesh.Key{Type: k.Type, Name: name}
 			return a.apply("duplicate "+k.String(), engine.Duplicate{Key: k, Name: name})
 		}})
 	return nil

@@ -46,6 +46,7 @@ type App struct {
 	sel    [outline.Panes]identity // what each pane's cursor is on, to find it again
 	thread *outline.Thread
 	origin selection // what the thread starts from
+	made   mesh.Key  // what was just made and is to get the cursor; zero for none
 	filter [outline.Panes]filtered
 	input  *filterInput
 
@@ -164,6 +165,7 @@ func (a *App) take(d *data) {
 	for p := outline.Pane(0); p < outline.Panes; p++ {
 		a.refind(p)
 	}
+	a.turn()
 	a.follow()
 }
 

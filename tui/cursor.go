@@ -127,6 +127,28 @@ func (a *App) refind(p outline.Pane) {
 	a.remember(p)
 }
 
+// turn puts the cursor on what was just made, once it is there: whoever
+// duplicates a listener goes on to edit the copy.
+func (a *App) turn() {
+	if a.made.IsZero() {
+		return
+	}
+	for p := outline.Pane(0); p < outline.Panes; p++ {
+		from, to := a.data.outline.Span(p, a.made)
+		at := a.shown(p, from)
+		if from >= to || at < 0 {
+			continue
+		}
+		a.made = mesh.Key{}
+		a.lists[p].Select(at)
+		a.remember(p)
+		if r := a.current(p); r != nil && a.pane == Panel(p) {
+			a.origin = selection{r.Key, r.Path}
+		}
+		return
+	}
+}
+
 // navigate moves the cursor of the panel that has the focus.
 func (a *App) navigate(key string) {
 	if !a.lists[a.focus].Key(key) {

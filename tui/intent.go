@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
 )
 
 // intent is something that the operator wants done outside the screen. Intents
@@ -50,6 +51,7 @@ func (a *App) intentDone(msg intentDoneMsg) tea.Cmd {
 	a.take(msg.data)
 	switch {
 	case msg.err != nil:
+		a.made = mesh.Key{}
 		a.shout(msg.what + ": " + explain(msg.err))
 	case msg.said != "":
 		a.say(msg.said)

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	"google.golang.org/protobuf/proto"
+
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/tuitest"
@@ -144,4 +147,35 @@ func TestWireOpensAMessageAsYAML(t *testing.T) {
 	a := stage(t, depsOf(tuitest.Calm()), 150, 40)
 	press(a, "6", "enter")
 	shows(t, a, "CDS NACK", "is no longer kept")
+}
+
+// copier is a workspace that really makes the copies that it is asked for.
+type copier struct{ *tuitest.Workspace }
+
+func (c copier) Edit(_ string, edits ...engine.Edit) error {
+	d, ok := edits[0].(engine.Duplicate)
+	if !ok {
+		return nil
+	}
+	c.Set(func(st *engine.State) {
+		draft := st.Groups[0].Draft
+		copied := proto.CloneOf(draft.Get(d.Key).Message.(*clusterv3.Cluster))
+		copied.Name = d.Name
+		if r, err := mesh.NewResource(copied, mesh.Source{Text: "name: " + d.Name}); err == nil {
+			st.Groups[0].Draft = draft.With(r)
+		}
+	})
+	return nil
+}
+
+// Whoever duplicates a resource goes on to work on the copy.
+func TestTheCursorGoesToTheCopy(t *testing.T) {
+	s := tuitest.Calm()
+	d := depsOf(s)
+	d.Workspace = copier{s.Workspace}
+	a := stage(t, d, 150, 40)
+	press(a, "3", "D", "enter")
+	if got := a.selected(); got == nil || got.Key.Name != "app-copy" {
+		t.Errorf("the cursor is on %+v", got)
+	}
 }

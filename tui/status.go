@@ -13,15 +13,21 @@ import (
 // that matter least go first.
 func (a *App) statusLine(w int) string {
 	d := a.data
-	name := []widget.Span{{Style: a.th.Strong, Text: " meshtui "}, {Text: " " + d.ws.Name}, {Style: a.th.Dim, Text: " " + a.th.Glyph.Cursor + " "}, {Text: d.group}}
+	name := []widget.Span{{Style: a.th.Strong, Text: " meshtui "}, {Text: " " + d.ws.Name}}
+	if w >= 100 || len(d.ws.Groups) > 1 {
+		name = append(name, widget.Span{Style: a.th.Dim, Text: " " + a.th.Glyph.Cursor + " "}, widget.Span{Text: d.group})
+	}
 	parts := [][]widget.Span{a.revisionPart(), a.nodesPart(), a.draftPart()}
+	if w < 100 && d.ws.Draft > 0 { // what waits to be pushed must not fall off the edge
+		parts[1], parts[2] = parts[2], parts[1]
+	}
 	if a.deps.Traffic != nil {
 		style := a.th.Good
 		if d.traffic.Errors > 0 {
 			style = a.th.Bad
 		}
 		parts = append(parts, []widget.Span{{Text: fmt.Sprintf("%.0f req/s ", d.traffic.RPS)},
-			{Style: style, Text: percent(d.traffic.Errors) + " 5xx"}})
+			{Style: style, Text: percent(d.traffic.Errors) + " 5xx" + failing(d.traffic)}})
 	}
 	if d.plane != "" {
 		parts = append(parts, []widget.Span{{Style: a.th.Dim, Text: d.plane}})
@@ -45,6 +51,24 @@ func (a *App) statusLine(w int) string {
 		used += n
 	}
 	return widget.Row(w, nil, line, nil)
+}
+
+// failing names the newest failure of the load while there are any: " (503 NC)".
+func failing(t TrafficSnapshot) string {
+	if t.Errors == 0 {
+		return ""
+	}
+	for i := len(t.Last) - 1; i >= 0; i-- {
+		switch a := t.Last[i]; {
+		case a.Code == 0:
+			return " (no answer)"
+		case a.Code >= 500 && a.Flags != "":
+			return fmt.Sprintf(" (%d %s)", a.Code, a.Flags)
+		case a.Code >= 500:
+			return fmt.Sprintf(" (%d)", a.Code)
+		}
+	}
+	return ""
 }
 
 func spansWidth(spans []widget.Span) int {

@@ -41,10 +41,7 @@ func (n *node) answered(s *sub, r request, m *Message) {
 		}
 		return // a change of subscription repeats the nonce that was answered before
 	}
-	m.Revision, m.RTT = rec.revision, m.At.Sub(rec.at)
-	if m.Version == "" {
-		m.Version = rec.version
-	}
+	m.Revision, m.RTT, m.Version = rec.revision, m.At.Sub(rec.at), rec.version
 	if s.stream.delta() {
 		n.answeredDelta(s, rec, i, r, m)
 		return

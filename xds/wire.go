@@ -51,7 +51,7 @@ type Message struct {
 	Kind     MessageKind
 	Type     mesh.Type // 0 for a type that meshtui does not serve; see TypeURL
 	TypeURL  string
-	Version  string
+	Version  string // of the response, or of the response that is answered; of a request, what the node holds
 	Nonce    string
 	Names    []string      // resources in a response, names asked for in a request
 	Removed  []string      // delta: removed_resources, or unsubscribed names

@@ -270,7 +270,8 @@ func serveByHand(t *testing.T, delta bool) {
 	rewrite(t, filepath.Join(dir, "lds.yaml"), func(s string) string {
 		return strings.Replace(s, fmt.Sprint(port), fmt.Sprint(busy.Addr().(*net.TCPAddr).Port), 1)
 	})
-	if e := p.until("rejected", "listener", nil); !strings.Contains(e.Detail, "Address already in use") || e.Node != "by-hand" {
+	sent = p.until("sent", "listener", nil)
+	if e := p.until("rejected", "listener", nil); !strings.Contains(e.Detail, "Address already in use") || e.Node != "by-hand" || e.Version != sent.Version {
 		t.Errorf("rejected: %+v", e)
 	}
 

@@ -130,8 +130,13 @@ type Key struct {
 	Name string
 }
 
-// String is the key as people read it: "cluster app".
-func (k Key) String() string { return fmt.Sprintf("%s %s", k.Type, k.Name) }
+// String is the key as people read it: "cluster app", "cluster without a name".
+func (k Key) String() string {
+	if k.Name == "" {
+		return k.Type.String() + " without a name"
+	}
+	return fmt.Sprintf("%s %s", k.Type, k.Name)
+}
 
 // IsZero reports whether the key names nothing.
 func (k Key) IsZero() bool { return k == Key{} }
