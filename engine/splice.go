@@ -26,6 +26,7 @@ type item struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
 	Indent int    `json:"indent,omitempty"`
+	Lines  string `json:"lines,omitempty"`
 	Head   int    `json:"head,omitempty"`
 	Tail   int    `json:"tail,omitempty"`
 	Text   string `json:"text,omitempty"`
@@ -62,7 +63,7 @@ func itemOf(r *mesh.Resource, before string) item {
 	src := r.Source
 	head, tail := commonLines(before, src.Text)
 	return item{
-		Type: r.Key.Type.String(), File: src.File, Line: src.Line, Indent: src.Indent,
+		Type: r.Key.Type.String(), File: src.File, Line: src.Line, Indent: src.Indent, Lines: string(src.Lines),
 		Head: head, Tail: tail, Text: src.Text[head : len(src.Text)-tail],
 	}
 }
@@ -139,7 +140,7 @@ func (d *decoder) resource(it item, before string) (*mesh.Resource, error) {
 		return nil, errors.New("a text refers to more than its predecessor holds")
 	}
 	src := mesh.Source{
-		File: it.File, Line: it.Line, Indent: it.Indent,
+		File: it.File, Line: it.Line, Indent: it.Indent, Lines: mesh.Lines(it.Lines),
 		Text: before[:it.Head] + it.Text + before[len(before)-it.Tail:],
 	}
 	key := decoderKey{t, src}

@@ -84,16 +84,6 @@ func (r *registry) find(in Context, key string) *Action {
 	return nil
 }
 
-// named is the action with that id, or nil.
-func (r *registry) named(id string) *Action {
-	for _, act := range r.all {
-		if act.ID == id {
-			return act
-		}
-	}
-	return nil
-}
-
 // of are the actions of a context, in order.
 func (r *registry) of(in Context) []*Action {
 	var out []*Action

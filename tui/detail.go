@@ -224,7 +224,6 @@ type openMsg struct {
 	title string
 	lines []string // plain text, a line each
 	at    int      // the line to begin at
-	note  string
 }
 
 func (a *App) opened(msg openMsg) tea.Cmd {

@@ -86,9 +86,7 @@ func (a *App) findingLines(f mesh.Finding, w int) []string {
 	}
 	lines := widget.Wrap(text, w-3)
 	if f.Hint != "" {
-		for _, l := range widget.Wrap("→ "+f.Hint, w-3) {
-			lines = append(lines, l)
-		}
+		lines = append(lines, widget.Wrap("→ "+f.Hint, w-3)...)
 	}
 	for i, l := range lines {
 		head := "   "

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/textinput"
@@ -50,7 +51,7 @@ func (p *palette) find(a *App) {
 			rest = append(rest, act)
 		}
 	}
-	p.hits = append(first, rest...)
+	p.hits = slices.Concat(first, rest)
 	p.list.Select(0)
 }
 

@@ -65,7 +65,7 @@ func beginWith(changes []mesh.Change, steps []Step, from, to *mesh.Mesh) []Step 
 	for t, cs := range steps[0].byType {
 		first.byType[t] = append(first.byType[t], cs...)
 	}
-	types := append(first.Types, steps[0].Types...)
+	types := slices.Concat(first.Types, steps[0].Types)
 	first.Types = slices.DeleteFunc(slices.Clone(sendOrder), func(t mesh.Type) bool { return !slices.Contains(types, t) })
 	first.Mesh = steps[0].Mesh
 	return append([]Step{first}, steps[1:]...)

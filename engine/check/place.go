@@ -12,17 +12,10 @@ import (
 // nearest field above it that is written down. l reads the text of r.
 func locate(f *mesh.Finding, r *mesh.Resource, l *text.Locator) {
 	f.File = r.Source.File
-	line, column, ok := nearest(l, f.Path)
-	switch {
-	case !ok && f.File != "":
+	if line, column, ok := nearest(l, f.Path); ok {
+		f.Line, f.Column = r.Source.Place(line, column)
+	} else if f.File != "" {
 		f.Line = r.Source.Line
-	case ok && f.File == "":
-		f.Line, f.Column = line, column
-	case ok:
-		f.Line = max(r.Source.Line, 1) + line - 1
-		if r.Source.Indent > 0 {
-			f.Column = r.Source.Indent + column
-		}
 	}
 }
 

@@ -18,8 +18,13 @@ type Source struct {
 	Text string // the resource's own YAML, without the list dash and its indent
 
 	// Indent is by how many columns Text was shifted left when it was cut out of
-	// File; 0 when that is not known, and then a column of File is not either.
+	// File; 0 when that is not known, and then a column of File is not either
+	// unless Lines says so.
 	Indent int
+
+	// Lines says where the lines of Text stand that do not follow each other in
+	// File. Ask Place.
+	Lines Lines
 }
 
 // Body is Text without a first line that says only the "@type". A file needs

@@ -93,7 +93,8 @@ func TestProjectGolden(t *testing.T) {
 						kept = append(kept, f)
 					}
 				}
-				a.Files = append(kept, txtar.File{Name: "nginx.conf", Data: []byte(got)})
+				kept = append(kept, txtar.File{Name: "nginx.conf", Data: []byte(got)})
+				a.Files = kept
 				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 					t.Fatal(err)
 				}

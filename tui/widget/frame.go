@@ -42,7 +42,7 @@ func Frame(w, h int, t *theme.Theme, boxes []Box) []string {
 		g.outline(boxes[i].Rect, boxes[i].Focus)
 	}
 	for i := range boxes {
-		if !boxes[i].Rect.Empty() {
+		if !boxes[i].Empty() {
 			g.title(&boxes[i], t)
 		}
 	}

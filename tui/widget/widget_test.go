@@ -42,7 +42,7 @@ func FuzzFit(f *testing.F) {
 	f.Add("\x1b[31mred", 2)
 	f.Add("👩‍👩‍👧 e\u0301", 3)
 	f.Fuzz(func(t *testing.T, s string, w int) {
-		w = w % 200
+		w %= 200
 		got := widget.Fit(widget.Clean(s), w)
 		if n := ansi.StringWidth(got); n != max(0, w) {
 			t.Errorf("Fit(%q, %d) is %d cells wide: %q", s, w, n, got)

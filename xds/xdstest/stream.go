@@ -90,7 +90,7 @@ func (s *Stream) start() {
 			default:
 			}
 			if err != nil {
-				return nil
+				return nil //nolint:nilerr // the stream's end is for whoever reads it, not for the group
 			}
 		}
 	})
