@@ -88,6 +88,9 @@ func openForServing(ctx context.Context, path string, o engine.Options) (*engine
 // opened tells what is to be said of the workspace as it was opened.
 func (s *serving) opened(state *engine.State) []event {
 	out := findings(state.At, state.Notices)
+	if state.ReadOnly != "" {
+		out = append(out, event{Time: state.At, Event: "finding", Detail: "read-only: " + state.ReadOnly + "; what is on disk is served, and nothing is pushed"})
+	}
 	for _, g := range state.Groups {
 		out = append(out, findings(state.At, g.Findings)...)
 	}

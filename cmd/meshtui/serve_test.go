@@ -312,6 +312,11 @@ func TestServeTwice(t *testing.T) {
 	if !strings.Contains(errOut, fmt.Sprint(p.cmd.Process.Pid)) {
 		t.Errorf("does not name process %d: %s", p.cmd.Process.Pid, errOut)
 	}
+	second := serve(t, env, "--xds", fmt.Sprintf("127.0.0.1:%d", freeBase(t, 1)), dir)
+	second.until("finding", "", func(e event) bool {
+		return strings.Contains(e.Detail, "read-only") && strings.Contains(e.Detail, fmt.Sprint(p.cmd.Process.Pid))
+	})
+	second.interrupt(syscall.SIGTERM)
 	if status := p.interrupt(syscall.SIGINT); status != 130 {
 		t.Errorf("status %d on SIGINT", status)
 	}

@@ -13,7 +13,7 @@ import (
 // bootstrap is an Envoy bootstrap being taken apart.
 type bootstrap struct {
 	*Opened
-	content   string
+	whole     mesh.Source
 	adsName   string // the cluster by which it reaches its own management server
 	secrets   map[string]bool
 	names     map[mesh.Key]*mesh.Resource
@@ -22,11 +22,11 @@ type bootstrap struct {
 
 // openBootstrap makes xDS resources of a bootstrap's static ones.
 func openBootstrap(path, content string) (*Opened, error) {
-	b := &bootstrap{content: content, secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
+	b := &bootstrap{whole: text.Whole(path, content), secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
 		Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Bootstrap}}
 	b.files = []*file{{path: path, rel: base(path), group: mesh.DefaultGroup, data: []byte(content)}}
 	whole := &bootstrapv3.Bootstrap{}
-	findings := text.DecodeInto(whole, mesh.Source{File: path, Line: 1, Text: content})
+	findings := text.DecodeInto(whole, b.whole)
 	for _, f := range findings {
 		if f.Rule == "removed-v2" {
 			return nil, fmt.Errorf("%s:%d is a config of Envoy's v2 API (%s), which was removed in Envoy 1.18: rewrite it for v3 and open it again", path, f.Line, f.Path)
@@ -79,13 +79,13 @@ func (b *bootstrap) static() error {
 	for _, list := range []struct {
 		field string
 		t     mesh.Type
-		read  func(mesh.Type, text.Chunk, int)
+		read  func(mesh.Type, mesh.Source, int)
 	}{
 		{"secrets", mesh.Secret, b.secret},
 		{"clusters", mesh.Cluster, b.cluster},
 		{"listeners", mesh.Listener, b.listener},
 	} {
-		chunks, _, wrong := text.Items(b.content, "static_resources."+list.field)
+		chunks, _, wrong := text.Items(b.whole.Text, "static_resources."+list.field)
 		if wrong != nil {
 			wrong.File = b.files[0].path
 			return errors.New(wrong.String())
@@ -95,7 +95,7 @@ func (b *bootstrap) static() error {
 				name, _ := text.Scalar(c.Text, "name")
 				b.secrets[name] = true
 			}
-			list.read(list.t, c, i)
+			list.read(list.t, c.Source(b.whole), i)
 		}
 	}
 	return nil
@@ -106,14 +106,10 @@ func (b *bootstrap) note(s mesh.Severity, rule string, k mesh.Key, path string, 
 }
 
 // decode reads one resource's text; nil when it cannot be, which is then a
-// problem. report leaves the findings out when the same text was read before.
-func (b *bootstrap) decode(t mesh.Type, body string, line, indent int, report bool) *mesh.Resource {
-	r, findings := text.Decode(t, mesh.Source{File: b.files[0].path, Line: line, Text: body})
-	for i := range findings {
-		if findings[i].Column > 0 {
-			findings[i].Column += indent
-		}
-	}
+// problem. Without report, findings beside a resource are left out: the same text
+// was read before.
+func (b *bootstrap) decode(t mesh.Type, src mesh.Source, report bool) *mesh.Resource {
+	r, findings := text.Decode(t, src)
 	switch {
 	case r == nil:
 		b.Problems = append(b.Problems, findings...)
@@ -138,20 +134,11 @@ func (b *bootstrap) keep(r *mesh.Resource) {
 // edited is a resource's text with edits made. Where a text is laid out so that
 // they cannot be made, it is written anew from what it says, and that is noted.
 func (b *bootstrap) edited(r *mesh.Resource, edits ...func(string) (string, error)) *mesh.Resource {
-	apply := func(body string) (string, error) {
-		for _, edit := range edits {
-			out, err := edit(body)
-			if err != nil {
-				return "", err
-			}
-			body = out
-		}
-		return body, nil
-	}
-	body, err := apply(r.Source.Text)
+	src, err := applied(r.Source, edits)
 	if err != nil {
+		var body string
 		if body, err = text.Encode(r.Message); err == nil {
-			body, err = apply(body)
+			src, err = applied(text.Rewritten(r.Source, body), edits)
 		}
 		b.note(mesh.Note, "rewritten", r.Key, "", r.Source.Line, "its text was written anew, without its comments, because aliases run through it")
 	}
@@ -159,8 +146,17 @@ func (b *bootstrap) edited(r *mesh.Resource, edits ...func(string) (string, erro
 		b.note(mesh.Warning, "not-lifted", r.Key, "", r.Source.Line, fmt.Sprintf("it stays as it is: %v", err))
 		return r
 	}
-	if out := b.decode(r.Key.Type, body, r.Source.Line, 0, false); out != nil {
-		return out
+	return b.decode(r.Key.Type, src, false)
+}
+
+// applied is a source with edits made to its text, each in turn.
+func applied(src mesh.Source, edits []func(string) (string, error)) (mesh.Source, error) {
+	for _, edit := range edits {
+		body, err := edit(src.Text)
+		if err != nil {
+			return src, err
+		}
+		src = text.Edited(src, body)
 	}
-	return nil
+	return src, nil
 }

@@ -139,11 +139,12 @@ func (o *Opened) readFile(f *file) {
 		return
 	}
 	end := 0
+	whole := text.Whole(f.path, content)
 	for _, c := range chunks {
 		it := place(content, c, end)
 		end = it.to
 		f.items = append(f.items, it)
-		o.readItem(f, it, c)
+		o.readItem(f, it, c, c.Source(whole))
 	}
 }
 
@@ -218,8 +219,8 @@ func place(content string, c text.Chunk, floor int) *item {
 	return it
 }
 
-// readItem reads one resource.
-func (o *Opened) readItem(f *file, it *item, c text.Chunk) {
+// readItem reads one resource, which src is as it stands in the file.
+func (o *Opened) readItem(f *file, it *item, c text.Chunk, src mesh.Source) {
 	places := text.NewLocator(c.Text)
 	url, ok := places.Scalar("@type")
 	t, known := mesh.TypeOfURL(url)
@@ -234,36 +235,30 @@ func (o *Opened) readItem(f *file, it *item, c text.Chunk) {
 	}
 	name, _ := places.Scalar(nameField(t))
 	body, changed, err := toADS(c.Text, name, o.inside(f))
-	src := mesh.Source{File: f.path, Line: c.Line, Text: body}
-	r, findings := text.Decode(t, src)
-	for i := range findings {
-		if findings[i].Column > 0 {
-			findings[i].Column += c.Indent
-		}
-	}
+	r, findings := text.Decode(t, text.Edited(src, body))
 	if r == nil {
 		o.Problems = append(o.Problems, findings...)
 		return
 	}
 	it.resource, it.key, it.sources = r, r.Key, configSources(c.Text, name)
 	o.Notices = append(o.Notices, findings...)
-	o.rewritten(f, it, c, changed, err)
+	o.rewritten(it, c, src, changed, err)
 }
 
-// rewritten says what of a resource differs from the file.
-func (o *Opened) rewritten(f *file, it *item, c text.Chunk, changed []configSource, err error) {
+// rewritten says what of a resource differs from src, which is what the file says.
+func (o *Opened) rewritten(it *item, c text.Chunk, src mesh.Source, changed []configSource, err error) {
 	note := func(line int, rule, path, message string) {
-		o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: rule, Key: it.key, Path: path, File: f.path,
-			Line: line, Message: message})
+		o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: rule, Key: it.key, Path: path, File: src.File,
+			Line: src.LineAt(line).Line, Message: message})
 	}
 	for _, s := range changed {
-		note(c.Line+s.line-1, "rewritten", s.path, fmt.Sprintf("%s %s is served as \"ads: {}\"; on disk it stays", s.field, s.file))
+		note(s.line, "rewritten", s.path, fmt.Sprintf("%s %s is served as \"ads: {}\"; on disk it stays", s.field, s.file))
 	}
 	if err != nil {
-		note(c.Line, "rewritten", "", fmt.Sprintf("its config source stays as it is: %v", err))
+		note(1, "rewritten", "", fmt.Sprintf("its config source stays as it is: %v", err))
 	}
 	if c.Expanded {
-		note(c.Line, "expanded", "", "it uses anchors from elsewhere in the file, so they are written out here; on disk they stay until it is changed")
+		note(1, "expanded", "", "it uses anchors from elsewhere in the file, so they are written out here; on disk they stay until it is changed")
 	}
 }
 

@@ -53,7 +53,7 @@ func (b *bootstrap) leftBehind(whole *bootstrapv3.Bootstrap) {
 		line  int
 	}
 	var all []left
-	places := text.NewLocator(b.content)
+	places := text.NewLocator(b.whole.Text)
 	for _, name := range fields {
 		line, _, _ := places.Position(name)
 		all = append(all, left{name, line})

@@ -18,16 +18,16 @@ func fromADS() map[string]any {
 	return map[string]any{"ads": map[string]any{}, "resource_api_version": "V3"}
 }
 
-func (b *bootstrap) secret(t mesh.Type, c text.Chunk, _ int) {
-	if r := b.decode(t, c.Text, c.Line, c.Indent, true); r != nil {
+func (b *bootstrap) secret(t mesh.Type, src mesh.Source, _ int) {
+	if r := b.decode(t, src, true); r != nil {
 		b.keep(r)
 	}
 }
 
 // cluster takes one static cluster over; the endpoints of one with fixed
 // addresses become a load assignment of its own, so that they can change by EDS.
-func (b *bootstrap) cluster(t mesh.Type, c text.Chunk, index int) {
-	r := b.decode(t, c.Text, c.Line, c.Indent, true)
+func (b *bootstrap) cluster(t mesh.Type, src mesh.Source, index int) {
+	r := b.decode(t, src, true)
 	if r == nil {
 		return
 	}
@@ -36,7 +36,7 @@ func (b *bootstrap) cluster(t mesh.Type, c text.Chunk, index int) {
 		return
 	}
 	if r.Key.Name == b.adsName && b.adsName != "" {
-		b.note(mesh.Note, "ads-cluster", r.Key, "", c.Line,
+		b.note(mesh.Note, "ads-cluster", r.Key, "", src.Line,
 			"the bootstrap reaches its own management server by this cluster; it is carried as it is, and meshtui does not use it")
 		b.keep(r)
 		return
@@ -92,7 +92,8 @@ func (b *bootstrap) liftEndpoints(cluster *mesh.Resource) {
 		b.keep(cluster)
 		return
 	}
-	line := cluster.Source.Line + sub.Line - 1
+	src := sub.Source(cluster.Source)
+	line := src.Line
 	body, err := text.Set(sub.Text, "cluster_name", name)
 	if was, _ := text.Scalar(sub.Text, "cluster_name"); was == "" && err == nil {
 		body, err = withFirst(sub.Text, "cluster_name", name)
@@ -105,7 +106,7 @@ func (b *bootstrap) liftEndpoints(cluster *mesh.Resource) {
 		b.keep(cluster)
 		return
 	}
-	endpoints := b.decode(mesh.Endpoints, body, line, sub.Indent, false)
+	endpoints := b.decode(mesh.Endpoints, text.Edited(src, body), false)
 	asking := b.edited(cluster,
 		func(s string) (string, error) { return text.Set(s, "type", "EDS") },
 		func(s string) (string, error) {
@@ -121,8 +122,8 @@ func (b *bootstrap) liftEndpoints(cluster *mesh.Resource) {
 
 // listener takes one static listener over; the routes inside of it become route
 // configurations of their own.
-func (b *bootstrap) listener(t mesh.Type, c text.Chunk, index int) {
-	r := b.decode(t, c.Text, c.Line, c.Indent, true)
+func (b *bootstrap) listener(t mesh.Type, src mesh.Source, index int) {
+	r := b.decode(t, src, true)
 	if r == nil {
 		return
 	}
@@ -168,25 +169,16 @@ func (b *bootstrap) liftRoutes(listener *mesh.Resource, path string) *mesh.Resou
 	if !ok {
 		return nil
 	}
-	line := listener.Source.Line + sub.Line - 1
+	src := sub.Source(listener.Source)
+	line := src.Line
 	name, _ := text.Scalar(sub.Text, "name")
 	unique, shared := b.routeName(name, listener.Key.Name, sub.Text)
-	body := sub.Text
-	var err error
-	if name == "" {
-		body, err = withFirst(body, "name", unique)
-	} else if unique != name {
-		body, err = text.Set(body, "name", unique)
-	}
-	if _, set := text.Sub(body, "validate_clusters"); !set && err == nil {
-		// Inline routes are checked against the clusters by default, RDS is not.
-		body, err = text.Set(body, "validate_clusters", true)
-	}
+	src, err := applied(src, servedByRDS(sub.Text, unique))
 	if err != nil {
 		b.note(mesh.Warning, "not-lifted", listener.Key, path, line, fmt.Sprintf("its routes stay in the listener: %v", err))
 		return nil
 	}
-	routes := b.decode(mesh.Route, body, line, sub.Indent, false)
+	routes := b.decode(mesh.Route, src, false)
 	out := b.edited(listener, func(s string) (string, error) {
 		return text.Rename(s, path, "rds", &yaml.Node{Kind: yaml.MappingNode, Content: rdsFields(unique)})
 	})
@@ -201,6 +193,23 @@ func (b *bootstrap) liftRoutes(listener *mesh.Resource, path string) *mesh.Resou
 		b.note(mesh.Note, "named", routes.Key, "name", line, fmt.Sprintf("the name %s was made up, because %s", unique, whyNamed(name)))
 	}
 	return out
+}
+
+// servedByRDS are the edits that make a route configuration of inline routes: it
+// needs the name that it is asked for by, and inline routes are checked against
+// the clusters by default, while those that come by RDS are not.
+func servedByRDS(body, name string) (edits []func(string) (string, error)) {
+	switch was, _ := text.Scalar(body, "name"); was {
+	case name:
+	case "":
+		edits = append(edits, func(s string) (string, error) { return withFirst(s, "name", name) })
+	default:
+		edits = append(edits, func(s string) (string, error) { return text.Set(s, "name", name) })
+	}
+	if _, set := text.Sub(body, "validate_clusters"); !set {
+		edits = append(edits, func(s string) (string, error) { return text.Set(s, "validate_clusters", true) })
+	}
+	return edits
 }
 
 func whyNamed(was string) string {
@@ -274,7 +283,7 @@ func (b *bootstrap) secretsBySDS(r *mesh.Resource) *mesh.Resource {
 		}
 		at := strings.TrimSuffix(path, ".name")
 		edits = append(edits, func(s string) (string, error) { return text.Set(s, at+".sds_config", fromADS()) })
-		b.note(mesh.Note, "lifted", r.Key, at, r.Source.Line+value.Line-1, fmt.Sprintf("the static secret %s is served by SDS", name))
+		b.note(mesh.Note, "lifted", r.Key, at, r.Source.LineAt(value.Line).Line, fmt.Sprintf("the static secret %s is served by SDS", name))
 	})
 	if len(edits) == 0 {
 		return r

@@ -19,6 +19,9 @@ type Chunk struct {
 	Flow     bool   // the list that it is an item of stands in brackets
 	Text     string // dedented; ends with a line break unless it is in brackets
 	Expanded bool   // Text was written anew because it used anchors from outside of it
+
+	column int              // of Body
+	origin []mesh.LinePlace // of the lines of a Text that was written anew
 }
 
 // Items cuts out every item of the list at a path. A list that is missing,
@@ -70,7 +73,8 @@ func lookup(text, path string) (*document, *yaml.Node, error) {
 // chunk cuts a node out. dash is the offset of the dash before it, -1 without.
 func (d *document) chunk(n *yaml.Node, dash int) Chunk {
 	c := Chunk{From: d.start(n), Body: d.start(n), To: d.end(n), Line: n.Line, Dash: -1, Flow: dash < 0}
-	c.Indent = d.column(c.Body)
+	c.column = d.column(c.Body)
+	c.Indent = c.column
 	inBlock := n.Kind != yaml.AliasNode && !d.isFlow(n)
 	if dash >= 0 {
 		c.From, c.Dash = dash, d.column(dash)
@@ -92,6 +96,7 @@ func (d *document) chunk(n *yaml.Node, dash int) Chunk {
 	if usesOutside(n) {
 		if whole, err := asWritten(n); err == nil {
 			c.Text, c.Expanded = layout{eol: "\n", step: 2}.block(whole, 0)+"\n", true
+			c.origin = follow(c.Text, n)
 		}
 	}
 	return c

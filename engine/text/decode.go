@@ -22,8 +22,8 @@ func maxNodes(text string) int { return 100_000 + 2*len(text) }
 
 // Decode reads the text of one resource. A top-level "@type" is accepted where
 // it names the type asked for. The resource is nil when a finding is an Error;
-// notes and warnings come beside a resource. Lines are those of src.File where
-// there is one, else those of the text; columns are those of the text.
+// notes and warnings come beside a resource. Lines and columns are those of
+// src.File where there is one, else those of the text.
 func Decode(t mesh.Type, src mesh.Source) (*mesh.Resource, []mesh.Finding) {
 	m := t.New()
 	if m == nil {
@@ -51,19 +51,14 @@ func Decode(t mesh.Type, src mesh.Source) (*mesh.Resource, []mesh.Finding) {
 // DecodeInto reads a text into any message, whose fields it adds to. What can
 // be read is set even when findings say that something else cannot.
 func DecodeInto(m proto.Message, src mesh.Source) []mesh.Finding {
-	d := &decoder{file: src.File, left: maxNodes(src.Text), active: map[*yaml.Node]bool{}}
-	if src.File != "" && src.Line > 1 {
-		d.base = src.Line - 1
-	}
+	d := &decoder{src: src, left: maxNodes(src.Text), active: map[*yaml.Node]bool{}}
 	root, err := parse(src.Text)
 	var syntax *syntaxError
 	switch {
 	case errors.As(err, &syntax):
-		d.add(mesh.Finding{Severity: mesh.Error, Rule: "yaml", File: d.file, Line: d.line(syntax.line),
-			Message: syntax.message, Hint: syntax.hint})
+		d.add(mesh.Finding{Severity: mesh.Error, Rule: "yaml", Line: syntax.line, Message: syntax.message, Hint: syntax.hint})
 	case root == nil:
-		d.add(mesh.Finding{Severity: mesh.Error, Rule: "yaml", File: d.file, Line: d.line(1),
-			Message: "the text is empty", Hint: "write at least a name"})
+		d.add(mesh.Finding{Severity: mesh.Error, Rule: "yaml", Line: 1, Message: "the text is empty", Hint: "write at least a name"})
 	default:
 		d.root(root, m.ProtoReflect())
 		if len(d.findings) > 0 && d.findings[0].Hint == "" && template.MatchString(src.Text) {
@@ -76,8 +71,7 @@ func DecodeInto(m proto.Message, src mesh.Source) []mesh.Finding {
 // decoder walks one text. It goes on after a mistake, so that the operator
 // sees all of them at once.
 type decoder struct {
-	file     string
-	base     int // added to a line of the text to get one of the file
+	src      mesh.Source
 	findings []mesh.Finding
 	left     int // nodes that may still be visited, aliases counted each time
 	depth    int
@@ -86,22 +80,18 @@ type decoder struct {
 	carrying bool                // within an extension whose type is not linked in
 }
 
-func (d *decoder) line(line int) int {
-	if line == 0 {
-		return 0
-	}
-	return line + d.base
-}
-
+// add takes a finding in, whose place in the text becomes that in the file.
 func (d *decoder) add(f mesh.Finding) {
 	if len(d.findings) < maxFindings {
+		f.File = d.src.File
+		f.Line, f.Column = d.src.Place(f.Line, f.Column)
 		d.findings = append(d.findings, f)
 	}
 }
 
 func (d *decoder) report(s mesh.Severity, rule string, n *yaml.Node, at *path, message, hint string) {
-	d.add(mesh.Finding{Severity: s, Rule: rule, Path: at.String(), File: d.file, Line: d.line(n.Line),
-		Column: n.Column, Message: message, Hint: hint})
+	d.add(mesh.Finding{Severity: s, Rule: rule, Path: at.String(), Line: n.Line, Column: n.Column,
+		Message: message, Hint: hint})
 }
 
 func (d *decoder) fail(rule string, n *yaml.Node, at *path, message, hint string) {

@@ -97,9 +97,9 @@ func decodeCase(t *testing.T, typ mesh.Type, text string) (findings, encoded str
 }
 
 func TestDecodeCountsLinesFromTheFile(t *testing.T) {
-	_, fs := Decode(mesh.Cluster, mesh.Source{File: "cds.yaml", Line: 7, Text: "name: app\nlb_polcy: x\n"})
-	if len(fs) != 1 || fs[0].Line != 8 || fs[0].Column != 1 || fs[0].File != "cds.yaml" {
-		t.Fatalf("got %+v, want one finding at cds.yaml:8:1", fs)
+	_, fs := Decode(mesh.Cluster, mesh.Source{File: "cds.yaml", Line: 7, Indent: 2, Text: "name: app\nlb_polcy: x\n"})
+	if len(fs) != 1 || fs[0].Line != 8 || fs[0].Column != 3 || fs[0].File != "cds.yaml" {
+		t.Fatalf("got %+v, want one finding at cds.yaml:8:3", fs)
 	}
 	if want := (mesh.Key{Type: mesh.Cluster, Name: "app"}); fs[0].Key != want {
 		t.Errorf("key %v, want %v", fs[0].Key, want)
