@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,6 +62,30 @@ func TestSpliceLeadsThere(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Where a text stands in its file survives the state folder.
+func TestSpliceKeepsPlaces(t *testing.T) {
+	at := []mesh.LinePlace{{Line: 7, Indent: 4, Exact: true}, {Line: 7}, {Line: 12, Indent: 4, Exact: true}}
+	r, findings := text.Decode(mesh.Cluster, mesh.NewSource("envoy.yaml", "name: a\ntype: EDS\nlb_policy: RANDOM\n", at))
+	if r == nil {
+		t.Fatal(findings)
+	}
+	written, err := json.Marshal(spliceOf(nil, (&mesh.Mesh{}).With(r)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s splice
+	if err := json.Unmarshal(written, &s); err != nil {
+		t.Fatal(err)
+	}
+	got, err := newDecoder(nil).apply(nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r.Source, got.Get(r.Key).Source); diff != "" {
+		t.Error(diff)
 	}
 }
 

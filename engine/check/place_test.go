@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,6 +71,58 @@ func TestLines(t *testing.T) {
 		if diff := cmp.Diff(tt.want, place); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.about, diff)
 		}
+	}
+}
+
+// TestLinesBehindWhatWasLifted holds that a finding points into the bootstrap
+// that the operator wrote, though its routes and endpoints were taken out.
+func TestLinesBehindWhatWasLifted(t *testing.T) {
+	const bootstrap = `static_resources:
+  listeners:
+  - name: web
+    address: {socket_address: {address: 127.0.0.1, port_value: 10000}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: a
+          route_config:
+            name: local
+            virtual_hosts:
+            - name: v
+              domains: ["*"]
+              routes:
+              - match: {prefix: /}
+                route: {cluster: gone}
+          http_filters: []
+  clusters:
+  - name: app
+    load_assignment:
+      cluster_name: app
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9001}}}
+          load_balancing_weight: 0
+    connect_timeout: -1s
+`
+	path := filepath.Join(t.TempDir(), "envoy.yaml")
+	if err := os.WriteFile(path, []byte(bootstrap), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := files.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range Mesh(opened.Meshes[mesh.DefaultGroup]) {
+		if f.Severity == mesh.Error {
+			got[f.Key.String()] = fmt.Sprintf("%d:%d", f.Line, f.Column)
+		}
+	}
+	want := map[string]string{"route local": "18:25", "endpoints app": "27:11", "cluster app": "28:5", "listener web": "19:11"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
