@@ -97,7 +97,7 @@ func (d *Demo) Snapshot() Snapshot { return d.load.snapshot(d.Backends()) }
 
 // Changed returns a channel that fills twice a second while there is load, and
 // what ends the subscription.
-func (d *Demo) Changed() (<-chan struct{}, func()) { return d.load.wake.subscribe() }
+func (d *Demo) Changed() (<-chan struct{}, func()) { return d.load.wakes.Changed() }
 
 // Backends are all backends in the order in which they were started.
 func (d *Demo) Backends() []Backend {

@@ -30,7 +30,7 @@ type load struct {
 	o      Options
 	client *http.Client
 	tally  tally
-	wake   wakers
+	wakes  task.Wakes
 	once   sync.Once
 }
 
@@ -78,7 +78,7 @@ func (l *load) tick(ctx context.Context, turns chan<- int) {
 		case <-ctx.Done():
 			return
 		case <-news.C:
-			l.wake.wake()
+			l.wakes.Wake()
 		case <-beat.C:
 			select {
 			case turns <- n:

@@ -169,35 +169,3 @@ func quantile(took []time.Duration, q float64) time.Duration {
 	sort.Slice(took, func(i, j int) bool { return took[i] < took[j] })
 	return took[min(int(q*float64(len(took))), len(took)-1)]
 }
-
-// wakers are the one-slot channels of those who want to know of news.
-type wakers struct {
-	mu  sync.Mutex
-	all map[chan struct{}]bool
-}
-
-func (w *wakers) subscribe() (<-chan struct{}, func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := make(chan struct{}, 1)
-	if w.all == nil {
-		w.all = map[chan struct{}]bool{}
-	}
-	w.all[c] = true
-	return c, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.all, c)
-	}
-}
-
-func (w *wakers) wake() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.all {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}

@@ -45,7 +45,7 @@ type Workspace struct {
 	disk      *offer
 	notices   map[string]mesh.Finding // of our own, by rule
 	checked   map[string]checked      // by group
-	wakes     map[chan struct{}]struct{}
+	wakes     task.Wakes
 }
 
 // checked remembers what the checks said of one draft against one live mesh.
@@ -108,7 +108,7 @@ func OpenMeshes(ctx context.Context, name string, meshes map[string]*mesh.Mesh, 
 func newWorkspace(name string, o Options) *Workspace {
 	return &Workspace{
 		options: o.filled(), name: name,
-		notices: map[string]mesh.Finding{}, checked: map[string]checked{}, wakes: map[chan struct{}]struct{}{},
+		notices: map[string]mesh.Finding{}, checked: map[string]checked{},
 	}
 }
 
@@ -122,15 +122,7 @@ func (w *Workspace) State() *State { return w.state.Load() }
 // Changed gives a channel that is written to after State changed; several
 // changes may be one wake. The function gives it up.
 func (w *Workspace) Changed() (<-chan struct{}, func()) {
-	ch := make(chan struct{}, 1)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.wakes[ch] = struct{}{}
-	return ch, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.wakes, ch)
-	}
+	return w.wakes.Changed()
 }
 
 // Close ends the watch and gives the lock back. The draft and the history are
@@ -207,12 +199,7 @@ func (w *Workspace) show() {
 		s.Disk = w.disk.change
 	}
 	w.state.Store(s)
-	for ch := range w.wakes {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
-	}
+	w.wakes.Wake()
 }
 
 // groupState checks a group, or remembers what was said of the same meshes.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/task"
 )
 
 // facts is the server's State and those who wait for it to change. A State is
@@ -18,43 +19,25 @@ type facts struct {
 	stale atomic.Bool
 
 	building sync.Mutex
-
-	mu       sync.Mutex
-	watchers map[chan struct{}]struct{}
+	wakes    task.Wakes
 }
 
 func (f *facts) init(now time.Time) {
 	f.state.Store(&State{At: now})
-	f.watchers = map[chan struct{}]struct{}{}
 }
 
 // changed marks the State as out of date and wakes who waits for it. It never
 // blocks, and is called with a node's mutex held.
 func (s *Server) changed() {
 	s.facts.stale.Store(true)
-	s.facts.mu.Lock()
-	defer s.facts.mu.Unlock()
-	for ch := range s.facts.watchers {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
-	}
+	s.facts.wakes.Wake()
 }
 
 // Changed gives a channel on which a wake-up lies whenever State or Wire may
 // have changed since it was last taken, and a function that ends that. However
 // slowly it is read, it holds up nobody.
 func (s *Server) Changed() (<-chan struct{}, func()) {
-	ch := make(chan struct{}, 1)
-	s.facts.mu.Lock()
-	defer s.facts.mu.Unlock()
-	s.facts.watchers[ch] = struct{}{}
-	return ch, func() {
-		s.facts.mu.Lock()
-		defer s.facts.mu.Unlock()
-		delete(s.facts.watchers, ch)
-	}
+	return s.facts.wakes.Changed()
 }
 
 // State is the server as it stands now.

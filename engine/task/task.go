@@ -1,6 +1,9 @@
 // Package task starts goroutines that report a panic to their owner instead of
 // taking the process, and with it the operator's terminal, down.
 //
+// It also holds the one-slot wake channels by which those who show state tell
+// those who watch it to look again.
+//
 // Every goroutine of this module that is not a library's own starts through a
 // Group: the owner makes one, gives its parts to it, and waits for it at the
 // end. A panic in one part cancels the group's context and comes back from

@@ -61,7 +61,7 @@ type Fleet struct {
 	group   *task.Group
 	runners []*runner
 	events  chan Event
-	changed wakers
+	changed task.Wakes
 
 	portsMu sync.Mutex
 	ports   map[string]string // admin addresses that were chosen, and for which node
@@ -137,7 +137,7 @@ func (f *Fleet) Events() <-chan Event { return f.events }
 
 // Changed returns a channel that fills when Processes has changed, and what
 // ends the subscription.
-func (f *Fleet) Changed() (<-chan struct{}, func()) { return f.changed.subscribe() }
+func (f *Fleet) Changed() (<-chan struct{}, func()) { return f.changed.Changed() }
 
 // Stop drains every Envoy, so that no request is cut, and ends it. When ctx
 // ends first, the rest of the drain is skipped: give it a deadline, for a

@@ -109,7 +109,7 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 
 func (p *poller) publish(f *Facts) {
 	p.facts.Store(f)
-	p.w.changed.wake()
+	p.w.changed.Wake()
 }
 
 // unobservable is the state of everything served while nothing can be read.

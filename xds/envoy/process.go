@@ -108,7 +108,7 @@ func (r *runner) become(s ProcessState, change func(*Process)) {
 		change(&r.now)
 	}
 	r.mu.Unlock()
-	r.fleet.changed.wake()
+	r.fleet.changed.Wake()
 }
 
 // startDeadline is how long an Envoy may take to open its admin interface; it

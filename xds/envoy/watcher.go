@@ -32,7 +32,7 @@ type WatcherOptions struct {
 // goroutine.
 type Watcher struct {
 	o       WatcherOptions
-	changed wakers
+	changed task.Wakes
 
 	mu      sync.Mutex
 	pollers map[string]*poller // by node
@@ -65,7 +65,7 @@ func (w *Watcher) Facts(node string) *Facts {
 
 // Changed returns a channel that fills when Facts of any node have changed, and
 // what ends the subscription.
-func (w *Watcher) Changed() (<-chan struct{}, func()) { return w.changed.subscribe() }
+func (w *Watcher) Changed() (<-chan struct{}, func()) { return w.changed.Changed() }
 
 // Poke has the node polled at once and what it was served compared again:
 // call it when something was served or answered.
@@ -74,7 +74,7 @@ func (w *Watcher) Poke(node string) {
 	defer w.mu.Unlock()
 	if p := w.pollers[node]; p != nil {
 		p.compareNext.Store(true)
-		poke(p.wake)
+		task.Poke(p.wake)
 	}
 }
 
@@ -150,7 +150,7 @@ func (w *Watcher) note(e Event) {
 		p.hint(e.Cluster)
 	}
 	if e.Kind != CheckFailure || e.First { // a further failure is no news
-		poke(p.wake)
+		task.Poke(p.wake)
 	}
 }
 
