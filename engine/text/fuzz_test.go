@@ -36,9 +36,10 @@ func FuzzDecode(f *testing.F) {
 }
 
 // Whatever the bytes, an edit either fails and leaves the text as it is or
-// makes one that reads back; PathAt and Position agree.
+// makes one that reads back, and its vicinity proves no edit that the whole text
+// would not.
 func FuzzEdit(f *testing.F) {
-	for i, s := range samples(f) {
+	for i, s := range append(samples(f), awkwardLists...) {
 		f.Add(s, uint16(i), "value")
 	}
 	f.Fuzz(func(t *testing.T, text string, nth uint16, value string) {
@@ -51,6 +52,11 @@ func FuzzEdit(f *testing.F) {
 			if out, err := do(); err != nil && out != text {
 				t.Fatalf("%s failed with %v and changed the text", path, err)
 			}
+		}
+		if Check(text) == nil {
+			agree(t, text, path, setEdit, 0, value)
+			agree(t, text, path, insertEdit, -1, value)
+			agree(t, text, path, deleteEdit, 0, nil)
 		}
 	})
 }

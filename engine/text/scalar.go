@@ -33,7 +33,16 @@ var (
 	infinity = regexp.MustCompile(`^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
 )
 
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && kindOf(n) == nullKind }
+// isNull reports whether a node says that there is nothing.
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && isNullWord(n.Value) && kindOf(n) == nullKind }
+
+func isNullWord(s string) bool {
+	switch s {
+	case "", "~", "null", "Null", "NULL":
+		return true
+	}
+	return false
+}
 
 func kindOf(n *yaml.Node) kind {
 	switch n.Kind {
@@ -49,8 +58,7 @@ func kindOf(n *yaml.Node) kind {
 }
 
 func plainKind(s string) kind {
-	switch s {
-	case "", "~", "null", "Null", "NULL":
+	if isNullWord(s) {
 		return nullKind
 	}
 	if _, ok := boolOf(s); ok {
