@@ -131,19 +131,21 @@ func (a *App) drain(push bool) tea.Cmd {
 		what, status = "take "+r.Address+" back", "UNKNOWN"
 	}
 	group, ws := a.group, a.deps.Workspace
-	return a.want(what, func() (string, error) {
+	if !push {
+		return a.want(what, func() (string, error) {
+			return what + ": in the draft; p pushes it", ws.Edit(group, setHealth(&r, status))
+		})
+	}
+	return a.wantRevision(what, func() (*engine.Revision, error) {
 		if err := ws.Edit(group, setHealth(&r, status)); err != nil {
-			return "", err
-		}
-		if !push {
-			return what + ": in the draft; p pushes it", nil
+			return nil, err
 		}
 		rev, err := ws.Push(engine.PushOptions{Note: what})
 		if err != nil {
-			return "", fmt.Errorf("the draft has it, but it was not pushed: %w", err)
+			return nil, fmt.Errorf("the draft has it, but it was not pushed: %w", err)
 		}
-		return fmt.Sprintf("%s: pushed as revision %d", what, rev.Number), nil
-	})
+		return rev, nil
+	}, func(rev *engine.Revision) string { return fmt.Sprintf("%s: pushed as revision %d", what, rev.Number) })
 }
 
 // setHealth is the edit for an endpoint, wherever it stands.
@@ -241,7 +243,7 @@ func (a *App) askRemove() tea.Cmd {
 		text += "\n" + consequence(k.Type)
 	}
 	a.open(&confirm{head: "Delete " + k.String() + " from the draft?", text: text + "\nNothing is sent before you push; u takes it back.",
-		yes: "x", yesText: "delete", do: func(a *App) tea.Cmd { return a.apply("delete "+k.String(), engine.Remove{Key: k}) }})
+		yes: "x", yesText: "delete", harm: true, do: func(a *App) tea.Cmd { return a.apply("delete "+k.String(), engine.Remove{Key: k}) }})
 	return nil
 }
 

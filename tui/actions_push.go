@@ -64,7 +64,7 @@ func diskChanged(a *App) (bool, string) {
 	case a.data.ws.Disk == nil:
 		return false, "nothing changed on disk"
 	case len(a.data.ws.Disk.Problem) > 0:
-		return false, "the files cannot be read: " + a.data.ws.Disk.Problem[0].String()
+		return false, "the files cannot be read (! lists why): " + a.data.ws.Disk.Problem[0].String()
 	}
 	return true, ""
 }
@@ -72,35 +72,45 @@ func diskChanged(a *App) (bool, string) {
 // push sends the draft out.
 func (a *App) push(o engine.PushOptions) tea.Cmd {
 	ws, nodes := a.deps.Workspace, a.data.connected()
-	return a.want("push", func() (string, error) {
-		rev, err := ws.Push(o)
-		if err != nil {
-			return "", err
-		}
+	return a.wantRevision("push", func() (*engine.Revision, error) { return ws.Push(o) }, func(rev *engine.Revision) string {
 		if nodes == 0 {
-			return fmt.Sprintf("revision %d is live; no Envoy is connected to take it", rev.Number), nil
+			return fmt.Sprintf("revision %d is live; no Envoy is connected to take it", rev.Number)
 		}
-		return fmt.Sprintf("revision %d is on its way to %s", rev.Number, count(nodes, "Envoy")), nil
+		return fmt.Sprintf("revision %d is on its way to %s", rev.Number, count(nodes, "Envoy"))
 	})
 }
 
 func (a *App) askDiscard() tea.Cmd {
 	a.open(&confirm{head: "Throw the draft away?", text: count(a.data.ws.Draft, "change") + " would go; u brings them back.",
-		yes: "x", yesText: "throw away", do: func(a *App) tea.Cmd {
+		yes: "x", yesText: "throw away", harm: true, do: func(a *App) tea.Cmd {
 			return a.want("discard", func() (string, error) { return "draft thrown away; u brings it back", a.deps.Workspace.Discard() })
 		}})
 	return nil
 }
 
-// before is the newest revision older than the live one that was not rejected,
-// else the one before it.
+// before is the newest revision older than the live one that Envoys accepted,
+// else the newest that none rejected, else the one before the live one.
 func before(revs []*engine.Revision) *engine.Revision {
+	if r := acceptedBefore(revs); r != nil {
+		return r
+	}
 	for i := len(revs) - 2; i >= 0; i-- {
 		if revs[i].Outcome.Result != engine.Rejected {
 			return revs[i]
 		}
 	}
 	return revs[len(revs)-2]
+}
+
+// acceptedBefore is the newest revision older than the live one that every
+// Envoy accepted, or nil.
+func acceptedBefore(revs []*engine.Revision) *engine.Revision {
+	for i := len(revs) - 2; i >= 0; i-- {
+		if revs[i].Outcome.Result == engine.Accepted {
+			return revs[i]
+		}
+	}
+	return nil
 }
 
 func (a *App) askRollback() tea.Cmd {
@@ -128,12 +138,9 @@ func (a *App) rollbackToCursor() tea.Cmd {
 }
 
 func (a *App) rollback(number int) tea.Cmd {
-	return a.want("roll back", func() (string, error) {
-		rev, err := a.deps.Workspace.Rollback(number)
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("rolled back: revision %d says what revision %d said", rev.Number, number), nil
+	ws := a.deps.Workspace
+	return a.wantRevision("roll back", func() (*engine.Revision, error) { return ws.Rollback(number) }, func(rev *engine.Revision) string {
+		return fmt.Sprintf("rolled back: revision %d says what revision %d said", rev.Number, number)
 	})
 }
 

@@ -2,12 +2,14 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/tui/outline"
@@ -57,6 +59,7 @@ type App struct {
 	toast    toast
 	intents  []intent
 	busy     bool
+	awaited  int // the revision pushed from here whose outcome is not known yet; 0 for none
 	quitting bool
 	cache    [panels]panelCache
 	version  uint64 // grows with whatever may change a panel's looks
@@ -95,7 +98,9 @@ func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 		nginxWide: true, editing: &atomic.Bool{}, maker: &maker{deps: d, now: o.Now},
 		output: func(string) error { return nil }}
 	a.reg = newRegistry()
+	a.group = a.maker.first()
 	a.take(a.maker.make(a.group, a.node))
+	a.greet()
 	return a
 }
 
@@ -167,6 +172,7 @@ func (a *App) take(d *data) {
 	}
 	a.turn()
 	a.follow()
+	a.settle()
 }
 
 // outdated reports whether a picture shows another group or node than is
@@ -212,6 +218,27 @@ func (a *App) length(p Panel) int {
 		return len(a.data.wire)
 	}
 	return a.rowCount(outline.Pane(p))
+}
+
+// settle says what became of the revision that was pushed from here, once that
+// is known; of one that failed, the bars do.
+func (a *App) settle() {
+	if a.awaited == 0 {
+		return
+	}
+	for _, r := range a.data.ws.Revisions {
+		if r.Number != a.awaited || r.Outcome.Result == 0 || r.Outcome.Result == engine.Pending {
+			continue
+		}
+		a.awaited = 0
+		switch {
+		case a.toast.bad:
+		case r.Outcome.Result == engine.Accepted:
+			a.say(fmt.Sprintf("revision %d: ACKed by %s in %s", r.Number, count(r.Outcome.Nodes, "Envoy"), short(r.Outcome.Took)))
+		case r.Outcome.Result != engine.NoNodes:
+			a.toast = toast{}
+		}
+	}
 }
 
 // say shows a message for a few seconds; shout one that stays until a key.
@@ -313,7 +340,7 @@ func (a *App) quit() tea.Cmd {
 	} else {
 		text += " This mesh is in memory only: they are lost."
 	}
-	a.open(&confirm{head: "Leave meshtui?", text: text, yes: "q", yesText: "leave",
+	a.open(&confirm{head: "Leave meshtui?", text: text, yes: "q", yesText: "leave", harm: true,
 		do: func(*App) tea.Cmd { return tea.Quit }, no: func(a *App) { a.quitting = false }})
 	return nil
 }

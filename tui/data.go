@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -130,6 +131,30 @@ type maker struct {
 	wire     []xds.Message
 	dropped  uint64
 	wireNext uint64
+}
+
+// first is the group that the screen begins with: the default one, unless it
+// is empty and another is not; then rather one that a connected node is in.
+func (m *maker) first() string {
+	ws, xs := m.deps.Workspace.State(), m.deps.Nodes.State()
+	best, rank := mesh.DefaultGroup, 0
+	for i := range ws.Groups {
+		g := &ws.Groups[i]
+		if g.Draft.Len()+g.Live.Len() == 0 {
+			continue
+		}
+		n := 1
+		switch {
+		case g.Name == mesh.DefaultGroup:
+			n = 3
+		case xs != nil && slices.ContainsFunc(xs.Nodes, func(n *xds.Node) bool { return n.Connected && n.Group == g.Name }):
+			n = 2
+		}
+		if n > rank {
+			best, rank = g.Name, n
+		}
+	}
+	return best
 }
 
 // make builds the picture of a group and a node as things stand now. A group

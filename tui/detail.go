@@ -42,7 +42,7 @@ func (a *App) detailLines(r widget.Rect) []string {
 	} else if row := a.selected(); row != nil {
 		out = a.facts(row, w)
 	} else {
-		out = paragraph("Nothing is here yet. Press n in a pane to make a resource from a template.", w, a.th.Dim)
+		out = a.nothingLines(w)
 	}
 	if len(out) > r.H && r.H > 0 {
 		more := len(out) - r.H + 1
@@ -52,6 +52,14 @@ func (a *App) detailLines(r widget.Rect) []string {
 		out[i] = " " + l + " "
 	}
 	return out
+}
+
+// nothingLines says what to do where nothing is selected.
+func (a *App) nothingLines(w int) []string {
+	if unread := a.unreadText(); unread != "" {
+		return paragraph(unread+": ! lists them. Mend the file; it is read again when it is saved.", w, a.th.Bad)
+	}
+	return paragraph("Nothing is here yet. Press n in a pane to make a resource from a template.", w, a.th.Dim)
 }
 
 // lessonLines says how far the nginx line under the cursor means the same.
@@ -177,7 +185,7 @@ func (a *App) stateLines(k mesh.Key, w int) []string {
 		return paragraph("New in the draft; no Envoy has it. p pushes the draft.", w, a.th.Info)
 	}
 	if len(a.data.nodes) == 0 {
-		return paragraph("Served to whoever comes; no Envoy is connected.", w, a.th.Dim)
+		return paragraph("No Envoy is connected; the next one that connects gets it.", w, a.th.Dim)
 	}
 	var out []string
 	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)

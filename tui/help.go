@@ -1,8 +1,6 @@
 package tui
 
 import (
-	tea "github.com/charmbracelet/bubbletea"
-
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
@@ -84,35 +82,4 @@ func (a *App) legend(w int) []string {
 		g.Active + " active: Envoy runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
 		g.NotActive + " ACKed, and yet not in Envoy   " + g.Differs + " Envoy runs something else   " + g.Rejected + " rejected: Envoy's words are in the detail"
 	return append([]string{a.th.Strong.Render(widget.Fit("Marks", w))}, paragraph(text, w, a.th.Dim)...)
-}
-
-// openNotices lists what was remarked on when the workspace was opened, and
-// what was rewritten or could not be carried over.
-func (a *App) openNotices() tea.Cmd {
-	a.open(&pager{head: "Remarks on opening", facts: func(w int) []string {
-		var out []string
-		for _, f := range a.data.ws.Notices {
-			out = append(out, a.findingLines(f, w)...)
-		}
-		if len(out) == 0 {
-			out = paragraph("There were none.", w, a.th.Dim)
-		}
-		return out
-	}})
-	return nil
-}
-
-// openFindings lists everything that the checks say of the draft.
-func (a *App) openFindings() tea.Cmd {
-	a.open(&pager{head: "Findings", facts: func(w int) []string {
-		var out []string
-		for _, f := range a.data.gs.Findings {
-			out = append(out, a.findingLines(f, w)...)
-		}
-		if len(out) == 0 {
-			out = paragraph("The checks have nothing to say: no error, no warning.", w, a.th.Good)
-		}
-		return out
-	}})
-	return nil
 }

@@ -18,18 +18,37 @@ type intent struct {
 	what string
 	// run does it and returns what to say; "" says nothing.
 	run func() (said string, err error)
+	// revision is what run pushed, once it has; nil for an intent that pushes
+	// nothing.
+	revision *int
 }
 
 // intentDoneMsg tells how an intent went.
 type intentDoneMsg struct {
 	what, said string
 	err        error
+	revision   int // that was pushed; 0 for none
 	data       *data
 }
 
 // want queues an intent.
 func (a *App) want(what string, run func() (string, error)) tea.Cmd {
-	a.intents = append(a.intents, intent{what, run})
+	a.intents = append(a.intents, intent{what: what, run: run})
+	return a.startIntent()
+}
+
+// wantRevision queues an intent that ends in a new revision. What became of it
+// is said once the Envoys have answered.
+func (a *App) wantRevision(what string, run func() (*engine.Revision, error), said func(*engine.Revision) string) tea.Cmd {
+	number := new(int)
+	a.intents = append(a.intents, intent{what: what, revision: number, run: func() (string, error) {
+		rev, err := run()
+		if err != nil {
+			return "", err
+		}
+		*number = rev.Number
+		return said(rev), nil
+	}})
 	return a.startIntent()
 }
 
@@ -42,7 +61,12 @@ func (a *App) startIntent() tea.Cmd {
 	a.intents = a.intents[1:]
 	return func() tea.Msg {
 		said, err := in.run()
-		return intentDoneMsg{what: in.what, said: said, err: err, data: a.maker.make(group, node)}
+		msg := intentDoneMsg{what: in.what, said: said, err: err}
+		if in.revision != nil {
+			msg.revision = *in.revision
+		}
+		msg.data = a.maker.make(group, node)
+		return msg
 	}
 }
 
@@ -55,6 +79,10 @@ func (a *App) intentDone(msg intentDoneMsg) tea.Cmd {
 		a.shout(msg.what + ": " + explain(msg.err))
 	case msg.said != "":
 		a.say(msg.said)
+	}
+	if msg.revision > 0 {
+		a.awaited = msg.revision
+		a.settle() // the outcome may be in the picture already
 	}
 	return a.startIntent()
 }

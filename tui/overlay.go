@@ -106,10 +106,13 @@ func paragraph(text string, w int, style theme.Style) []string {
 	return lines
 }
 
-// confirm is a question with one key for yes; any other answer is no.
+// confirm is a question with one key for yes. Enter is yes too, unless yes
+// loses or forces something: then it takes the letter.
 type confirm struct {
 	head, text   string
 	yes, yesText string
+	harm         bool // enter is not enough
+	entered      bool // enter was pressed all the same
 	do           func(*App) tea.Cmd
 	no           func(*App)
 }
@@ -119,12 +122,26 @@ func (c *confirm) width() int    { return 66 }
 
 func (c *confirm) lines(a *App, w, _ int) []string {
 	out := append([]string{widget.Spaces(w)}, paragraph(c.text, w, theme.Style{})...)
-	return append(out, widget.Spaces(w), a.keysLine(w, c.yes, c.yesText, "esc", "cancel"))
+	out = append(out, widget.Spaces(w))
+	if c.entered {
+		out = append(out, paragraph("Enter is not enough for this: press "+c.yes+" to "+c.yesText+".", w, a.th.Warn)...)
+	}
+	yes := c.yes
+	if !c.harm {
+		yes = "enter"
+	}
+	return append(out, a.keysLine(w, yes, c.yesText, "esc", "cancel"))
 }
 
 func (c *confirm) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 	switch keyName(msg) {
 	case c.yes, "y":
+		return c.do(a), true
+	case "enter":
+		if c.harm {
+			c.entered = true
+			return nil, false
+		}
 		return c.do(a), true
 	case "esc", "n":
 		if c.no != nil {

@@ -138,6 +138,7 @@ func (p *palette) run(a *App) (tea.Cmd, bool) {
 type pushDialog struct {
 	note    *textinput.Model // being typed; nil when it is not
 	written string
+	entered bool // enter was pressed although only F pushes
 	list    widget.List
 }
 
@@ -152,7 +153,7 @@ func (p *pushDialog) lines(a *App, w, h int) []string {
 	}
 	to := count(d.connected(), "Envoy")
 	if d.connected() == 0 {
-		to = "no Envoy: none is connected; it is served to whoever comes"
+		to = "no Envoy: none is connected; the next one that connects gets it"
 	}
 	head := []string{widget.Fit("Revision "+itoa(next)+" to "+to, w), widget.Spaces(w)}
 	var body []string
@@ -176,6 +177,9 @@ func (p *pushDialog) foot(a *App, w int) []string {
 	if errors > 0 {
 		out = append(out, paragraph(count(errors, "error")+" found. Envoy may reject it (nothing that works is lost: "+
 			"the old version stays active), or take it and answer requests there with 404 or 503.", w, a.th.Bad)...)
+		if p.entered {
+			out = append(out, paragraph("Enter is not enough for this: press F to push all the same.", w, a.th.Warn)...)
+		}
 		return append(out, widget.Spaces(w), a.keysLine(w, "F", "push all the same", "n", "note", "esc", "cancel"))
 	}
 	return append(out, a.keysLine(w, "enter", "push", "n", "note", "esc", "cancel"))
@@ -196,6 +200,8 @@ func (p *pushDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 		return a.push(engine.PushOptions{Note: p.written, Force: true}), true
 	case (k == "enter" || k == "y" || k == "p") && a.errors() == 0:
 		return a.push(engine.PushOptions{Note: p.written}), true
+	case k == "enter":
+		p.entered = true
 	default:
 		p.list.ScrollKey(k)
 	}
@@ -217,11 +223,14 @@ func (p *pushDialog) noteKey(msg tea.KeyMsg) tea.Cmd {
 }
 
 // errors counts the error findings of every group's draft.
-func (a *App) errors() int {
+func (a *App) errors() int { return a.findings(mesh.Error) }
+
+// findings counts those of a severity in every group's draft.
+func (a *App) findings(s mesh.Severity) int {
 	n := 0
 	for i := range a.data.ws.Groups {
 		for _, f := range a.data.ws.Groups[i].Findings {
-			if f.Severity == mesh.Error {
+			if f.Severity == s {
 				n++
 			}
 		}

@@ -42,12 +42,7 @@ type columns struct {
 
 // emptyPane says what would stand here and how to get it.
 func (a *App) emptyPane(p outline.Pane, w int) []string {
-	text := [...]string{
-		"No listeners: Envoy listens on nothing. n makes one.",
-		"No routes: requests get 404. n makes a route configuration.",
-		"No clusters: routes have nowhere to lead. n makes one.",
-		"No endpoints: clusters have no hosts. n makes them for a cluster.",
-	}[p]
+	text := a.emptyText(int(p))
 	if f := a.filter[p].text; f != "" {
 		text = "Nothing here has “" + f + "” in it. esc clears the filter."
 	}

@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
@@ -13,11 +15,8 @@ import (
 // that matter least go first.
 func (a *App) statusLine(w int) string {
 	d := a.data
-	name := []widget.Span{{Style: a.th.Strong, Text: " meshtui "}, {Text: " " + d.ws.Name}}
-	if w >= 100 || len(d.ws.Groups) > 1 {
-		name = append(name, widget.Span{Style: a.th.Dim, Text: " " + a.th.Glyph.Cursor + " "}, widget.Span{Text: d.group})
-	}
-	parts := [][]widget.Span{a.revisionPart(), a.nodesPart(), a.draftPart()}
+	name := a.namePart(w)
+	parts := [][]widget.Span{a.revisionPart(), a.nodesPart(), a.draftPart(w)}
 	if w < 100 && d.ws.Draft > 0 { // what waits to be pushed must not fall off the edge
 		parts[1], parts[2] = parts[2], parts[1]
 	}
@@ -51,6 +50,26 @@ func (a *App) statusLine(w int) string {
 		used += n
 	}
 	return widget.Row(w, nil, line, nil)
+}
+
+// namePart is what is open, where it is saved to when that is elsewhere, and
+// the group that is shown.
+func (a *App) namePart(w int) []widget.Span {
+	ws := a.data.ws
+	name := []widget.Span{{Style: a.th.Strong, Text: " meshtui "}, {Text: " " + ws.Name}}
+	if to := baseName(ws.SaveTo); to != "" && to != ws.Name && ws.SaveTo != ws.Path {
+		name = append(name, widget.Span{Style: a.th.Dim, Text: " → "}, widget.Span{Text: to})
+	}
+	arrow := widget.Span{Style: a.th.Dim, Text: " " + a.th.Glyph.Cursor + " "}
+	if n := len(ws.Groups); n > 1 {
+		at := slices.IndexFunc(ws.Groups, func(g engine.GroupState) bool { return g.Name == a.data.group })
+		return append(name, arrow, widget.Span{Text: fmt.Sprintf("group %s, %d of %d", a.data.group, at+1, n)},
+			widget.Span{Style: a.th.Key, Text: "  { }"})
+	}
+	if w >= 100 {
+		name = append(name, arrow, widget.Span{Text: a.data.group})
+	}
+	return name
 }
 
 // failing names the newest failure of the load while there are any: " (503 NC)".
@@ -148,48 +167,76 @@ func (a *App) nodesPart() []widget.Span {
 }
 
 // draftPart says what waits to be pushed.
-func (a *App) draftPart() []widget.Span {
+func (a *App) draftPart(w int) []widget.Span {
 	if a.data.ws.ReadOnly != "" {
 		return []widget.Span{{Style: a.th.Warn, Text: "read-only"}}
 	}
+	unread, errors, warnings := a.unreadText(), a.findings(mesh.Error), a.findings(mesh.Warning)
 	if a.data.ws.Draft == 0 {
-		if errors := a.errors(); errors > 0 {
-			return []widget.Span{{Style: a.th.Bad, Text: "no draft, " + count(errors, "error")}}
+		spans := []widget.Span{{Style: a.th.Dim, Text: "no draft"}}
+		if errors > 0 {
+			spans = []widget.Span{{Style: a.th.Bad, Text: count(errors, "error") + " in what is live"}}
 		}
-		return []widget.Span{{Style: a.th.Dim, Text: "no draft"}}
+		if unread != "" {
+			spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Bad, Text: unread})
+		}
+		return spans
 	}
-	spans := []widget.Span{{Style: a.th.Warn, Text: "draft: " + count(a.data.ws.Draft, "change")}}
-	if errors := a.errors(); errors > 0 {
-		return append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Bad, Text: count(errors, "error")})
+	spans := []widget.Span{{Style: a.th.Warn, Text: "draft: " + count(a.data.ws.Draft, "change")}, {Text: ", "}}
+	if errors > 0 {
+		spans = append(spans, widget.Span{Style: a.th.Bad, Text: count(errors, "error")})
+	} else {
+		spans = append(spans, widget.Span{Style: a.th.Dim, Text: "0 errors"})
 	}
-	return append(spans, widget.Span{Style: a.th.Dim, Text: ", 0 errors"})
+	switch {
+	case warnings > 0 && w >= 120:
+		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Warn, Text: count(warnings, "warning")})
+	case warnings > 0:
+		spans = append(spans, widget.Span{Style: a.th.Warn, Text: " " + a.th.Glyph.Warning + itoa(warnings)})
+	}
+	if unread != "" {
+		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Bad, Text: unread})
+	}
+	return spans
 }
 
 // bar is a line above the footer that stays for as long as it is so.
 type bar struct {
 	bad  bool
 	text string
+	tail string // what can be done about it; never cut off for the text's sake
+}
+
+// wayOut is what to do about a rejected revision.
+func (a *App) wayOut() string {
+	if r := acceptedBefore(a.data.ws.Revisions); r != nil {
+		return fmt.Sprintf("r rolls back to %d", r.Number)
+	}
+	return "mend the draft (e) and push again"
 }
 
 // bars are what asks for attention, the worst first.
 func (a *App) bars() []bar {
 	var out []bar
 	if h := a.data.head; h != nil && h.Outcome.Result == engine.Rejected {
-		out = append(out, bar{true, fmt.Sprintf("revision %d rejected: %s   r rolls back", h.Number, h.Outcome.Detail)})
+		out = append(out, bar{bad: true, text: fmt.Sprintf("revision %d rejected: %s", h.Number, h.Outcome.Detail), tail: a.wayOut()})
 	} else if h != nil && h.Outcome.Result == engine.TimedOut {
-		out = append(out, bar{true, fmt.Sprintf("revision %d unanswered: %s", h.Number, h.Outcome.Detail)})
+		out = append(out, bar{bad: true, text: fmt.Sprintf("revision %d unanswered: %s", h.Number, h.Outcome.Detail)})
 	}
 	for _, n := range a.data.notices {
-		out = append(out, bar{n.Bad, n.Text})
+		out = append(out, bar{bad: n.Bad, text: n.Text})
 	}
 	if c := a.data.ws.Disk; c != nil {
 		out = append(out, diskBar(c))
 	}
 	if why := a.data.ws.ReadOnly; why != "" {
-		out = append(out, bar{false, "read-only: " + why})
+		out = append(out, bar{text: "read-only: " + why})
 	}
-	if f := a.data.ws.Notices; len(f) > 0 && a.data.ws.Draft == 0 && len(a.data.ws.Revisions) <= 1 {
-		out = append(out, bar{false, fmt.Sprintf("%s on opening; :notices lists them. %s", count(len(f), "remark"), f[0].Message)})
+	switch f := a.data.ws.Notices; {
+	case len(a.unread()) > 0:
+		out = append(out, bar{bad: true, text: a.unreadText() + ", not in the mesh: " + a.unread()[0].Message, tail: "! lists them"})
+	case len(f) > 0 && a.data.ws.Draft == 0 && len(a.data.ws.Revisions) <= 1:
+		out = append(out, bar{text: fmt.Sprintf("%s on opening: %s", count(len(f), "remark"), f[0].Message), tail: ":notices lists them"})
 	}
 	return out
 }
@@ -203,9 +250,9 @@ func diskBar(c *engine.DiskChange) bar {
 		files += baseName(f)
 	}
 	if len(c.Problem) > 0 {
-		return bar{true, fmt.Sprintf("%s changed on disk, but cannot be read: %s   O ignore", files, c.Problem[0])}
+		return bar{bad: true, text: fmt.Sprintf("%s changed on disk, but cannot be read: %s", files, c.Problem[0]), tail: "! lists why   O ignore"}
 	}
-	return bar{false, fmt.Sprintf("%s changed on disk: %s   o take as draft   O ignore", files, count(c.Changes, "resource"))}
+	return bar{text: fmt.Sprintf("%s changed on disk: %s", files, count(c.Changes, "resource")), tail: "o take as draft   O ignore"}
 }
 
 func baseName(path string) string {
@@ -222,5 +269,10 @@ func (a *App) drawBar(b bar, w int) string {
 	if b.bad {
 		glyph, style = a.th.Glyph.Rejected, a.th.BadBar
 	}
-	return style.Render(widget.Fit(widget.Clean(" "+glyph+" "+b.text), w))
+	text, tail := widget.Clean(" "+glyph+" "+b.text), ""
+	if b.tail != "" {
+		tail = "   " + b.tail + " "
+		text = widget.Truncate(text, max(w/3, w-widget.Width(tail)))
+	}
+	return style.Render(widget.Fit(text+tail, w))
 }

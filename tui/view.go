@@ -174,7 +174,10 @@ func (a *App) footer(w int) string {
 // done now is greyed. Help is always the last.
 func (a *App) footerKeys(w int) string {
 	help := []widget.Span{{Style: a.th.Key, Text: "?"}, {Text: " help "}}
-	room := w - 8
+	if len(a.data.ws.Groups) > 1 {
+		help = append([]widget.Span{{Style: a.th.Key, Text: "{ }"}, {Text: " group  "}}, help...)
+	}
+	room := w - spansWidth(help) - 1
 	var spans []widget.Span
 	used := 0
 	for _, act := range a.reg.of(a.context()) {

@@ -1,0 +1,135 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/widget"
+)
+
+// unread are the errors among the remarks on opening: what could not be read
+// and so is in no mesh.
+func (a *App) unread() []mesh.Finding {
+	var out []mesh.Finding
+	for _, f := range a.data.ws.Notices {
+		if f.Severity == mesh.Error {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// unreadText counts what could not be read and says in which file: "4 errors
+// in typo.yaml"; "" when all was read.
+func (a *App) unreadText() string {
+	errors := a.unread()
+	if len(errors) == 0 {
+		return ""
+	}
+	files := map[string]bool{}
+	for _, f := range errors {
+		files[f.File] = true
+	}
+	switch {
+	case len(files) > 1:
+		return fmt.Sprintf("%s in %d files", count(len(errors), "error"), len(files))
+	case errors[0].File == "":
+		return count(len(errors), "error") + " on opening"
+	}
+	return count(len(errors), "error") + " in " + baseName(errors[0].File)
+}
+
+// openFindings lists what could not be read, and everything that the checks
+// say of each group's draft, errors first.
+func (a *App) openFindings() tea.Cmd {
+	a.open(&pager{head: "Findings", facts: a.allFindings})
+	return nil
+}
+
+func (a *App) allFindings(w int) []string {
+	var out []string
+	if c := a.data.ws.Disk; c != nil && len(c.Problem) > 0 {
+		out = append(out, paragraph("Changed on disk, and not to be read as it is. Mend the file, and it is read again; what was read before stays.", w, a.th.Strong)...)
+		for _, f := range c.Problem {
+			out = append(out, a.findingLines(f, w)...)
+		}
+		out = append(out, widget.Spaces(w))
+	}
+	all := slices.Clone(a.data.ws.Notices)
+	for i := range a.data.ws.Groups {
+		g := &a.data.ws.Groups[i]
+		for _, f := range g.Findings {
+			if len(a.data.ws.Groups) > 1 {
+				f.Message = "(group " + g.Name + ") " + f.Message
+			}
+			all = append(all, f)
+		}
+	}
+	slices.SortStableFunc(all, func(x, y mesh.Finding) int { return int(y.Severity) - int(x.Severity) })
+	for _, f := range all {
+		out = append(out, a.findingLines(f, w)...)
+	}
+	if len(out) == 0 {
+		out = paragraph("The checks have nothing to say: no error, no warning.", w, a.th.Good)
+	}
+	return out
+}
+
+// openNotices lists what was remarked on when the workspace was opened, and
+// what was rewritten or could not be carried over.
+func (a *App) openNotices() tea.Cmd {
+	a.open(&pager{head: "Remarks on opening " + a.data.ws.Name, facts: func(w int) []string {
+		var out []string
+		for _, f := range a.data.ws.Notices {
+			out = append(out, a.findingLines(f, w)...)
+		}
+		switch {
+		case len(out) == 0:
+			return paragraph("There were none.", w, a.th.Dim)
+		case len(a.unread()) > 0:
+			out = append(out, widget.Spaces(w))
+			out = append(out, paragraph("What has an error is not in the mesh. Mend the file: it is read again when it is saved.", w, a.th.Strong)...)
+		}
+		return append(out, paragraph(":notices shows this list again.", w, a.th.Dim)...)
+	}})
+	return nil
+}
+
+// greet shows the remarks on opening, where there are any: one who opens a
+// file must not have to look for what became of it.
+func (a *App) greet() {
+	if len(a.data.ws.Notices) > 0 {
+		a.openNotices()
+	}
+}
+
+// emptyText says why a pane is empty and what to do.
+func (a *App) emptyText(p int) string {
+	if unread := a.unreadText(); unread != "" {
+		return unread + ": ! lists them; mend the file, it is read again when it is saved."
+	}
+	return [...]string{
+		"No listeners: Envoy listens on nothing. n makes one.",
+		"No routes: requests get 404. n makes a route configuration.",
+		"No clusters: routes have nowhere to lead. n makes one.",
+		"No endpoints: clusters have no hosts. n makes them for a cluster.",
+	}[p]
+}
+
+// broken breaks a field path at its dots, so that each line is at most w cells
+// wide where its steps are.
+func broken(path string, w int) []string {
+	var lines []string
+	line := ""
+	for i, step := range strings.SplitAfter(path, ".") {
+		if i > 0 && widget.Width(line)+widget.Width(step) > w {
+			lines, line = append(lines, line), ""
+		}
+		line += step
+	}
+	return append(lines, line)
+}
