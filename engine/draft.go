@@ -99,9 +99,10 @@ func (w *Workspace) Edit(group string, edits ...Edit) error {
 		if !ok {
 			return fmt.Errorf("there is no group %q; there are: %s", group, strings.Join(w.draft.now.groups(), ", "))
 		}
-		before := m
+		before, edits := m, slices.Clone(edits) // the caller's stay as they are
 		live := w.live().meshes[group]
-		for _, e := range edits {
+		for i, e := range edits {
+			edits[i] = named(e, m)
 			var err error
 			if m, err = e.apply(m, live); err != nil {
 				return err

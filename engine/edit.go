@@ -151,16 +151,31 @@ func (e DeleteField) apply(draft, _ *mesh.Mesh) (*mesh.Mesh, error) {
 type SetRouteWeight struct {
 	Key    mesh.Key
 	Path   string
+	Name   string // of the cluster, for Describe; "" looks it up when the edit is made
 	Weight uint32
 }
 
-// Describe names the place and the weight.
+// Describe names the cluster and the weight: "app-v2: weight 5"; the place, as
+// long as the name is not known.
 func (e SetRouteWeight) Describe() string {
+	if e.Name != "" {
+		return fmt.Sprintf("%s: weight %d", e.Name, e.Weight)
+	}
 	return fmt.Sprintf("weight %d for %s of %s", e.Weight, e.Path, e.Key)
 }
 
 func (e SetRouteWeight) apply(draft, _ *mesh.Mesh) (*mesh.Mesh, error) {
 	return rewrite(draft, e.Key, func(t string) (string, error) { return text.Set(t, e.Path+".weight", e.Weight) })
+}
+
+// named is an edit that says by name what it is made to in draft.
+func named(e Edit, draft *mesh.Mesh) Edit {
+	w, ok := e.(SetRouteWeight)
+	if r := draft.Get(w.Key); ok && w.Name == "" && r != nil {
+		w.Name, _ = text.Scalar(r.Source.Text, w.Path+".name")
+		return w
+	}
+	return e
 }
 
 // rewrite changes the text of one resource and puts the result in its place.

@@ -30,7 +30,7 @@ func (o Options) filled() Options {
 
 // PushOptions say how to push.
 type PushOptions struct {
-	Note  string // why, in the author's words; may be empty
+	Note  string // why, in the author's words; "" notes what was done since the last push
 	Force bool   // push in spite of error findings
 }
 
@@ -55,14 +55,14 @@ func (e *ReadOnlyError) Error() string {
 // PushError refuses a push because of error findings.
 type PushError struct{ Findings []mesh.Finding } // the errors alone, at least one
 
-// Error is the first finding, how many more there are, and how to push all the
-// same.
+// Error is the first finding and how many more there are. Whether and how a push
+// can be forced is for whoever asked for it to say.
 func (e *PushError) Error() string {
 	more := ""
 	if n := len(e.Findings) - 1; n > 0 {
 		more = fmt.Sprintf("; and %d more", n)
 	}
-	return fmt.Sprintf("not pushed: %s%s; mend it, or force the push", e.Findings[0], more)
+	return fmt.Sprintf("not pushed: %s%s", e.Findings[0], more)
 }
 
 // firstError is the first finding that is an error, else the first of all.

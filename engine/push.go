@@ -20,8 +20,61 @@ func (w *Workspace) Push(o PushOptions) (*Revision, error) {
 		if errs := w.errorsOf(w.draft.now); len(errs) > 0 && !o.Force {
 			return nil, &PushError{Findings: errs}
 		}
-		return w.append(w.draft.now, o.Note)
+		note := o.Note
+		if note == "" {
+			note = w.whatWasDone()
+		}
+		return w.append(w.draft.now, note)
 	})
+}
+
+// whatWasDone is the note of a push without one: the newest step since what is
+// served, and how many more there were. Where no step began with that (after a
+// rollback the draft stays as it was), it is the changes themselves.
+func (w *Workspace) whatWasDone() string {
+	var done []string
+	for _, s := range slices.Backward(w.draft.undo) {
+		done = append(done, s.does)
+		if len(w.revisions) > 0 && changes(w.live(), s.content) == 0 {
+			return andMore(done)
+		}
+	}
+	switch {
+	case len(w.revisions) > 0:
+		return andMore(changed(w.live(), w.draft.now))
+	case len(done) == 0:
+		return "opened"
+	}
+	return andMore(done)
+}
+
+// changed says for each resource that differs by text what became of it.
+func changed(from, to content) []string {
+	var out []string
+	for _, g := range to.groups() {
+		for _, c := range mesh.DiffText(from.meshes[g], to.meshes[g]) {
+			verb := "edit"
+			switch {
+			case c.Old == nil:
+				verb = "add"
+			case c.New == nil:
+				verb = "remove"
+			}
+			out = append(out, verb+" "+c.Key.String())
+		}
+	}
+	if len(out) == 0 { // whole groups went, or nodes change groups
+		out = append(out, "other groups")
+	}
+	return out
+}
+
+// andMore is the first of several things, and how many more there are.
+func andMore(all []string) string {
+	if n := len(all) - 1; n > 0 {
+		return fmt.Sprintf("%s; and %d more", all[0], n)
+	}
+	return all[0]
 }
 
 // Rollback makes what an old revision said a new revision and publishes it. A
@@ -97,6 +150,7 @@ func (w *Workspace) append(c content, note string) (*Revision, error) {
 	r := &Revision{
 		Number: w.number + 1, At: w.options.Now(), Note: note, Author: w.options.Author,
 		Rules: c.rules, Meshes: c.meshes, Outcome: Outcome{Result: Pending},
+		Base: lastAccepted(w.revisions),
 	}
 	kept := append(slices.Clone(w.revisions), r)
 	if over := len(kept) - historyKept; over > 0 {
@@ -111,6 +165,19 @@ func (w *Workspace) append(c content, note string) (*Revision, error) {
 	}
 	w.revisions, w.number = kept, r.Number
 	return r, err
+}
+
+// lastAccepted is the newest of the revisions that every node took, without what
+// was before it; nil when there is none.
+func lastAccepted(revisions []*Revision) *Revision {
+	for _, r := range slices.Backward(revisions) {
+		if r.Outcome.Result == Accepted {
+			base := *r
+			base.Base = nil
+			return &base
+		}
+	}
+	return nil
 }
 
 func (w *Workspace) publish(r *Revision) {

@@ -34,13 +34,8 @@ func (w *Workspace) restore() {
 	if w.revisions, err = store.readHistory(dec); err != nil {
 		w.note(store.setAside("history.json", err))
 	}
-	for i, r := range w.revisions {
+	for _, r := range w.revisions {
 		w.number = r.Number
-		if r.Outcome.Result == Pending {
-			ended := *r
-			ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
-			w.revisions[i] = &ended
-		}
 	}
 	d, kept, err := store.readDraft(dec)
 	switch {
@@ -87,11 +82,25 @@ func (w *Workspace) serveOpened() {
 	var head *Revision
 	if w.holder == "" {
 		head = w.firstRevision()
+		w.endPending(head)
 		w.keepDraft()
 	}
 	w.show()
 	w.mu.Unlock()
 	w.publish(head)
+}
+
+// endPending settles the revisions that were on their way when the last run
+// ended. The one that is served again is on its way again.
+func (w *Workspace) endPending(head *Revision) {
+	for i, r := range w.revisions {
+		if r == head || r.Outcome.Result != Pending {
+			continue
+		}
+		ended := *r
+		ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
+		w.revisions[i] = &ended
+	}
 }
 
 // firstRevision is what is served on opening: a new revision of what is on disk,

@@ -41,7 +41,7 @@ func TestOpenWithErrorsServesNothing(t *testing.T) {
 		t.Errorf("the state does not say so: %v", s.Notices)
 	}
 	var refused *engine.PushError
-	if _, err := w.Push(engine.PushOptions{}); !errors.As(err, &refused) || !strings.Contains(err.Error(), "force") {
+	if _, err := w.Push(engine.PushOptions{}); !errors.As(err, &refused) || strings.Contains(err.Error(), "force") {
 		t.Errorf("push said %v", err)
 	}
 	r, err := w.Push(engine.PushOptions{Force: true, Note: "on purpose"})

@@ -136,11 +136,19 @@ type Change struct {
 func Diff(from, to *Mesh) []Change { return diff(from, to, SameContent) }
 
 // DiffText is Diff, but a resource whose text changed counts too: what an
-// operator would see as edited. A leading "@type" line does not count.
+// operator would see as edited. A leading "@type" line does not count: where
+// only one of the two texts has it, the Change holds that one without it.
 func DiffText(from, to *Mesh) []Change {
-	return diff(from, to, func(a, b *Resource) bool {
+	out := diff(from, to, func(a, b *Resource) bool {
 		return SameContent(a, b) && (a.Source.Text == b.Source.Text || a.Source.Body() == b.Source.Body())
 	})
+	for i, c := range out {
+		if c.Old == nil || c.New == nil || c.Old.Source.headed() == c.New.Source.headed() {
+			continue
+		}
+		out[i].Old, out[i].New = c.Old.headless(), c.New.headless()
+	}
+	return out
 }
 
 func diff(from, to *Mesh, same func(a, b *Resource) bool) []Change {

@@ -39,6 +39,19 @@ func (s Source) Body() string {
 	return s.Text
 }
 
+// headed reports whether Body is less than Text.
+func (s Source) headed() bool { return len(s.Body()) < len(s.Text) }
+
+// headless is the resource with Body for its text, each line in its place.
+func (r *Resource) headless() *Resource {
+	if !r.Source.headed() {
+		return r
+	}
+	src := r.Source
+	at := src.LinesAt(strings.Count(src.Text, "\n") + 1)
+	return &Resource{Key: r.Key, Message: r.Message, Source: NewSource(src.File, src.Body(), at[1:])}
+}
+
 // Resource is one Envoy resource and the text that says it. It never changes
 // after NewResource: to edit one, make another. Message must be treated as
 // read-only by everyone who holds it.
