@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"example.com/meshtui/demo"
 	"example.com/meshtui/engine"
 	"example.com/meshtui/tui"
+	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
 
@@ -65,12 +68,10 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 		return nil, nil, usageError(errors.New("the demo needs at least one Envoy: --nodes 1"))
 	}
 	port := freePort(f.port, f.envoys.nodes)
+	moved := ""
 	if port != f.port {
-		say(fmt.Sprintf("port %d is taken, so the demo listens on %d", f.port, port))
-	}
-	dir, err := runDir()
-	if err != nil {
-		return nil, nil, err
+		moved = fmt.Sprintf("port %d is taken, so the demo listens on %d", f.port, port)
+		say(moved)
 	}
 	lab, err := demo.New(context.WithoutCancel(ctx), demo.Options{Port: port, Nodes: f.envoys.nodes, Step: envoy.PortStep, Rate: f.rate})
 	if err != nil {
@@ -81,7 +82,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 		return nil, nil, errors.Join(err, lab.Close())
 	}
 	s, err := startSession(ctx, sessionOptions{
-		address: "unix:" + dir + "/xds.sock", envoys: f.envoys, say: say,
+		address: demoAddress(), envoys: f.envoys, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			return engine.OpenMeshes(ctx, "shop", meshes, o)
 		},
@@ -89,8 +90,21 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 	if err != nil {
 		return nil, nil, errors.Join(err, lab.Close())
 	}
+	if moved != "" {
+		s.note(moved)
+	}
 	lab.StartLoad()
 	return lab, s, nil
+}
+
+// demoAddress is a socket of this process alone, beside the default one, so
+// that a demo never is in the way of anything.
+func demoAddress() string {
+	socket, ok := strings.CutSuffix(xds.DefaultAddress(), ".sock")
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s-demo-%d.sock", socket, os.Getpid())
 }
 
 // freePort is the first port from the wished one on that is free for each of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,12 +29,17 @@ func (f *envoyFlags) bind(cmd *cobra.Command, nodes int) {
 	fs.BoolVar(&f.delta, "delta", false, "let the local Envoys speak delta xDS")
 }
 
+// check refuses what cannot be meant.
+func (f envoyFlags) check() error {
+	if f.nodes < 0 {
+		return usageError(fmt.Errorf("--nodes %d: there cannot be fewer than none", f.nodes))
+	}
+	return nil
+}
+
 // find looks for an Envoy, and downloads one when there is none.
 func (f envoyFlags) find(ctx context.Context, say func(string)) (envoy.Binary, error) {
-	tools := append([]string{}, f.tools...)
-	if wd, err := os.Getwd(); err == nil {
-		tools = append(tools, filepath.Join(wd, ".tools"))
-	}
+	tools := slices.Concat(f.tools, checkoutTools())
 	b, err := envoy.Find(f.path, tools...)
 	if !errors.Is(err, envoy.ErrNoEnvoy) {
 		return b, err
@@ -50,6 +56,20 @@ func (f envoyFlags) find(ctx context.Context, say func(string)) (envoy.Binary, e
 		return b, fmt.Errorf("%w, and %w; get one with `make envoy` in a checkout of meshtui, put an envoy (1.36 or newer) on PATH, or name one with --envoy", err, derr)
 	}
 	return b, nil
+}
+
+// checkoutTools are the folders that `make envoy` may have put an Envoy into:
+// that of the working folder, and that of the checkout this program was built in.
+func checkoutTools() []string {
+	var out []string
+	if wd, err := os.Getwd(); err == nil {
+		out = append(out, filepath.Join(wd, ".tools"))
+	}
+	if exe, err := os.Executable(); err == nil {
+		dir := filepath.Dir(exe)
+		out = append(out, filepath.Join(dir, ".tools"), filepath.Join(filepath.Dir(dir), ".tools"))
+	}
+	return out
 }
 
 // fleetOptions are those for StartFleet; the overlay of them is needed before

@@ -25,6 +25,13 @@ type event struct {
 	Nonce     string    `json:"nonce,omitempty"`
 	Resources []string  `json:"resources,omitempty"`
 	Detail    string    `json:"detail,omitempty"`
+
+	// Of a finding, as `check --json` has them.
+	Severity string `json:"severity,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
 }
 
 // line is the event for a person.
@@ -110,14 +117,20 @@ func (n *narrator) message(m xds.Message) (event, bool) {
 		return e, n.streams[m.Node] == 1
 	case xds.Disconnected:
 		n.streams[m.Node]--
-		e.Event = "disconnected"
-		return e, n.streams[m.Node] <= 0
+		if e.Event = "disconnected"; n.streams[m.Node] > 0 {
+			return e, false
+		}
+		// A node that comes back has everything to prove again.
+		delete(n.streams, m.Node)
+		delete(n.warming, m.Node)
+		delete(n.active, m.Node)
+		return e, true
 	case xds.Response:
 		e.Event, e.Resources = "sent", slices.Concat(m.Names, m.Removed)
 	case xds.ACK:
-		e.Event = "acked"
+		e.Event, e.Resources = "acked", m.Names
 	case xds.NACK:
-		e.Event = "rejected"
+		e.Event, e.Resources = "rejected", m.Names
 	default:
 		return e, false
 	}
@@ -171,7 +184,8 @@ func (n *narrator) facts(node *xds.Node, f *envoy.Facts) []event {
 func findings(at time.Time, fs []mesh.Finding) []event {
 	var out []event
 	for _, f := range fs {
-		e := event{Time: at, Event: "finding", Detail: f.String()}
+		e := event{Time: at, Event: "finding", Detail: f.String(), Severity: f.Severity.String(), Rule: f.Rule,
+			File: f.File, Line: f.Line, Column: f.Column}
 		if !f.Key.IsZero() {
 			e.Type, e.Resources = f.Key.Type.String(), []string{f.Key.Name}
 		}

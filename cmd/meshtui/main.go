@@ -15,9 +15,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"example.com/meshtui/tui"
 )
 
 func main() {
@@ -46,29 +49,53 @@ type signalError struct{ signal syscall.Signal }
 
 func (e signalError) Error() string { return e.signal.String() }
 
-// withSignals ends the context on SIGINT, SIGTERM and SIGHUP, and remembers
-// which it was. A second signal ends the process at once, so that a hung
-// shutdown can be left.
+// signals ends a context on SIGINT, SIGTERM and SIGHUP, and remembers which it
+// was. A second signal ends the process at once, so that a hung shutdown can be
+// left. While the screen is on, signals are the screen's: an interrupt that is
+// typed in an editor reaches the whole process group, and is the editor's.
+type signals struct{ screen atomic.Bool }
+
+// signalsKey is the context key of the *signals that watch over it.
+type signalsKey struct{}
+
+// leaveSignals hands the signals to the screen until the function is called.
+func leaveSignals(ctx context.Context) (back func()) {
+	s, ok := ctx.Value(signalsKey{}).(*signals)
+	if !ok {
+		return func() {}
+	}
+	s.screen.Store(true)
+	return func() { s.screen.Store(false) }
+}
+
 func withSignals(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	s := &signals{}
+	ctx, cancel := context.WithCancelCause(context.WithValue(parent, signalsKey{}, s))
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// A reader that went away (`serve | head`) is an error of the write, not
+	// the end of the process before its Envoys are drained.
+	signal.Ignore(syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		for first := true; ; first = false {
+		for first := true; ; {
 			select {
-			case s := <-signals:
-				if !first {
-					os.Exit(128 + int(s.(syscall.Signal)))
+			case got := <-ch:
+				if s.screen.Load() {
+					continue
 				}
-				cancel(signalError{s.(syscall.Signal)})
+				if !first {
+					os.Exit(128 + int(got.(syscall.Signal)))
+				}
+				first = false
+				cancel(signalError{got.(syscall.Signal)})
 			case <-done:
 				return
 			}
 		}
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		signal.Stop(ch)
 		close(done)
 		cancel(nil)
 	}
@@ -101,6 +128,10 @@ func statusOf(ctx context.Context, err error) (status int, say string) {
 	}
 	if err == nil {
 		return 0, ""
+	}
+	var ended tui.SignalError
+	if errors.As(err, &ended) {
+		return ended.ExitCode(), ""
 	}
 	var exit *exitError
 	if errors.As(err, &exit) {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/files"
 	"example.com/meshtui/tui"
 )
 
@@ -35,9 +37,13 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 	if err := needTerminal(); err != nil {
 		return err
 	}
+	say := progress(cmd)
+	if err := sayNotices(path, say); err != nil {
+		return err
+	}
 	ctx := cmd.Context()
 	s, err := startSession(ctx, sessionOptions{
-		address: f.xds, envoys: f.envoys, say: progress(cmd),
+		address: f.xds, envoys: f.envoys, say: say, withoutEnvoy: f.envoys.path == "",
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			return engine.Open(ctx, path, o)
 		},
@@ -47,6 +53,20 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 	}
 	rememberWorkspace(path)
 	return onScreen(ctx, s, tui.Deps{}, f.screen)
+}
+
+// sayNotices lists, before anything is started or pushed, what of the file at
+// path is not carried over or was rewritten. It fails when the file cannot be
+// opened at all.
+func sayNotices(path string, say func(string)) error {
+	opened, err := files.Open(path)
+	if err != nil {
+		return err
+	}
+	for _, n := range slices.Concat(opened.Problems, opened.Notices) {
+		say(n.String())
+	}
+	return nil
 }
 
 // needTerminal refuses a screen where there is none to draw on, before

@@ -33,6 +33,12 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Nodes = nodes{s.server}
 	d.Evidence = s.watcher
 	d.DataPlane = dataPlane{s}
+	// The screen ends with the session: one that shows a dead control plane
+	// would tell yesterday's news.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })()
+	defer leaveSignals(ctx)()
 	return tui.Run(ctx, d, tui.Options{ASCII: f.ascii, ScratchDir: filepath.Join(stateDir(), "scratch")})
 }
 
@@ -68,7 +74,7 @@ func (d dataPlane) Describe() string {
 // Notices are the warnings of the start, and what is amiss with a process.
 func (d dataPlane) Notices() []tui.Notice {
 	var out []tui.Notice
-	for _, n := range d.s.notices {
+	for _, n := range d.s.noted() {
 		out = append(out, tui.Notice{Bad: true, Text: n})
 	}
 	if d.s.fleet == nil {
@@ -97,13 +103,20 @@ func trouble(p envoy.Process) string {
 	return text
 }
 
+// maxLog is the size in bytes above which a log is put aside at the next start.
+const maxLog = 10 << 20
+
 // logToFile sends what libraries log to a file for as long as the screen is on:
 // a line on stderr would be painted over it.
 func logToFile() (restore func(), err error) {
 	if err := os.MkdirAll(stateDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(stateDir(), "meshtui.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	path := filepath.Join(stateDir(), "meshtui.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		_ = os.Rename(path, path+".old")
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}

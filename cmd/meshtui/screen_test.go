@@ -24,7 +24,7 @@ func openTerminal(t *testing.T, w, h int, env []string, line string) *terminal {
 	t.Helper()
 	term := &terminal{T: t, tmux: needProgram(t, "tmux"), socket: filepath.Join(t.TempDir(), "t")}
 	script := filepath.Join(t.TempDir(), "run.sh")
-	if err := os.WriteFile(script, []byte(line+"\necho EXIT=$?\nexec cat\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("trap : INT\n"+line+"\necho EXIT=$?\nexec cat\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cmd := term.command("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h), "sh "+script)
@@ -164,6 +164,25 @@ func TestStartPage(t *testing.T) {
 	term := openTerminal(t, 80, 24, home(t), program)
 	shown := term.until("Demo", "Open", "Help")
 	term.keep("start-80x24", shown)
+	term.press("q")
+	term.until("EXIT=0")
+}
+
+// What is typed in an editor is the editor's, an interrupt too.
+func TestAnInterruptInTheEditorIsTheEditors(t *testing.T) {
+	editor := filepath.Join(t.TempDir(), "editor.sh")
+	script := "#!/bin/sh\ntrap : INT\necho IN THE EDITOR\nuntil read line; do echo STILL THERE; done\n"
+	if err := os.WriteFile(editor, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	term := openTerminal(t, 100, 30, home(t), "EDITOR="+editor+" "+demoLine(t))
+	term.until("rev 1", "live")
+	term.press("1", "e")
+	term.until("IN THE EDITOR")
+	term.press("C-c")
+	term.until("STILL THERE")
+	term.press("Enter")
+	term.until("rev 1", "local_route")
 	term.press("q")
 	term.until("EXIT=0")
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,7 @@ type serving struct {
 	narrator *narrator
 	session  *session
 	disk     *engine.DiskChange // told last
+	told     map[mesh.Finding]bool
 }
 
 // run serves until the context ends.
@@ -61,7 +63,12 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 	if s.session, err = startSession(ctx, o); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.session.stop()) }()
+	defer func() {
+		if errors.Is(err, errReaderGone) {
+			err = nil // `serve | head`: an orderly end
+		}
+		err = errors.Join(err, s.session.stop())
+	}()
 	s.narrator = newNarrator()
 	state := s.session.workspace.State()
 	if err := s.printAll(append([]event{{Time: state.At, Event: "listening", Detail: s.session.address}}, s.opened(state)...)); err != nil {
@@ -88,24 +95,30 @@ func openForServing(ctx context.Context, path string, o engine.Options) (*engine
 // opened tells what is to be said of the workspace as it was opened.
 func (s *serving) opened(state *engine.State) []event {
 	out := findings(state.At, state.Notices)
+	var all []mesh.Finding
 	if state.ReadOnly != "" {
 		out = append(out, event{Time: state.At, Event: "finding", Detail: "read-only: " + state.ReadOnly + "; what is on disk is served, and nothing is pushed"})
 	}
 	for _, g := range state.Groups {
-		out = append(out, findings(state.At, g.Findings)...)
+		all = append(all, g.Findings...)
 	}
-	for _, n := range s.session.notices {
+	out = append(out, s.findings(state.At, all)...)
+	for _, n := range s.session.noted() {
 		out = append(out, event{Time: state.At, Event: "finding", Detail: n})
 	}
 	return out
 }
 
+// errReaderGone is that nobody reads the events any more.
+var errReaderGone = errors.New("the reader of the events went away")
+
 func (s *serving) printAll(events []event) error {
 	for _, e := range events {
-		if err := s.print(e); err != nil {
-			if errors.Is(err, os.ErrClosed) {
-				return nil
-			}
+		err := s.print(e)
+		if errors.Is(err, syscall.EPIPE) {
+			return errReaderGone
+		}
+		if err != nil {
 			return fmt.Errorf("writing an event: %w", err)
 		}
 	}
@@ -151,24 +164,43 @@ func (s *serving) news() []event {
 // takeDisk pushes a change that was saved to the files, or tells why not.
 func (s *serving) takeDisk() []event {
 	w := s.session.workspace
-	state := w.State()
-	d := state.Disk
+	d := w.State().Disk
 	if d == nil || d == s.disk {
 		return nil
 	}
 	s.disk = d
 	if len(d.Problem) > 0 {
-		return findings(d.At, d.Problem)
+		return s.findings(d.At, d.Problem)
 	}
-	if err := w.TakeDisk(); err != nil {
-		return []event{{Time: d.At, Event: "finding", Detail: err.Error()}}
+	err := w.TakeDisk()
+	if err == nil {
+		_, err = w.Push(engine.PushOptions{Note: "saved to disk"})
 	}
-	if _, err := w.Push(engine.PushOptions{Note: "saved to disk"}); err != nil {
-		out := []event{{Time: d.At, Event: "finding", Detail: err.Error()}}
-		for _, g := range w.State().Groups {
-			out = append(out, findings(d.At, g.Findings)...)
+	if errors.Is(err, engine.ErrNothingToPush) {
+		return []event{{Time: d.At, Event: "finding", Severity: mesh.Note.String(), Detail: "the files say what is served already"}}
+	}
+	var refused *engine.PushError
+	if err != nil && !errors.As(err, &refused) {
+		return []event{{Time: d.At, Event: "finding", Severity: mesh.Error.String(), Detail: err.Error()}}
+	}
+	var all []mesh.Finding
+	for _, g := range w.State().Groups {
+		all = append(all, g.Findings...)
+	}
+	return s.findings(d.At, all)
+}
+
+// findings tells findings, each once for as long as it stands: what was told
+// and is gone is told again when it comes back.
+func (s *serving) findings(at time.Time, fs []mesh.Finding) []event {
+	now := map[mesh.Finding]bool{}
+	var fresh []mesh.Finding
+	for _, f := range fs {
+		if !now[f] && !s.told[f] {
+			fresh = append(fresh, f)
 		}
-		return out
+		now[f] = true
 	}
-	return nil
+	s.told = now
+	return findings(at, fresh)
 }

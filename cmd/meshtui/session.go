@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os/user"
 	"slices"
@@ -24,6 +25,8 @@ type sessionOptions struct {
 	address string // xDS address; "" the default one
 	envoys  envoyFlags
 	say     func(string) // progress before there is a screen; may be nil
+
+	withoutEnvoy bool // go on without local Envoys where none can be had
 }
 
 // session is one running control plane: the workspace, the server that rolls
@@ -34,7 +37,9 @@ type session struct {
 	fleet     *envoy.Fleet // nil when no local Envoy was asked for
 	watcher   *envoy.Watcher
 	binary    envoy.Binary
-	notices   []string
+
+	mu      sync.Mutex
+	notices []string // see note
 
 	address string // where the server listens, as an Envoy is told
 	tasks   *task.Group
@@ -46,6 +51,9 @@ type session struct {
 func startSession(ctx context.Context, o sessionOptions) (s *session, err error) {
 	if o.say == nil {
 		o.say = func(string) {}
+	}
+	if err := o.envoys.check(); err != nil {
+		return nil, err
 	}
 	s = &session{}
 	// The server must serve while Envoys drain, so it outlives the signal that
@@ -59,46 +67,68 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	}()
 	if o.envoys.nodes > 0 {
 		if s.binary, err = o.envoys.find(ctx, o.say); err != nil {
-			return s, err
+			if !o.withoutEnvoy {
+				return s, err
+			}
+			s.note("no local Envoy was started: " + err.Error())
+			o.envoys.nodes = 0
 		}
 		if w := s.binary.Warning(); w != "" {
-			s.notices = append(s.notices, w)
+			s.note(w)
 		}
 	}
+	// First the address: a start that fails on it leaves no mark in the history.
+	l, err := listen(o.address)
+	if err != nil {
+		return s, err
+	}
+	s.address = spoken(l)
 	fleet := o.envoys.fleetOptions()
 	outcomes := &outcomeRelay{}
 	s.server = xds.New(xds.Options{
 		Overlay:   func(node string) xds.Overlay { return fleet.Overlay(node) },
 		OnOutcome: outcomes.told,
+		OnError:   s.broke,
 	})
 	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author()})
 	if err != nil {
-		return s, err
+		return s, errors.Join(err, l.Close())
 	}
 	outcomes.to(s.workspace.Record)
-	if err = s.listen(o.address); err != nil {
+	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, l) })
+	if err = s.startEnvoys(ctx, fleet, o.say); err != nil {
 		return s, err
-	}
-	if o.envoys.nodes > 0 {
-		if err = s.startEnvoys(fleet); err != nil {
-			return s, err
-		}
 	}
 	s.watch()
 	return s, nil
 }
 
-func (s *session) listen(address string) error {
+// note keeps a sentence for whoever looks at the session. It may be called from
+// any goroutine.
+func (s *session) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notices = append(s.notices, text)
+}
+
+// noted lists what was noted.
+func (s *session) noted() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.notices)
+}
+
+// broke notes a panic of one stream; the others go on.
+func (s *session) broke(err error) {
+	slog.Error("a stream broke", "error", err)
+	s.note(err.Error())
+}
+
+func listen(address string) (net.Listener, error) {
 	if address == "" {
 		address = xds.DefaultAddress()
 	}
-	l, err := xds.Listen(address)
-	if err != nil {
-		return err
-	}
-	s.address = spoken(l)
-	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, l) })
-	return nil
+	return xds.Listen(address)
 }
 
 // spoken is a listener's address in the form that flags take.
@@ -110,18 +140,37 @@ func spoken(l net.Listener) string {
 }
 
 // startEnvoys starts the local Envoys, after a look at the ports that they
-// will be told to open.
-func (s *session) startEnvoys(o envoy.FleetOptions) (err error) {
-	for _, g := range s.workspace.State().Groups {
+// will be told to open. A workspace that another process holds gets none: they
+// would take a share of the other's traffic.
+func (s *session) startEnvoys(ctx context.Context, o envoy.FleetOptions, say func(string)) (err error) {
+	state := s.workspace.State()
+	if o.Nodes > 0 && state.ReadOnly != "" {
+		s.note("no local Envoy was started, because the workspace is read-only: " + state.ReadOnly)
+		return nil
+	}
+	if o.Nodes == 0 {
+		return nil
+	}
+	for _, g := range state.Groups {
 		for _, taken := range envoy.PortsTaken(g.Draft, o.Nodes) {
-			s.notices = append(s.notices, taken.String())
+			say(taken.String())
+			s.note(taken.String())
 		}
 	}
 	if o.Dir, err = runDir(); err != nil {
 		return err
 	}
 	o.Binary, o.XDS = s.binary, s.address
-	s.fleet, err = envoy.StartFleet(s.ctx, o)
+	// Until they are up the command's own end ends them; from then on stop does.
+	starting, cancel := context.WithCancel(s.ctx)
+	detach := context.AfterFunc(ctx, cancel)
+	s.fleet, err = envoy.StartFleet(starting, o)
+	if !detach() && err == nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		cancel()
+	}
 	return err
 }
 
