@@ -180,6 +180,19 @@ func lastAccepted(revisions []*Revision) *Revision {
 	return nil
 }
 
+// lastAccepted is the newest of the revisions that every node took, without what
+// was before it; nil when there is none.
+func lastAccepted(revisions []*Revision) *Revision {
+	for _, r := range slices.Backward(revisions) {
+		if r.Outcome.Result == Accepted {
+			base := *r
+			base.Base = nil
+			return &base
+		}
+	}
+	return nil
+}
+
 func (w *Workspace) publish(r *Revision) {
 	if r != nil && w.options.Publisher != nil {
 		w.options.Publisher.Publish(r)

@@ -56,6 +56,10 @@ type Revision struct {
 	Rules   []mesh.Rule
 	Meshes  map[string]*mesh.Mesh // by group; mesh.DefaultGroup is always there
 	Outcome Outcome
+	// Base is what was served and accepted before, so that a server that has
+	// just started knows what a running Envoy holds; its own Base is nil. It is
+	// nil for the first, and for a revision that is known to be what they hold.
+	Base *Revision
 }
 
 // MeshFor is the mesh that a node gets under this revision: its group's, or the

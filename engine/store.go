@@ -176,10 +176,14 @@ func (s *store) readHistory(d *decoder) ([]*Revision, error) {
 		if err != nil {
 			return nil, fmt.Errorf("revision %d: %w", rec.Number, err)
 		}
-		out = append(out, &Revision{
+		r := &Revision{
 			Number: rec.Number, At: rec.At, Note: rec.Note, Author: rec.Author, Rules: rec.Rules,
 			Meshes: withDefault(meshes), Outcome: rec.Outcome,
-		})
+		}
+		if r.Outcome.Result != Accepted { // else it is what the nodes hold
+			r.Base = lastAccepted(out)
+		}
+		out = append(out, r)
 		before = meshes
 	}
 	return out, nil
