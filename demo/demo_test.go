@@ -227,6 +227,9 @@ func TestSharesAreOfWholeSeconds(t *testing.T) {
 	for range 10 {
 		ta.count(Answer{Code: 200, Backend: "a"}, false)
 	}
+	if ta.count(Answer{Port: 1, Err: "refused"}, true); ta.snapshot(nil).Total != 10 {
+		t.Error("a second listener that is not there yet counts as a failure")
+	}
 	if got := ta.snapshot([]Backend{{Name: "a"}}).RPS; got != 0 {
 		t.Errorf("the present second counts: %v", got)
 	}

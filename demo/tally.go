@@ -68,7 +68,7 @@ type tally struct {
 	now func() time.Time
 
 	mu       sync.Mutex
-	begun    bool
+	begun    map[int]bool // ports of listeners that have answered
 	seconds  [window + 1]second
 	codes    map[int]uint64
 	backends map[string]uint64
@@ -78,18 +78,18 @@ type tally struct {
 	failures []Answer
 }
 
-// count notes an answer. A refused connection before the first answer only
+// count notes an answer. A refused connection before a port's first answer only
 // says that no listener is there yet.
 func (t *tally) count(a Answer, refused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.begun {
-		if refused {
-			return
-		}
-		t.begun = true
-		t.codes, t.backends = map[int]uint64{}, map[string]uint64{}
+	if refused && !t.begun[a.Port] {
+		return
 	}
+	if t.begun == nil {
+		t.begun, t.codes, t.backends = map[int]bool{}, map[int]uint64{}, map[string]uint64{}
+	}
+	t.begun[a.Port] = true
 	s := t.second(t.now().Unix())
 	s.requests++
 	s.took = append(s.took, a.Took)
@@ -126,7 +126,7 @@ func (t *tally) second(at int64) *second {
 func (t *tally) snapshot(backends []Backend) Snapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := Snapshot{Waiting: !t.begun, Codes: maps.Clone(t.codes), Total: t.total, Failed: t.failed,
+	out := Snapshot{Waiting: len(t.begun) == 0, Codes: maps.Clone(t.codes), Total: t.total, Failed: t.failed,
 		Last: slices.Clone(t.last), Failures: slices.Clone(t.failures)}
 	now := t.now().Unix()
 	var requests, failed, answered int

@@ -1,19 +1,26 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/envoy"
 )
 
 func newCheck() *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON bool
+		oracle string
+	)
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Print what is wrong with a workspace or a bootstrap, with line and what to do",
@@ -27,6 +34,13 @@ Exit status: 0 no errors and no warnings (notes do not count), 1 findings,
 			if err != nil {
 				return &exitError{status: 2, err: err}
 			}
+			if oracle != "" {
+				said, err := askEnvoy(cmd.Context(), oracle, a[0])
+				if err != nil {
+					return &exitError{status: 2, err: err}
+				}
+				fs = append(fs, said...)
+			}
 			if err := printFindings(cmd.OutOrStdout(), fs, asJSON); err != nil {
 				return &exitError{status: 2, err: err}
 			}
@@ -37,7 +51,36 @@ Exit status: 0 no errors and no warnings (notes do not count), 1 findings,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a finding")
+	cmd.Flags().StringVar(&oracle, "envoy", "", "also let this Envoy validate it (a bootstrap only: Envoy does not read the files of a folder)")
 	return cmd
+}
+
+// askEnvoy is what `envoy --mode validate` says of a bootstrap: nothing, or its
+// first error. It fails on anything else than a bootstrap, and when Envoy cannot
+// be asked.
+func askEnvoy(ctx context.Context, program, path string) ([]mesh.Finding, error) {
+	opened, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if opened.Kind != files.Bootstrap {
+		return nil, fmt.Errorf("--envoy: %s is no bootstrap, and Envoy validates nothing else", path)
+	}
+	b, err := envoy.Find(program)
+	if err != nil {
+		return nil, err
+	}
+	config, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	err = b.Validate(ctx, config)
+	var invalid *envoy.InvalidError
+	if errors.As(err, &invalid) {
+		return []mesh.Finding{{Severity: mesh.Error, Rule: "envoy-validate", File: path, Message: invalid.Reason,
+			Hint: fmt.Sprintf("Envoy %s refuses to start with it", b.Version)}}, nil
+	}
+	return nil, err
 }
 
 // checkPath is everything there is to say about what lies at path: what could
