@@ -28,10 +28,13 @@ func BenchmarkDecode10000Endpoints(b *testing.B) {
 }
 
 func BenchmarkSetAmong10000Endpoints(b *testing.B) {
-	text := manyEndpoints(10_000)
-	for b.Loop() {
-		if _, err := Set(text, "endpoints[0].lb_endpoints[5000].health_status", "DRAINING"); err != nil {
-			b.Fatal(err)
-		}
+	for name, text := range map[string]string{"YAML": manyEndpoints(10_000), "JSON": jsonEndpoints(b, 10_000)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Set(text, "endpoints[0].lb_endpoints[5000].health_status", "DRAINING"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

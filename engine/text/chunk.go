@@ -94,7 +94,7 @@ func (d *document) chunk(n *yaml.Node, dash int) Chunk {
 		c.Text += d.layoutEOL()
 	}
 	if usesOutside(n) {
-		if whole, err := asWritten(n); err == nil {
+		if whole, err := asWritten(n, d.text); err == nil {
 			c.Text, c.Expanded = layout{eol: "\n", step: 2}.block(whole, 0)+"\n", true
 			c.origin = follow(c.Text, n)
 		}
@@ -294,7 +294,7 @@ func Flow(text, indent string) (string, error) {
 		lines := strings.Split(strings.TrimRight(text, " \r\n"), "\n")
 		return strings.Join(lines, "\n"+indent), nil
 	}
-	n, err := asWritten(d.root)
+	n, err := asWritten(d.root, text)
 	if err != nil {
 		return "", err
 	}

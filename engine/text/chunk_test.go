@@ -83,3 +83,11 @@ func TestRename(t *testing.T) {
 		t.Errorf("an alias was renamed: %q", out)
 	}
 }
+
+// A text is not too large for being written in brackets just because it is long.
+func TestFlowOfManyEndpoints(t *testing.T) {
+	out, err := Flow(manyEndpoints(10_000), "")
+	if err != nil || strings.Count(out, "socket_address") != 10_000 {
+		t.Errorf("%d endpoints, %v", strings.Count(out, "socket_address"), err)
+	}
+}

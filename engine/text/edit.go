@@ -193,7 +193,7 @@ func (e *editor) unshared(h holder, steps []step, do edit, index int, node *yaml
 
 // editedCopy is what n stands for, aliases written out and the edit made.
 func editedCopy(n *yaml.Node, steps []step, do edit, index int, node *yaml.Node) (*yaml.Node, error) {
-	c, err := asWritten(n)
+	c, err := asWritten(n, "")
 	if err != nil {
 		return nil, err
 	}
@@ -208,12 +208,13 @@ func editedCopy(n *yaml.Node, steps []step, do edit, index int, node *yaml.Node)
 	if c, err = parse(out); err != nil || c == nil {
 		return plainNode("null"), err
 	}
-	return asWritten(c)
+	return asWritten(c, out)
 }
 
-// asWritten is a copy of n, without aliases, that is written as it is read.
-func asWritten(n *yaml.Node) (*yaml.Node, error) {
-	left := maxNodes("")
+// asWritten is a copy of n, without aliases, that is written as it is read. text
+// is what n is of, "" when it is of none.
+func asWritten(n *yaml.Node, text string) (*yaml.Node, error) {
+	left := maxNodes(text)
 	return expanded(n, 0, &left)
 }
 

@@ -45,14 +45,16 @@ func prove(out string, want any) error {
 	return nil
 }
 
-// A vicinity is a few neighbouring items of a list, in block style and on lines
-// of their own. What they say depends on nothing else: with the same bytes
-// before and after them, a text whose few items read by themselves as they are
-// to is right as a whole. So an edit in a list of ten thousand is proven by
+// A vicinity is a few neighbouring items of a list, which stand on lines of their
+// own or between commas. What they say depends on nothing else: with the same
+// bytes before and after them, a text whose few items read by themselves as they
+// are to is right as a whole. So an edit in a list of ten thousand is proven by
 // reading three items rather than all.
 type vicinity struct {
-	from, to int // the bytes of the text: whole lines
-	column   int // of the dashes
+	from, to int  // the bytes of the text: whole lines, or what commas enclose
+	column   int  // of the dashes
+	flow     bool // in brackets, and so without dashes
+	last     bool // the text ends with it
 	items    []*yaml.Node
 	steps    []step // of the edit, from the list of these items on
 	index    int    // of an insertion, in that list
@@ -66,7 +68,7 @@ func (e *editor) editNear(steps []step, do edit, index int, node *yaml.Node) (ou
 		return "", false
 	}
 	// This list is a document to itself, as far as proofs go.
-	alone, ok := listAlone(e.text[v.from:v.to], v.column)
+	alone, ok := v.alone(e.text[v.from:v.to])
 	if !ok || len(alone.Content) != len(v.items) {
 		return "", false
 	}
@@ -95,31 +97,39 @@ func (v vicinity) proves(text, out string, want any) bool {
 	if len(out) < v.from+tail || out[:v.from] != text[:v.from] || out[len(out)-tail:] != text[v.to:] {
 		return false
 	}
-	now := out[v.from : len(out)-tail]
-	if tail > 0 && !strings.HasSuffix(now, "\n") {
+	n, ok := v.alone(out[v.from : len(out)-tail])
+	if !ok {
 		return false
 	}
-	n, ok := listAlone(now, v.column)
-	return ok && prove(now, want) == nil && len(n.Content) > 0
+	got, err := treeOf(n, maxNodes(out))
+	return err == nil && reflect.DeepEqual(got, want)
 }
 
-// listAlone reads lines that are a list in block style with dashes in a column.
-// It takes none that has anchors, aliases, tags, tabs or the marks that begin
-// and end a document, which would reach beyond those lines.
-func listAlone(lines string, column int) (*yaml.Node, bool) {
-	if strings.ContainsAny(lines, "&*!\t\ufeff") || !strings.HasPrefix(lines, pad(column)+"-") {
+// alone reads a part of a text as a list by itself. It takes none that has
+// anchors, aliases, tags, tabs or the marks that begin and end a document, which
+// would reach beyond it, and none that does not end where an item can end.
+func (v vicinity) alone(part string) (*yaml.Node, bool) {
+	if strings.ContainsAny(part, "&*!\t\ufeff") {
 		return nil, false
 	}
-	for line := range strings.Lines(lines) {
+	for line := range strings.Lines(part) {
 		if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "...") || strings.HasPrefix(line, "%") {
 			return nil, false
 		}
 	}
-	n, err := parse(lines)
-	if err != nil || n == nil || n.Kind != yaml.SequenceNode || n.Line != 1 || n.Column != column+1 {
+	if v.flow {
+		if part == "" || strings.HasSuffix(strings.TrimRight(part, " \r\n"), ",") {
+			return nil, false
+		}
+		part = "[" + part + "]"
+	} else if !strings.HasPrefix(part, pad(v.column)+"-") || !v.last && !strings.HasSuffix(part, "\n") {
 		return nil, false
 	}
-	return n, true
+	n, err := parse(part)
+	if err != nil || n == nil || n.Kind != yaml.SequenceNode || n.Line != 1 || n.Column != v.column+1 {
+		return nil, false
+	}
+	return n, len(n.Content) > 0
 }
 
 // vicinityOf follows the path of an edit to the deepest list whose items stand
@@ -127,13 +137,18 @@ func listAlone(lines string, column int) (*yaml.Node, bool) {
 // may say the same.
 func (e *editor) vicinityOf(steps []step, do edit, index int) (best vicinity, ok bool) {
 	n, limit := e.root, len(e.text)
-	for i := 0; n != nil && n.Kind != yaml.AliasNode && !e.isFlow(n); i++ {
+	for i, flow := 0, false; n != nil && n.Kind != yaml.AliasNode; i++ {
 		if n.Anchor != "" {
 			return best, false
 		}
+		flow = flow || e.isFlow(n)
 		if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
 			first, last := touched(n, steps[i:], index)
-			if v, fits := e.itemsAlone(n, first, last, limit); fits {
+			around := e.itemsOnLines
+			if flow {
+				around = e.itemsBetweenCommas
+			}
+			if v, fits := around(n, first, last, limit); fits {
 				v.steps, v.index = slices.Clone(steps[i:]), index
 				if i < len(steps) {
 					v.steps[0].index -= first
@@ -150,8 +165,10 @@ func (e *editor) vicinityOf(steps []step, do edit, index int) (best vicinity, ok
 		if !own {
 			break
 		}
-		if limit, own = e.limit(n, j, limit); !own {
-			break
+		if !flow {
+			if limit, own = e.limit(n, j, limit); !own {
+				break
+			}
 		}
 		n = n.Content[j]
 	}
@@ -176,17 +193,33 @@ func touched(list *yaml.Node, steps []step, index int) (first, last int) {
 	return min(max(first, 0), end), min(max(last, 0), end)
 }
 
-// itemsAlone is the vicinity of the items first to last of a list. limit is
-// where what follows the list begins.
-func (e *editor) itemsAlone(list *yaml.Node, first, last, limit int) (v vicinity, ok bool) {
+// itemsOnLines is the vicinity of the items first to last of a list in block
+// style. limit is where what follows the list begins.
+func (e *editor) itemsOnLines(list *yaml.Node, first, last, limit int) (v vicinity, ok bool) {
 	dash := e.dash(list, first)
 	from, ok := e.ownLine(dash)
 	if !ok || dash >= len(e.text) || e.text[dash] != '-' {
 		return v, false
 	}
 	to, ok := e.limit(list, last, limit)
-	v = vicinity{from: from, to: to, column: e.column(dash), items: list.Content[first : last+1]}
+	v = vicinity{from: from, to: to, column: e.column(dash), last: to == len(e.text), items: list.Content[first : last+1]}
 	return v, ok && from < to
+}
+
+// itemsBetweenCommas is the vicinity of the items first to last of a list in
+// brackets. Nothing but blanks may stand between them and the commas or brackets
+// around them.
+func (e *editor) itemsBetweenCommas(list *yaml.Node, first, last, _ int) (v vicinity, ok bool) {
+	v = vicinity{flow: true, from: e.start(list.Content[first]), to: e.end(list.Content[last]), items: list.Content[first : last+1]}
+	before, sign := e.content(list), "["
+	if first > 0 {
+		before, sign = e.end(list.Content[first-1]), ","
+	}
+	if before > v.from || v.from >= v.to || strings.Trim(e.text[before:v.from], " \r\n") != sign {
+		return v, false
+	}
+	after := strings.TrimLeft(e.text[v.to:], " \r\n")
+	return v, after != "" && (after[0] == ',' || after[0] == ']')
 }
 
 // limit is where the line of what follows the entry with index j of n begins;

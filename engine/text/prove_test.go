@@ -126,6 +126,9 @@ var awkwardLists = []string{
 	"l:\r\n- b: 1\r\n- c: |\r\n    x\r\n\r\n- d\r\n",
 	"l:\n  -   a: 1\n      b: 2\n  -   a: 3\n",
 	"l:\n- ? a\n  : - b\n    - c\n- d\n",
+	"l: [a, b: 1, {c: 2}, [d, e] , \"f\\\n  g\", 'h, ]']\nm: [ # n\n  o,\n  p, # q\n  r,\n]\n",
+	"{\"l\": [\n  {\"a\": 1},\n  {\"a\": [1, 2,3],\"b\":\"x, y\"}\n ,{\"c\":null}]}",
+	"l: [a, ? b : c, d,\n  e # f\n  , g]\n",
 	"l:\n- a: [x,\n  y]\n- b: \"- z\n  \\\n  - w\"\n- c\n",
 }
 
@@ -143,7 +146,13 @@ func TestNoVicinityBelowAnAnchor(t *testing.T) {
 // The edits of endpoints by key are proven without reading all of them, as
 // BenchmarkSetAmong10000Endpoints counts on.
 func TestVicinityIsUsedForEndpoints(t *testing.T) {
-	text := manyEndpoints(5)
+	for _, text := range []string{manyEndpoints(5), jsonEndpoints(t, 5)} {
+		vicinityIsUsed(t, text)
+	}
+}
+
+func vicinityIsUsed(t *testing.T, text string) {
+	t.Helper()
 	const list = "endpoints[0].lb_endpoints"
 	endpoint := map[string]any{"endpoint": map[string]any{"hostname": "x"}}
 	for i := range 5 {
@@ -156,4 +165,13 @@ func TestVicinityIsUsedForEndpoints(t *testing.T) {
 	if !agree(t, text, list, insertEdit, -1, endpoint) {
 		t.Error("the end has no vicinity")
 	}
+}
+
+func jsonEndpoints(t testing.TB, n int) string {
+	t.Helper()
+	out, err := Flow(manyEndpoints(n), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -61,9 +61,9 @@ func (d *document) habits(n *yaml.Node, l *layout, step, list *bool) {
 func nodeOf(value any) (*yaml.Node, error) {
 	switch v := value.(type) {
 	case *yaml.Node:
-		return asWritten(v)
+		return asWritten(v, "")
 	case yaml.Node:
-		return asWritten(&v)
+		return asWritten(&v, "")
 	case proto.Message:
 		return messageNode(v.ProtoReflect(), rootPath(), 0)
 	case time.Duration:

@@ -34,7 +34,9 @@ var (
 )
 
 // isNull reports whether a node says that there is nothing.
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && isNullWord(n.Value) && kindOf(n) == nullKind }
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && isNullWord(n.Value) && kindOf(n) == nullKind
+}
 
 func isNullWord(s string) bool {
 	switch s {

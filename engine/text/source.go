@@ -125,11 +125,15 @@ func follow(text string, was *yaml.Node) []mesh.LinePlace {
 			if old == nil {
 				return
 			}
-			line := d.lineOf(begin)
-			if at[line-1].Line == 0 {
-				at[line-1] = mesh.LinePlace{Line: place.Line, Indent: place.Column - 1 - d.column(begin), Exact: true}
+			if s.isIndex {
+				visit(value, old, depth+1) // an item's first field stands on the item's line
 			}
-			visit(value, old, depth+1)
+			if line := &at[max(d.lineOf(begin), 1)-1]; line.Line == 0 {
+				*line = mesh.LinePlace{Line: place.Line, Indent: place.Column - 1 - d.column(begin), Exact: true}
+			}
+			if !s.isIndex {
+				visit(value, old, depth+1)
+			}
 		})
 	}
 	if d.root != nil {
