@@ -129,6 +129,9 @@ func (w *Workspace) DismissDisk() {
 // adopt makes what was read what is on disk.
 func (w *Workspace) adopt(o *files.Opened) {
 	w.opened, w.base, w.disk = o, contentOf(o), nil
+	if o.Kind != files.Folder {
+		w.origin = digest(w.base)
+	}
 	if w.watch != nil {
 		w.watch.follow(o)
 	}

@@ -3,9 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -30,6 +32,7 @@ func (w *Workspace) restore() {
 		return
 	}
 	w.store = store
+	w.goOnAsFolder()
 	dec := newDecoder(w.base.meshes)
 	if w.revisions, err = store.readHistory(dec); err != nil {
 		w.note(store.setAside("history.json", err))
@@ -47,11 +50,54 @@ func (w *Workspace) restore() {
 	}
 }
 
+// goOnAsFolder opens the folder that the opened single file was saved to in an
+// earlier run, so that what was saved there is neither served as it was before
+// nor shown as a change.
+func (w *Workspace) goOnAsFolder() {
+	if w.origin == "" {
+		return
+	}
+	var kept struct {
+		Format         int
+		Origin, SaveTo string
+	}
+	if _, err := w.store.read("draft.json", &kept); err != nil || kept.Format != storeFormat || kept.SaveTo == "" {
+		return // what is damaged is set aside later
+	}
+	if kept.Origin != w.origin {
+		w.note(mesh.Finding{Severity: mesh.Warning, Rule: "saved-elsewhere", File: w.path,
+			Message: fmt.Sprintf("this file was changed since it was saved to %s, so the file is what is opened", kept.SaveTo),
+			Hint:    fmt.Sprintf("open %s to go on with what was saved there", kept.SaveTo)})
+		return
+	}
+	if _, err := os.Stat(kept.SaveTo); errors.Is(err, fs.ErrNotExist) {
+		w.saveTo = kept.SaveTo // gone: a save makes it again
+		return
+	}
+	folder, err := files.Open(kept.SaveTo)
+	switch {
+	case err == nil && folder.Kind == files.Folder:
+		w.note(mesh.Finding{Severity: mesh.Note, Rule: "saved-elsewhere", File: w.path,
+			Message: fmt.Sprintf("this file was saved to %s, and that folder is served and saved to", kept.SaveTo),
+			Hint:    "the file itself stays as it is; change it, or remove the folder, to begin with it again"})
+		w.adopt(folder)
+		w.saveTo, w.draft.now = kept.SaveTo, w.base
+	default:
+		w.note(mesh.Finding{Severity: mesh.Warning, Rule: "saved-elsewhere", File: w.path,
+			Message: fmt.Sprintf("this file was saved to %s, which cannot be opened, so the file is what is opened", kept.SaveTo),
+			Hint:    "see what became of that folder, or save to another one"})
+	}
+}
+
 // resume goes on with the draft of the last run. Edits are kept, also where the
 // files changed meanwhile; then both are kept, and the files are offered. A
 // draft without edits follows the files.
 func (w *Workspace) resume(d *draft, kept *draftFile) {
-	diskChanged := kept.Disk != digest(w.base)
+	disk := kept.Disk
+	if kept.SaveTo != "" && w.opened.Kind != files.Folder {
+		disk = kept.Origin // kept.Disk is of the folder, which is not what was opened
+	}
+	diskChanged := disk != digest(w.base)
 	unsaved := changes(w.base, d.now)
 	w.draft = *d
 	switch {
@@ -134,8 +180,11 @@ func (w *Workspace) keepDraft() {
 	if w.store == nil || w.holder != "" {
 		return
 	}
-	edited := changes(w.live(), w.draft.now) > 0
-	if err := w.store.writeDraft(&w.draft, w.number, edited, digest(w.base)); err != nil {
+	f := draftFile{Head: w.number, Edited: changes(w.live(), w.draft.now) > 0, Disk: digest(w.base), Origin: w.origin}
+	if w.origin != "" {
+		f.SaveTo = w.saveTo
+	}
+	if err := w.store.writeDraft(&w.draft, f); err != nil {
 		w.note(notKept(w.store.dir, err))
 		return
 	}

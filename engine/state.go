@@ -9,8 +9,8 @@ import (
 // State is a Workspace at one moment, for whoever shows it. It is immutable.
 type State struct {
 	Name     string // what the workspace is called: the folder's or file's base name
-	Path     string // absolute path of what was opened; "" for a mesh made in memory
-	SaveTo   string // folder that Save writes to; "" while none was chosen (an opened single file)
+	Path     string // absolute path of what was opened, also after it was saved elsewhere; "" for a mesh made in memory
+	SaveTo   string // folder that Save writes to; "" while none was chosen (an opened single file). It is kept for the next run
 	ReadOnly string // empty, or why nothing may be pushed or saved ("process 4711 has it open")
 
 	Rules  []mesh.Rule

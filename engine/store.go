@@ -60,7 +60,9 @@ type draftFile struct {
 	Workspace string            `json:"workspace"`
 	Head      int               `json:"head"` // number of the newest revision, 0 for none
 	Edited    bool              `json:"edited"`
-	Disk      string            `json:"disk"` // digest of what was on disk
+	Disk      string            `json:"disk"`             // digest of what was on disk
+	Origin    string            `json:"origin,omitempty"` // of the single file that was opened, wherever it was saved to
+	SaveTo    string            `json:"saveTo,omitempty"` // folder that a single file was saved to
 	Rules     []mesh.Rule       `json:"rules,omitempty"`
 	Groups    map[string]splice `json:"groups"` // relative to nothing: a draft is whole without the history
 	Undo      []stepRecord      `json:"undo,omitempty"`
@@ -189,12 +191,11 @@ func (s *store) readHistory(d *decoder) ([]*Revision, error) {
 	return out, nil
 }
 
-func (s *store) writeDraft(d *draft, head int, edited bool, disk string) error {
-	f := draftFile{
-		Format: storeFormat, Workspace: s.workspace, Head: head, Edited: edited, Disk: disk,
-		Rules: d.now.rules, Groups: spliceAll(nil, d.now.meshes),
-		Undo: stepRecords(d.now, d.undo), Redo: stepRecords(d.now, d.redo),
-	}
+// writeDraft writes the draft. f says the rest.
+func (s *store) writeDraft(d *draft, f draftFile) error {
+	f.Format, f.Workspace = storeFormat, s.workspace
+	f.Rules, f.Groups = d.now.rules, spliceAll(nil, d.now.meshes)
+	f.Undo, f.Redo = stepRecords(d.now, d.undo), stepRecords(d.now, d.redo)
 	return s.write("draft.json", f)
 }
 

@@ -37,6 +37,7 @@ type Workspace struct {
 	store     *store // nil where nothing is kept
 	holder    string // who holds the workspace, "" when this process may write
 	saveTo    string
+	origin    string        // digest of the single file that was opened, "" for a folder
 	opened    *files.Opened // what is on disk, as last read or written; nil in memory
 	base      content       // what opened says; in memory what it began with
 	draft     draft
@@ -61,6 +62,10 @@ type checked struct {
 // error findings is not served; then the last revision is served on, if there is
 // one, and what is on disk stands in the draft.
 //
+// A single file that was saved to a folder goes on as that folder: what the
+// folder says is what is on disk, and Save writes there. A notice says so. Where
+// the file itself changed since, the file is what is opened.
+//
 // When another process holds the workspace, this one is read-only: it publishes
 // nothing and writes nothing. ctx ends the watch of the files; Close is needed
 // all the same. Publish may be called before Open returns.
@@ -78,6 +83,8 @@ func Open(ctx context.Context, path string, o Options) (*Workspace, error) {
 	w.base = contentOf(opened)
 	if opened.Kind == files.Folder {
 		w.saveTo = abs
+	} else {
+		w.origin = digest(w.base)
 	}
 	if err := w.startWatch(ctx); err != nil {
 		w.note(mesh.Finding{Severity: mesh.Warning, Rule: "not-watched", File: abs,
