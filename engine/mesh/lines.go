@@ -75,28 +75,31 @@ func (s Source) LineAt(line int) LinePlace {
 }
 
 // LinesAt is LineAt for the first n lines.
-func (s Source) LinesAt(n int) []LinePlace {
+func (s Source) LinesAt(n int) []LinePlace { return s.LinesFrom(1, n) }
+
+// LinesFrom is LineAt for n lines, from a 1-based line on.
+func (s Source) LinesFrom(line, n int) []LinePlace {
 	out := make([]LinePlace, 0, n)
 	if s.File == "" {
 		for i := range n {
-			out = append(out, s.LineAt(i+1))
+			out = append(out, s.LineAt(line+i))
 		}
 		return out
 	}
 	in, rest := s.first(), string(s.Lines)
-	for rest != "" {
+	for rest != "" && len(out) < n {
 		var r run
 		var ok bool
 		if r, rest, ok = nextRun(rest); !ok {
 			continue
 		}
-		for i := len(out) + 1; i < r.from && i <= n; i++ {
+		for i := line + len(out); i < r.from && len(out) < n; i++ {
 			out = append(out, in.at(i))
 		}
 		in = r
 	}
-	for i := len(out) + 1; i <= n; i++ {
-		out = append(out, in.at(i))
+	for len(out) < n {
+		out = append(out, in.at(line+len(out)))
 	}
 	return out
 }

@@ -66,6 +66,10 @@ func TestLinesRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(at, src.LinesAt(len(at))); diff != "" {
 			t.Fatalf("%q (-want +got):\n%s", src.Lines, diff)
 		}
+		half := len(at) / 2
+		if diff := cmp.Diff(at[half:], src.LinesFrom(half+1, len(at)-half)); diff != "" {
+			t.Fatalf("%q from line %d on (-want +got):\n%s", src.Lines, half+1, diff)
+		}
 		for i, want := range at {
 			if got := src.LineAt(i + 1); got != want {
 				t.Fatalf("%q: line %d is at %+v, want %+v", src.Lines, i+1, got, want)

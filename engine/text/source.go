@@ -18,16 +18,21 @@ func (c Chunk) Source(from mesh.Source) mesh.Source {
 	if from.File == "" {
 		return mesh.Source{Text: c.Text}
 	}
-	at := c.origin
+	at, first := c.origin, 1
 	if !c.Expanded {
-		at = c.places(from.Text[c.Body:c.To])
+		at, first = c.places(from.Text[c.Body:c.To]), c.Line
 	}
-	outer := from.LinesAt(len(lineStarts(from.Text)))
+	last := first
+	for _, p := range at {
+		last = max(last, p.Line)
+	}
+	outer := from.LinesFrom(first, last-first+1)
+	out := make([]mesh.LinePlace, len(at))
 	for i, p := range at {
-		in := outer[min(max(p.Line, 1), len(outer))-1]
-		at[i] = mesh.LinePlace{Line: in.Line, Indent: in.Indent + p.Indent, Exact: in.Exact && p.Exact}
+		in := outer[max(p.Line-first, 0)]
+		out[i] = mesh.LinePlace{Line: in.Line, Indent: in.Indent + p.Indent, Exact: in.Exact && p.Exact}
 	}
-	return mesh.NewSource(from.File, c.Text, at)
+	return mesh.NewSource(from.File, c.Text, out)
 }
 
 // places are where the chunk's lines stand in the text that it was cut out of;
