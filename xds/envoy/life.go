@@ -133,6 +133,12 @@ func (r *runner) readEvents(pipe *os.File) {
 // and returns why it was gone.
 func (l *life) end() error {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		select {
+		case <-l.done: // reaped: its number may be another's by now
+			l.guard.dismiss()
+			return nil
+		default:
+		}
 		if err := syscall.Kill(-l.pid(), signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("process %d cannot be ended: %w", l.pid(), err)
 		}
