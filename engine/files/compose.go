@@ -68,7 +68,7 @@ func (p *plan) parts(out *output) (parts []part, changed bool, err error) {
 			changed = true // removed, and its second text with it, which would come to life else
 			continue
 		}
-		if it.resource == nil || now.Source.Text == it.resource.Source.Text && (p.inPlace || len(it.sources) == 0) {
+		if it.resource == nil || now.Source.Text == it.resource.Source.Text && len(p.held(it.sources)) == len(it.sources) {
 			parts = append(parts, part{item: it, keep: true})
 			continue
 		}
@@ -101,10 +101,7 @@ func (p *plan) body(group string, r *mesh.Resource, were []configSource) (string
 		}
 		body = made
 	}
-	if !p.inPlace {
-		were = movedSources(were)
-	}
-	body, err := toPaths(body, r.Key.Name, were, p.fileOf(group))
+	body, err := toPaths(body, r.Key.Name, p.held(were), p.fileOf(group))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r.Key, err)
 	}
@@ -114,12 +111,12 @@ func (p *plan) body(group string, r *mesh.Resource, were []configSource) (string
 	return withFirst(body, "@type", r.Key.Type.URL())
 }
 
-// movedSources are config sources less the paths of a folder that is not saved
-// to.
-func movedSources(were []configSource) []configSource {
+// held are the config sources that go to disk as they stood there: not the paths
+// of a folder that is not saved to.
+func (p *plan) held(were []configSource) []configSource {
 	var out []configSource
 	for _, s := range were {
-		if s.ads {
+		if s.ads || p.inPlace && !s.moved {
 			out = append(out, s)
 		}
 	}

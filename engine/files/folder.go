@@ -234,13 +234,13 @@ func (o *Opened) readItem(f *file, it *item, c text.Chunk, src mesh.Source) {
 		return
 	}
 	name, _ := places.Scalar(nameField(t))
-	body, changed, err := toADS(c.Text, name, o.inside(f))
+	body, changed, err := toADS(c.Text, name, func(s configSource) bool { return o.pointing(f, s) != pointsElsewhere })
 	r, findings := text.Decode(t, text.Edited(src, body))
 	if r == nil {
 		o.Problems = append(o.Problems, findings...)
 		return
 	}
-	it.resource, it.key, it.sources = r, r.Key, configSources(c.Text, name)
+	it.resource, it.key, it.sources = r, r.Key, o.sourcesIn(f, c.Text, name)
 	o.Notices = append(o.Notices, findings...)
 	o.rewritten(it, c, src, changed, err)
 }
@@ -252,6 +252,14 @@ func (o *Opened) rewritten(it *item, c text.Chunk, src mesh.Source, changed []co
 			Line: src.LineAt(line).Line, Message: message})
 	}
 	for _, s := range changed {
+		s, _ = sourceAt(it.sources, s.path) // as it stands in the file
+		if s.moved {
+			o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Warning, Rule: "moved-path", Key: it.key, Path: s.path, File: src.File,
+				Line:    src.LineAt(s.line).Line,
+				Message: fmt.Sprintf("%s %s is of another folder; %s of this one is served in its place", s.field, s.file, filepath.Base(s.file)),
+				Hint:    "save writes the new place"})
+			continue
+		}
 		note(s.line, "rewritten", s.path, fmt.Sprintf("%s %s is served as \"ads: {}\"; on disk it stays", s.field, s.file))
 	}
 	if err != nil {
@@ -278,27 +286,6 @@ func nameField(t mesh.Type) string {
 		return "cluster_name"
 	}
 	return "name"
-}
-
-// inside says whether a path in a config source means a file of the same group
-// here. A path that does not exist on this machine (of a container, or of
-// another host) is told by its base name.
-func (o *Opened) inside(from *file) func(string) bool {
-	return func(path string) bool {
-		_, err := os.Stat(path)
-		elsewhere := filepath.IsAbs(path) && errors.Is(err, fs.ErrNotExist)
-		for _, f := range o.files {
-			if f.group != from.group {
-				continue
-			}
-			here := unlinked(f.path)
-			if unlinked(path) == here || !filepath.IsAbs(path) && unlinked(filepath.Join(o.Path, path)) == here ||
-				elsewhere && filepath.Base(path) == filepath.Base(f.path) {
-				return true
-			}
-		}
-		return false
-	}
 }
 
 // unlinked is a path without links, as far as it exists.

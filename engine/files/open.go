@@ -24,6 +24,22 @@ const maxFile = 256 << 20
 // sentence that says what it takes. What is wrong within a file that it
 // recognises is in Problems.
 func Open(path string) (*Opened, error) {
+	o, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	o.finish()
+	return o, nil
+}
+
+// finish adds what can be said only when all is read, and leaves out what the
+// checks of a mesh say as well, of the same place.
+func (o *Opened) finish() {
+	o.pointedElsewhere()
+	o.Notices = slices.DeleteFunc(o.Notices, func(f mesh.Finding) bool { return f.Rule == "unchecked-extension" })
+}
+
+func read(path string) (*Opened, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -48,6 +48,7 @@ func Save(dir string, from *Opened, rules []mesh.Rule, meshes map[string]*mesh.M
 	if err := plan.write(w); err != nil {
 		return nil, fmt.Errorf("saving to %s: %w", dir, err)
 	}
+	saved.finish()
 	return saved, nil
 }
 

@@ -1,8 +1,14 @@
 package files
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -18,9 +24,18 @@ type configSource struct {
 	name    string    // which one
 	file    string    // of path_config_source; "" for any other kind
 	field   string    // the field that says file: path_config_source, or the older path
+	moved   bool      // file is of the folder that this one is a copy of
 	ads     bool
 	value   *yaml.Node // of field
 	line    int        // within the text
+}
+
+// at is the field path of file.
+func (s configSource) at() string {
+	if s.field == "path" {
+		return s.path + ".path"
+	}
+	return s.path + "." + s.field + ".path"
 }
 
 // sourceFields are the fields that hold a ConfigSource for what we serve.
@@ -76,13 +91,125 @@ func nameBeside(parent *yaml.Node, service mesh.Type, own string) string {
 	return own
 }
 
+// sourcesIn are the config sources of a resource's text in a file of the
+// workspace.
+func (o *Opened) sourcesIn(f *file, resource, name string) []configSource {
+	out := configSources(resource, name)
+	for i, s := range out {
+		out[i].moved = s.file != "" && o.pointing(f, s) == pointsToCopy
+	}
+	return out
+}
+
+// pointing is what the path of a config source means.
+type pointing uint8
+
+const (
+	pointsElsewhere pointing = iota
+	pointsInside             // to a file of the workspace
+	pointsToCopy             // to the file of another folder that this one is a copy of
+)
+
+// pointing says what a path in a file of the workspace means. Files of the same
+// group alone count. One that stands for the same name in another folder, and
+// holds what is wanted, was copied from there, or moved with its folder. A path
+// that is not on this machine (of a container, or of another host) is told by
+// its base name.
+func (o *Opened) pointing(from *file, s configSource) pointing {
+	var namesake *file
+	for _, f := range o.files {
+		if f.group == from.group && filepath.Base(s.file) == filepath.Base(f.path) {
+			namesake = f
+		}
+	}
+	if namesake != nil && o.leadsTo(s.file, namesake) || slices.ContainsFunc(o.files, func(f *file) bool {
+		return f.group == from.group && o.leadsTo(s.file, f)
+	}) {
+		return pointsInside
+	}
+	if namesake == nil || !filepath.IsAbs(s.file) {
+		return pointsElsewhere
+	}
+	_, err := os.Stat(s.file)
+	there := !errors.Is(err, fs.ErrNotExist)
+	beside := filepath.Dir(filepath.Dir(s.file)) == filepath.Dir(o.Path) // as the folder was called before
+	holds := bytes.Contains(namesake.data, []byte(s.service.URL())) && bytes.Contains(namesake.data, []byte(s.name))
+	switch {
+	case (there || beside) && holds && !strings.HasPrefix(s.file, o.Path+string(filepath.Separator)):
+		return pointsToCopy
+	case !there:
+		return pointsInside
+	}
+	return pointsElsewhere
+}
+
+// leadsTo reports whether a path, as it is or from the workspace on, is that of
+// a file; links are followed.
+func (o *Opened) leadsTo(path string, f *file) bool {
+	here := unlinked(f.path)
+	return unlinked(path) == here || !filepath.IsAbs(path) && unlinked(filepath.Join(o.Path, path)) == here
+}
+
+// MissingPath is the rule of a finding about a config source whose file is not
+// there. Its Path is that of the field that says which file.
+const MissingPath = "missing-path"
+
+// pointedElsewhere says of every config source that still names a file what
+// comes of that: it is not of the workspace.
+func (o *Opened) pointedElsewhere() {
+	for _, m := range o.Meshes {
+		for _, r := range m.All() {
+			if !strings.Contains(r.Source.Text, "path") {
+				continue
+			}
+			for _, s := range configSources(r.Source.Text, r.Key.Name) {
+				if s.file != "" {
+					o.elsewhere(r, s)
+				}
+			}
+		}
+	}
+}
+
+func (o *Opened) elsewhere(r *mesh.Resource, s configSource) {
+	f := mesh.Finding{Key: r.Key, Path: s.at(), File: r.Source.File, Line: r.Source.LineAt(s.value.Line).Line}
+	if o.there(s.file) {
+		f.Severity, f.Rule = mesh.Warning, "outside-path"
+		f.Message = fmt.Sprintf("Envoy reads %s by itself; meshtui neither serves nor watches it", s.file)
+		f.Hint = "put it into the workspace to have it served"
+		o.Notices = append(o.Notices, f)
+		return
+	}
+	f.Severity, f.Rule = mesh.Error, MissingPath
+	f.Message = fmt.Sprintf("there is no %s, and Envoy rejects the resource: paths must refer to an existing path", s.file)
+	f.Hint = "put the file there, or correct the path"
+	o.Problems = append(o.Problems, f)
+}
+
+// there reports whether a path exists; one that is not absolute may begin where
+// meshtui runs or where the workspace is.
+func (o *Opened) there(path string) bool {
+	tries := []string{path}
+	if !filepath.IsAbs(path) {
+		dir := o.Path
+		if o.Kind != Folder {
+			dir = filepath.Dir(dir)
+		}
+		tries = append(tries, filepath.Join(dir, path))
+	}
+	return slices.ContainsFunc(tries, func(p string) bool {
+		_, err := os.Stat(p)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
+}
+
 // toADS lets the config sources of a resource that point into the workspace
 // say "ads: {}" instead; it returns those that it changed. It is pure: inside
 // says whether a path points into the workspace.
-func toADS(resource, name string, inside func(path string) bool) (string, []configSource, error) {
+func toADS(resource, name string, inside func(configSource) bool) (string, []configSource, error) {
 	var changed []configSource
 	for _, s := range configSources(resource, name) {
-		if s.file == "" || !inside(s.file) {
+		if s.file == "" || !inside(s) {
 			continue
 		}
 		out, err := text.Rename(resource, s.path+"."+s.field, "ads", map[string]any{})
