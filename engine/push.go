@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
 )
 
 // Push makes the draft a revision and publishes it. It refuses with a
@@ -180,19 +182,6 @@ func lastAccepted(revisions []*Revision) *Revision {
 	return nil
 }
 
-// lastAccepted is the newest of the revisions that every node took, without what
-// was before it; nil when there is none.
-func lastAccepted(revisions []*Revision) *Revision {
-	for _, r := range slices.Backward(revisions) {
-		if r.Outcome.Result == Accepted {
-			base := *r
-			base.Base = nil
-			return &base
-		}
-	}
-	return nil
-}
-
 func (w *Workspace) publish(r *Revision) {
 	if r != nil && w.options.Publisher != nil {
 		w.options.Publisher.Publish(r)
@@ -220,16 +209,38 @@ func (w *Workspace) Record(revision int, o Outcome) {
 	w.show()
 }
 
-// errorsOf lists the error findings of a content, and what on disk could not be
-// read while that is what the draft was made from.
+// errorsOf lists the error findings of a content, and what is wrong on disk while
+// that is what the draft was made from.
 func (w *Workspace) errorsOf(c content) []mesh.Finding {
 	var out []mesh.Finding
 	if w.opened != nil {
-		out = errorsIn(w.opened.Problems)
+		out = slices.DeleteFunc(errorsIn(w.opened.Problems), func(f mesh.Finding) bool { return w.mended(f, c) })
 	}
 	live := w.live()
 	for _, g := range c.groups() {
 		out = append(out, errorsIn(w.groupState(g, live.meshes[g], c.meshes[g]).Findings)...)
 	}
 	return out
+}
+
+// mended reports whether a problem on disk is none of c any more: a path that
+// leads nowhere can be corrected in the draft, since its resource was read.
+func (w *Workspace) mended(f mesh.Finding, c content) bool {
+	if f.Rule != files.MissingPath {
+		return false
+	}
+	for group, m := range w.opened.Meshes {
+		r := m.Get(f.Key)
+		if r == nil || r.Source.File != f.File {
+			continue
+		}
+		now := c.meshes[group].Get(f.Key)
+		if now == nil {
+			return true
+		}
+		was, _ := text.Scalar(r.Source.Text, f.Path)
+		is, there := text.Scalar(now.Source.Text, f.Path)
+		return !there || is != was
+	}
+	return false
 }
