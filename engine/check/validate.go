@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -193,19 +194,46 @@ func plain(reason, called string) string {
 	return called + ": " + reason
 }
 
-// unchecked notes each extension that is carried without being looked into.
+// unchecked notes each extension that is carried without being looked into. What
+// reading the text says of it is more to the point (where its type is written,
+// and which one may have been meant), so that it is taken from there.
 func unchecked(c *checker) {
-	each(c, func(n node, m *xdstype.TypedStruct) { c.notChecked(n, m.GetTypeUrl()) })
-	each(c, func(n node, m *udpatype.TypedStruct) { c.notChecked(n, m.GetTypeUrl()) })
+	said := map[mesh.Key]map[string]mesh.Finding{} // by path of the extension
+	each(c, func(n node, m *xdstype.TypedStruct) { c.notChecked(n, m.GetTypeUrl(), said) })
+	each(c, func(n node, m *udpatype.TypedStruct) { c.notChecked(n, m.GetTypeUrl(), said) })
 	each(c, func(n node, m *anypb.Any) {
 		if _, err := protoregistry.GlobalTypes.FindMessageByURL(m.GetTypeUrl()); err != nil && m.GetTypeUrl() != "" {
-			c.notChecked(n, m.GetTypeUrl())
+			c.notChecked(n, m.GetTypeUrl(), said)
 		}
 	})
 }
 
-func (c *checker) notChecked(n node, url string) {
-	c.report(mesh.Note, n.key, n.path,
-		fmt.Sprintf("not checked here: the type %s is not linked in", url[strings.LastIndexByte(url, '/')+1:]),
-		"it goes to Envoy as it stands, and Envoy answers with a NACK if it is wrong")
+func (c *checker) notChecked(n node, url string, said map[mesh.Key]map[string]mesh.Finding) {
+	const hint = "it goes to Envoy as it stands, and Envoy answers with a NACK if it is wrong"
+	if said[n.key] == nil {
+		said[n.key] = uncheckedIn(c.mesh.Get(n.key))
+	}
+	f := said[n.key][n.path]
+	if f.Severity > mesh.Note {
+		c.report(f.Severity, n.key, f.Path, f.Message, f.Hint)
+		return
+	}
+	c.report(mesh.Note, n.key, cmp.Or(f.Path, n.path),
+		fmt.Sprintf("not checked here: the type %s is not linked in", url[strings.LastIndexByte(url, '/')+1:]), hint)
+}
+
+// uncheckedIn is what reading a resource's text says of extensions that are not
+// looked into, by their paths.
+func uncheckedIn(r *mesh.Resource) map[string]mesh.Finding {
+	out := map[string]mesh.Finding{}
+	if r == nil || r.Source.Text == "" {
+		return out
+	}
+	_, findings := text.Decode(r.Key.Type, r.Source)
+	for _, f := range findings {
+		if f.Rule == "unchecked-extension" {
+			out[parent(f.Path)] = f
+		}
+	}
+	return out
 }

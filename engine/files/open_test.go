@@ -242,3 +242,20 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// The checks of a mesh say what is not looked into, so Open does not.
+func TestExtensionsThatAreNotCheckedAreNotNoted(t *testing.T) {
+	dir := write(t, t.TempDir(), map[string]string{"cds.yaml": `resources:
+- "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+  name: app
+  typed_extension_protocol_options:
+    acme: {"@type": type.googleapis.com/acme.v1.Options}
+`})
+	o := open(t, dir)
+	for _, f := range append(o.Problems, o.Notices...) {
+		t.Errorf("%s", f)
+	}
+	if o.Meshes[mesh.DefaultGroup].Len() != 1 {
+		t.Error("the cluster was not read")
+	}
+}
