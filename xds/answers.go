@@ -2,7 +2,6 @@ package xds
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -42,6 +41,14 @@ func (n *node) answered(s *sub, r request, m *Message) {
 		return // a change of subscription repeats the nonce that was answered before
 	}
 	m.Revision, m.RTT, m.Version = rec.revision, m.At.Sub(rec.at), rec.version
+	m.Names, m.Removed = rec.news(), rec.removed
+	if !n.counts(s.stream) { // of a process that is gone, or was taken over from
+		s.open = slices.Delete(s.open, 0, i+1)
+		if m.Kind = ACK; r.failure != nil {
+			m.Kind, m.Detail = NACK, cleanDetail(r.failure.GetMessage())
+		}
+		return
+	}
 	if s.stream.delta() {
 		n.answeredDelta(s, rec, i, r, m)
 		return
@@ -78,7 +85,7 @@ func (n *node) answeredSotW(s *sub, rec *record, i int, r request, m *Message) {
 		n.accept(s, rec, m.At)
 		return
 	}
-	if r.version != rec.version || s.accepted == rec.version {
+	if len(superseded) == 0 || r.version != rec.version || s.accepted == rec.version {
 		m.Kind, m.Detail = NACK, n.reject(s, rec, r.failure, m.At).Detail
 		return
 	}
@@ -95,7 +102,7 @@ func (n *node) answeredSotW(s *sub, rec *record, i int, r request, m *Message) {
 func culpritOf(superseded []*record, message string) *record {
 	for _, rec := range slices.Backward(superseded) {
 		for _, k := range rec.changed {
-			if strings.Contains(message, k.Name) {
+			if mentions(message, k.Name) {
 				return rec
 			}
 		}
@@ -116,9 +123,10 @@ func (n *node) accept(s *sub, rec *record, at time.Time) {
 		n.acceptResource(k, rec.hashes[i], rec, at)
 	}
 	if s.full() && rec == s.last {
-		// A full response that was taken leaves nothing rejected behind.
+		// A full response that was taken leaves nothing rejected behind but what
+		// it did not hold.
 		for k := range n.bad {
-			if k.Type == rec.typ {
+			if k.Type == rec.typ && !n.parked[k] {
 				n.acceptResource(k, n.status[k].Hash, rec, at)
 			}
 		}
@@ -138,7 +146,7 @@ func (n *node) acceptResource(k mesh.Key, hash string, rec *record, at time.Time
 	st.Acked = rec.fact(at)
 	if !st.Served.At.After(rec.at) {
 		st.Rejected = nil
-		delete(n.bad, k)
+		n.exonerate(k)
 		delete(n.good, k)
 		delete(n.doubt, k)
 	}
@@ -168,6 +176,7 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 			n.bad[k], n.doubt[k], stands = true, true, true
 		}
 	}
+	n.park(s, rec, rej.Raw)
 	if stands { // else something newer has taken the place of all that it held
 		n.factsOf(rec.typ).rejected = rej
 	}
@@ -220,7 +229,7 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 		}
 		st.Hash, st.Revision, st.Served, st.Rejected = rec.hashes[i], rec.revision, fact, nil
 		n.status[k] = st
-		delete(n.bad, k)
+		n.exonerate(k)
 	}
 	if rec.typ != 0 {
 		n.factsOf(rec.typ).sent = fact

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -36,24 +37,23 @@ type watch struct {
 // CreateWatch ties a SotW request to its subscription and answers at once when
 // there is something to say.
 func (c store) CreateWatch(req *discovery.DiscoveryRequest, want cache.Subscription, ch chan cache.Response) (func(), error) {
-	st := c.tracker.streamOf(req.GetNode())
-	if st == nil {
-		return nil, errNoStream
-	}
-	n := st.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s, first, err := st.subscription(req.GetTypeUrl())
-	if err != nil || s == nil {
-		return nil, err
-	}
-	s.watch.sotw, s.watch.sotwReq = ch, req
-	n.subscribeSotW(s, req, want, first)
-	return n.watching(s), nil
+	return c.watch(req, func(n *node, s *sub, first bool) {
+		s.watch.sotw, s.watch.sotwReq = ch, req
+		n.subscribeSotW(s, req, want, first)
+	})
 }
 
 // CreateDeltaWatch is CreateWatch for a delta request.
 func (c store) CreateDeltaWatch(req *discovery.DeltaDiscoveryRequest, want cache.Subscription, ch chan cache.DeltaResponse) (func(), error) {
+	return c.watch(req, func(n *node, s *sub, first bool) {
+		s.watch.delta, s.watch.deltaReq = ch, req
+		n.subscribeDelta(s, req, want, first)
+	})
+}
+
+// watch finds the subscription that a request is about, lets subscribe take over
+// what it asks for, and answers what is due.
+func (c store) watch(req asking, subscribe func(n *node, s *sub, first bool)) (func(), error) {
 	st := c.tracker.streamOf(req.GetNode())
 	if st == nil {
 		return nil, errNoStream
@@ -65,9 +65,14 @@ func (c store) CreateDeltaWatch(req *discovery.DeltaDiscoveryRequest, want cache
 	if err != nil || s == nil {
 		return nil, err
 	}
-	s.watch.delta, s.watch.deltaReq = ch, req
-	n.subscribeDelta(s, req, want, first)
+	subscribe(n, s, first)
 	return n.watching(s), nil
+}
+
+// asking is what a SotW and a delta request have in common.
+type asking interface {
+	GetNode() *corev3.Node
+	GetTypeUrl() string
 }
 
 // Fetch serves REST, which this server does not offer.

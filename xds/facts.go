@@ -74,7 +74,7 @@ func (n *node) shown() *Node {
 	v := &Node{
 		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, Variant: n.variant,
 		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
-		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
+		Rollout: n.rolloutShown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
 	}
 	for _, t := range mesh.Types() {
 		if ts, ok := n.typeStatus(t); ok {
@@ -85,13 +85,17 @@ func (n *node) shown() *Node {
 	return v
 }
 
-func (r *run) shown() Rollout {
+func (n *node) rolloutShown() Rollout {
+	r := &n.run
 	out := Rollout{
 		Revision: r.revision, Result: r.result, Steps: len(r.steps), Waiting: r.waiting, Detail: r.detail,
 		Started: r.started, Ended: r.ended,
 	}
 	if r.at < len(r.steps) {
 		out.Step = r.at + 1
+	}
+	if out.Waiting == drainWords {
+		out.Waiting = n.drainText(n.srv.o.Now())
 	}
 	return out
 }

@@ -12,11 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/meshtui/xds/envoy"
 )
 
 const (
 	unixPrefix  = "unix:"
-	maxUnixPath = 107 // bytes; what both Envoy and the system take
 	dialTimeout = time.Second
 )
 
@@ -25,7 +26,7 @@ const (
 // the temp folder.
 func DefaultAddress() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		if path := filepath.Join(dir, "meshtui", "xds.sock"); len(path) <= maxUnixPath {
+		if path := filepath.Join(dir, "meshtui", "xds.sock"); len(path) <= envoy.MaxSocketPath {
 			return unixPrefix + path
 		}
 	}
@@ -70,8 +71,8 @@ func listenUnix(path string) (net.Listener, error) {
 	if path == "" || !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("xDS socket path %q is not absolute; give unix:/path with --xds", path)
 	}
-	if len(path) > maxUnixPath {
-		return nil, fmt.Errorf("xDS socket path %s has %d bytes, and a socket's path may have %d; choose a shorter one with --xds", path, len(path), maxUnixPath)
+	if len(path) > envoy.MaxSocketPath {
+		return nil, fmt.Errorf("xDS socket path %s has %d bytes, and a socket's path may have %d; choose a shorter one with --xds", path, len(path), envoy.MaxSocketPath)
 	}
 	if err := makePrivateDir(filepath.Dir(path)); err != nil {
 		return nil, err

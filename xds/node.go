@@ -11,22 +11,20 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/envoy"
 )
-
-// adminKey is where in its metadata a node says how its admin interface is
-// reached; our bootstraps put it there.
-const adminKey = "meshtui.admin"
 
 // node is one Envoy, its streams, what it is offered, and what it did with it.
 // The mutex guards everything below it, the node's streams included. It is held
 // for as long as it takes to put one response together, never while sending.
 type node struct {
-	srv         *Server
-	id, cluster string
-	overlay     Overlay
-	wake        chan struct{} // rouses the rollout; holds one
+	srv     *Server
+	id      string
+	overlay Overlay
+	wake    chan struct{} // rouses the rollout; holds one
 
 	mu      sync.Mutex
+	cluster string
 	agent   string
 	admin   string
 	variant Variant
@@ -35,15 +33,20 @@ type node struct {
 	left    bool      // it made way for another node
 
 	group   string
+	moved   bool             // it is in another group than the run took it for
 	target  *engine.Revision // the newest that was published
 	offered offer
 	run     run
+	letGo   time.Time         // when a listener last changed or went, while its connections may still drain
+	resumes bool              // it runs with what another server gave it
+	before  *mesh.Mesh        // what that was; nil when only the server's baseline tells
 	items   map[mesh.Key]item // resources with the overlay on; empty without one
 
 	status map[mesh.Key]ResourceStatus
 	types  map[mesh.Type]*typeFacts
 	doubt  map[mesh.Key]bool           // offered and not accepted, rejected ones included
 	bad    map[mesh.Key]bool           // rejected and not yet corrected
+	parked map[mesh.Key]bool           // of bad, what the node's words are about: not sent again until it changes
 	good   map[mesh.Key]*mesh.Resource // accepted before a change that is not accepted yet
 	view   *Node                       // what State shows; nil when it is out of date
 }
@@ -82,6 +85,9 @@ func (n *node) reset() {
 	n.types = map[mesh.Type]*typeFacts{}
 	n.doubt = map[mesh.Key]bool{}
 	n.bad = map[mesh.Key]bool{}
+	n.parked = map[mesh.Key]bool{}
+	n.letGo = time.Time{}
+	n.resumes, n.before = false, nil
 	n.good = map[mesh.Key]*mesh.Resource{}
 }
 
@@ -123,7 +129,14 @@ func (n *node) attach(st *stream, info *corev3.Node, now time.Time) (only bool) 
 	n.streams = append(n.streams, st)
 	n.variant = st.variant
 	n.agent = agentOf(info)
-	n.admin = info.GetMetadata().GetFields()[adminKey].GetStringValue()
+	if cluster := info.GetCluster(); cluster != n.cluster {
+		n.cluster = strings.Clone(cluster)
+		if n.target != nil {
+			group, _ := n.target.MeshFor(n.id, n.cluster)
+			n.moved = group != n.group
+		}
+	}
+	n.admin = info.GetMetadata().GetFields()[envoy.AdminMetadata].GetStringValue()
 	return only
 }
 
@@ -164,10 +177,20 @@ func (n *node) counting() []*stream {
 	return out
 }
 
+// counts reports whether a stream is one of those.
+func (n *node) counts(st *stream) bool {
+	for _, newer := range slices.Backward(n.streams) {
+		if newer == st || newer.ads() && st.ads() {
+			return newer == st
+		}
+	}
+	return false
+}
+
 // asks reports whether the node asked for a resource.
 func (n *node) asks(k mesh.Key) bool {
 	for _, st := range n.streams {
-		if s := st.subs[k.Type.URL()]; s != nil && s.wants(k.Name) {
+		if s := st.subs[k.Type.URL()]; s != nil && s.wants(k.Name) && n.counts(st) {
 			return true
 		}
 	}
@@ -176,17 +199,19 @@ func (n *node) asks(k mesh.Key) bool {
 
 // offer makes a step's mesh the one that the node gets, and marks what changes.
 func (n *node) offer(step Step, revision int) {
+	fresh := !n.ready() // an older stream has what a new process is given first
 	n.offered.mesh, n.offered.revision = step.Mesh, revision
 	for t, changes := range step.byType {
 		n.offered.versions[t] = n.srv.nextVersion()
 		n.remember(changes)
 		for _, c := range changes {
+			n.unpark(c.Key)
 			if c.New == nil {
 				n.forget(c.Key)
 			}
 		}
 		for _, st := range n.streams {
-			if s := st.subs[t.URL()]; s != nil {
+			if s := st.subs[t.URL()]; s != nil && (!fresh || n.counts(st)) {
 				s.mark(changes)
 			}
 		}
@@ -201,7 +226,7 @@ func (n *node) forget(k mesh.Key) {
 	delete(n.good, k)
 	delete(n.doubt, k)
 	if n.bad[k] {
-		delete(n.bad, k)
+		n.exonerate(k)
 		n.settle(k.Type)
 	}
 }

@@ -22,6 +22,17 @@ type Options struct {
 	// rollout is shown as timed out; 0 means 20 s, which is above the 15 s
 	// after which Envoy gives up waiting for a resource by itself.
 	StepDeadline time.Duration
+	// Draining is asked how many listeners and filter chains of a node still
+	// drain, and when that was so; ok is false when it is not known. After a
+	// listener changed or went, connections that are drained use the old routes
+	// and clusters, which are kept until none is left. nil knows nothing. It is
+	// asked often while a rollout waits for that, must not block, and must not
+	// call the Server.
+	Draining func(nodeID string) (draining int, at time.Time, ok bool)
+	// DrainWait is for how long what such connections use is kept where Draining
+	// does not know; 0 means 15 s, less than 0 no time at all. It should be
+	// longer than the --drain-time-s of the Envoys.
+	DrainWait time.Duration
 	// Unsequenced sends a revision at once, removals included, and waits for
 	// nothing in between. It exists to show what sequencing is good for.
 	Unsequenced bool
@@ -41,6 +52,7 @@ type Options struct {
 
 const (
 	defaultStepDeadline = 20 * time.Second
+	defaultDrainWait    = 15 * time.Second
 	defaultForgetAfter  = 10 * time.Minute
 	defaultMaxNodes     = 4096
 
@@ -57,6 +69,9 @@ const (
 func (o Options) withDefaults() Options {
 	if o.StepDeadline <= 0 {
 		o.StepDeadline = defaultStepDeadline
+	}
+	if o.DrainWait == 0 {
+		o.DrainWait = defaultDrainWait
 	}
 	if o.ForgetAfter <= 0 {
 		o.ForgetAfter = defaultForgetAfter

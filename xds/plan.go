@@ -25,6 +25,11 @@ type Step struct {
 	Needs []mesh.Reference
 	// Mesh is what is offered to a node from the beginning of the step.
 	Mesh *mesh.Mesh
+	// Drains says that a listener changes or goes: connections that were open
+	// before go on as before for as long as they are drained.
+	Drains bool
+	// Breaks says that the step takes away what such connections may still use.
+	Breaks bool
 
 	byType map[mesh.Type][]mesh.Change
 }
@@ -42,7 +47,7 @@ const (
 	makeListeners                // listeners, with route configurations that are new
 	moveRoutes                   // route configurations that are already in use: traffic moves here
 	breakListeners               // listeners that nothing needs any more
-	breakEverything              // clusters, endpoints, routes, secrets that nothing needs any more
+	breakEverything              // clusters, endpoints, routes, secrets that nothing needs any more; endpoints that leave or drain
 	stages
 )
 
@@ -51,9 +56,13 @@ const (
 func plan(from, to *mesh.Mesh) []Step {
 	changes := mesh.Diff(from, to)
 	inherited := inheritedAddresses(changes)
+	moves := slices.ContainsFunc(changes, movesTraffic)
 	var byStage [stages][]mesh.Change
 	for _, c := range changes {
 		s := stageOf(c, inherited)
+		if moves && takesAway(c) {
+			s = breakEverything
+		}
 		byStage[s] = append(byStage[s], c)
 	}
 	if !slices.ContainsFunc(byStage[makeListeners], isListener) {
@@ -62,10 +71,12 @@ func plan(from, to *mesh.Mesh) []Step {
 	}
 	var steps []Step
 	at := from
-	for _, cs := range byStage {
+	for s, cs := range byStage {
 		if len(cs) > 0 {
 			at = apply(at, cs)
-			steps = append(steps, newStep(cs, at, to))
+			step := newStep(cs, at, to)
+			step.Breaks = stage(s) == breakEverything
+			steps = append(steps, step)
 		}
 	}
 	if len(steps) > 0 {
@@ -108,6 +119,7 @@ func newStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
 	for _, c := range changes {
 		touched[c.Key.Type] = true
 		s.byType[c.Key.Type] = append(s.byType[c.Key.Type], c)
+		s.Drains = s.Drains || isListener(c) && c.Old != nil
 		if c.New == nil {
 			continue
 		}

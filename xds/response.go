@@ -61,10 +61,16 @@ func (n *node) buildSotW(s *sub) *discovery.DiscoveryResponse {
 	out := &discovery.DiscoveryResponse{TypeUrl: s.url, VersionInfo: n.version(s.typ)}
 	rec := n.newRecord(s)
 	for _, r := range n.toSend(s) {
-		served := n.served(r)
+		sent := r
+		if s.full() {
+			if sent = n.instead(r); sent == nil {
+				continue
+			}
+		}
+		served := n.served(sent)
 		out.Resources = append(out.Resources, served.Any())
 		rec.names = append(rec.names, r.Key.Name)
-		if !s.full() || s.held[r.Key.Name] != served.Hash() {
+		if sent == r && (!s.full() || s.held[r.Key.Name] != served.Hash()) {
 			n.noteChanged(rec, r)
 		}
 		if s.full() {
@@ -87,7 +93,8 @@ func (n *node) buildDelta(s *sub) *discovery.DeltaDiscoveryResponse {
 	for _, r := range n.toSend(s) {
 		served := n.served(r)
 		if _, asked := s.dirty[r.Key.Name]; !asked && s.held[r.Key.Name] == served.Hash() {
-			continue // it came with initial_resource_versions
+			n.noteHeld(r, rec) // it came with initial_resource_versions
+			continue
 		}
 		out.Resources = append(out.Resources, &discovery.Resource{Name: r.Key.Name, Version: served.Hash(), Resource: served.Any()})
 		rec.names = append(rec.names, r.Key.Name)
@@ -183,6 +190,19 @@ func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 	}
 }
 
+// noteHeld enters a resource that the client has already, as it says.
+func (n *node) noteHeld(r *mesh.Resource, rec *record) {
+	st := n.status[r.Key]
+	if st.Hash == r.Hash() {
+		return
+	}
+	fact := Fact{Version: rec.version, At: rec.at}
+	n.status[r.Key] = ResourceStatus{Hash: r.Hash(), Revision: rec.revision, Served: fact, Acked: fact}
+	n.exonerate(r.Key)
+	delete(n.doubt, r.Key)
+	delete(n.good, r.Key)
+}
+
 // built ends the putting together of a response: nothing is owed any more, but
 // the endpoints of the clusters that it changes are.
 func (n *node) built(s *sub, rec *record) {
@@ -229,7 +249,7 @@ func endpointsOf(r *mesh.Resource) (name string, ok bool) {
 	return c.GetName(), true
 }
 
-func sortedNames(set map[string]struct{}) []string {
+func sortedNames[V any](set map[string]V) []string {
 	out := make([]string, 0, len(set))
 	for name := range set {
 		out = append(out, name)

@@ -24,7 +24,8 @@ type run struct {
 	seq      int // 1 for the first; ties a response to the run that sent it
 	revision int
 	steps    []Step
-	at       int // index of the step under way; len(steps) when all are through
+	at       int  // index of the step under way; len(steps) when all are through
+	offered  bool // the step under way was offered; else it waits for what drains
 	whole    bool
 	result   engine.Result
 	waiting  string
@@ -87,7 +88,7 @@ func (n *node) advance() (again time.Duration) {
 	if len(n.streams) == 0 {
 		return max(0, n.srv.o.ForgetAfter-now.Sub(n.since))
 	}
-	if n.target != nil && n.target.Number > n.run.revision {
+	if n.target != nil && (n.target.Number > n.run.revision || n.moved) {
 		n.startRun(now)
 	}
 	again = n.follow(now)
@@ -100,6 +101,15 @@ func (n *node) advance() (again time.Duration) {
 // follow takes the run from step to step, and returns when to look again.
 func (n *node) follow(now time.Time) time.Duration {
 	for n.run.at < len(n.run.steps) && n.run.rejected == nil {
+		if !n.run.offered {
+			if again := n.take(now); again > 0 {
+				n.report(engine.Pending, drainWords, "", time.Time{})
+				n.view = nil // it says for how long
+				n.srv.changed()
+				return again
+			}
+			continue
+		}
 		waiting, patience := n.unmet(now)
 		if waiting != "" && patience > 0 {
 			n.report(engine.Pending, waiting, "", time.Time{})
@@ -118,29 +128,32 @@ func (n *node) follow(now time.Time) time.Duration {
 // startRun turns to the newest revision, from wherever the node stands.
 func (n *node) startRun(now time.Time) {
 	group, m := n.target.MeshFor(n.id, n.cluster)
-	n.group = group
+	n.group, n.moved = group, false
 	fresh := !n.ready()
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
-	from, refused := n.settled(m)
-	n.run.steps = n.srv.plans.between(from, m, fresh || n.srv.o.Unsequenced)
-	n.run.steps = beginWith(refused, n.run.steps, from, m)
+	if fresh {
+		n.run.steps = n.firstSteps(m)
+	} else {
+		from, refused := n.settled(m)
+		n.run.steps = n.srv.plans.between(from, m, n.srv.o.Unsequenced)
+		n.run.steps = beginWith(refused, n.run.steps, from, m)
+	}
 	if len(n.run.steps) == 0 {
 		n.offered.mesh = m // the same content, perhaps in other words
 		n.offered.revision = n.run.revision
 		n.kick(sendOrder...)
 		return
 	}
-	n.offer(n.run.steps[0], n.run.revision)
+	n.take(now)
 }
 
+// nextStep leaves a step that the node has answered.
 func (n *node) nextStep(now time.Time) {
-	n.run.at++
-	n.run.step, n.run.progress = now, now
-	if n.run.at < len(n.run.steps) {
-		n.offer(n.run.steps[n.run.at], n.run.revision)
-		n.view = nil
-		n.srv.changed()
+	if n.run.steps[n.run.at].Drains {
+		n.letGo = now
 	}
+	n.run.at++
+	n.run.offered = false
 }
 
 // finish says how it ended. Something that the node still refuses from an

@@ -47,6 +47,7 @@ type Server struct {
 	o        Options
 	boot     string // tells the versions of this process from those of any other
 	versions atomic.Uint64
+	baseline atomic.Pointer[engine.Revision] // what nodes were served before this server; nil when unknown
 	tracker  *tracker
 	wire     *Wire
 	plans    plans
@@ -90,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		group.Stop()
 		return errors.Join(errors.New("the xDS server is already serving"), l.Close())
 	}
-	s.tasks, s.tasksCtx, s.address = group, tasksCtx, addressOf(l)
+	s.tasks, s.tasksCtx, s.address = group, tasksCtx, Address(l)
 	for _, n := range s.nodes {
 		s.drive(n)
 	}
@@ -123,7 +124,8 @@ func stopServer(g *grpc.Server) {
 	g.GracefulStop()
 }
 
-func addressOf(l net.Listener) string {
+// Address is what a listener listens on, in the form that Listen takes.
+func Address(l net.Listener) string {
 	if l.Addr().Network() == "unix" {
 		return unixPrefix + l.Addr().String()
 	}
@@ -174,6 +176,9 @@ func (s *Server) Publish(r *engine.Revision) {
 		s.mu.Unlock()
 		return
 	}
+	if s.revision == nil {
+		s.baseline.Store(baselineOf(r))
+	}
 	s.revision = r
 	nodes := s.nodeList()
 	s.outcomes.publish(r.Number, s.o.Now())
@@ -182,6 +187,15 @@ func (s *Server) Publish(r *engine.Revision) {
 		n.aim(r)
 	}
 	s.changed()
+}
+
+// baselineOf is what nodes that run hold when a server starts with a revision:
+// what was accepted before it, or the revision itself when it was.
+func baselineOf(first *engine.Revision) *engine.Revision {
+	if first.Base == nil && first.Outcome.Result == engine.Accepted {
+		return first
+	}
+	return first.Base
 }
 
 func (n *node) aim(r *engine.Revision) {
@@ -193,9 +207,8 @@ func (n *node) aim(r *engine.Revision) {
 	n.rouse()
 }
 
-// bind ties a stream to its node, which is made if it is not known. alive says
-// that the client holds something that this server gave it.
-func (s *Server) bind(st *stream, info *corev3.Node, alive bool) error {
+// bind ties a stream to its node, which is made if it is not known.
+func (s *Server) bind(st *stream, info *corev3.Node, has holds) error {
 	n, err := s.nodeFor(info)
 	if err != nil {
 		return err
@@ -203,14 +216,7 @@ func (s *Server) bind(st *stream, info *corev3.Node, alive bool) error {
 	defer n.mu.Unlock()
 	st.node = n
 	now := s.o.Now()
-	if n.attach(st, info, now) {
-		if !alive {
-			// A process that holds nothing is offered everything at once: it
-			// asks for one type after the other by itself.
-			n.reset()
-		}
-		n.run.step, n.run.progress = now, now
-	}
+	n.meet(st, has, n.attach(st, info, now), now)
 	if !n.ready() && n.target != nil {
 		n.startRun(now)
 	}

@@ -45,6 +45,9 @@ func serve(t testing.TB, o xds.Options) *served {
 func serveAt(t testing.TB, addr string, o xds.Options) *served {
 	t.Helper()
 	s := &served{t: t, addr: addr, heard: make(chan struct{}, 1)}
+	if o.DrainWait == 0 {
+		o.DrainWait = -1 // scripts drain nothing
+	}
 	o.OnOutcome = func(revision int, out engine.Outcome) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

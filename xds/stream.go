@@ -42,6 +42,18 @@ type record struct {
 
 func (r *record) fact(at time.Time) Fact { return Fact{Version: r.version, Nonce: r.nonce, At: at} }
 
+// news are the names of what was new in the response, or of all that it held.
+func (r *record) news() []string {
+	if len(r.changed) == 0 {
+		return r.names
+	}
+	out := make([]string, len(r.changed))
+	for i, k := range r.changed {
+		out[i] = k.Name
+	}
+	return out
+}
+
 // sub is what one stream asked for of one type, and what it was told.
 type sub struct {
 	stream *stream

@@ -18,7 +18,11 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 	if first {
 		s.asked = req.GetResourceNames()
 		s.names = want.SubscribedResources()
-		n.begin(s, n.srv.ours(req.GetVersionInfo()))
+		ours := n.srv.ours(req.GetVersionInfo())
+		if ours {
+			s.accepted = req.GetVersionInfo()
+		}
+		n.begin(s, ours)
 		return
 	}
 	if slices.Equal(s.asked, req.GetResourceNames()) {
@@ -65,6 +69,7 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 	}
 	for _, name := range req.GetResourceNamesUnsubscribe() {
 		if name == "*" {
+			n.droppedWildcard(s)
 			continue
 		}
 		delete(s.names, name)
@@ -87,17 +92,13 @@ func (n *node) begin(s *sub, alive bool) {
 	if !alive || f == nil || f.rejected == nil {
 		return
 	}
-	if s.full() {
-		if f.rejected.Version == n.version(s.typ) {
-			s.must, s.whole = false, false
-		}
-		return
+	if !s.full() { // else what it accepted before stands in its place
+		s.leaveOut(n)
 	}
-	s.park(n)
 }
 
-// park leaves out what the node rejected before, as if the stream had sent it.
-func (s *sub) park(n *node) {
+// leaveOut leaves out what the node rejected before, as if the stream had sent it.
+func (s *sub) leaveOut(n *node) {
 	if s.stream.delta() {
 		for k := range n.bad {
 			if r := n.offered.mesh.Get(k); r != nil && k.Type == s.typ && s.wants(k.Name) {
@@ -127,6 +128,18 @@ func (n *node) added(s *sub, name string) {
 	}
 }
 
+// droppedWildcard forgets what only the wildcard covered.
+func (n *node) droppedWildcard(s *sub) {
+	if s.wildcard { // it was asked for anew in the same request
+		return
+	}
+	for _, name := range sortedNames(s.held) {
+		if !s.wants(name) {
+			n.dropped(s, name)
+		}
+	}
+}
+
 // dropped is a name that a subscription no longer covers. When no stream of the
 // node covers it any more, the node does not hold it.
 func (n *node) dropped(s *sub, name string) {
@@ -144,6 +157,17 @@ func (n *node) dropped(s *sub, name string) {
 // ours reports whether a version was given out by this very server process.
 func (s *Server) ours(version string) bool {
 	return strings.HasPrefix(version, s.boot+"-")
+}
+
+// holdsBy is what a first SotW request tells by its version.
+func (s *Server) holdsBy(version string) holds {
+	switch {
+	case version == "":
+		return holdsNothing
+	case s.ours(version):
+		return holdsOurs
+	}
+	return holdsOther
 }
 
 func (s *Server) nextVersion() string {

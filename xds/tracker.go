@@ -80,7 +80,7 @@ func (t *tracker) close(k streamKey) {
 }
 
 // identify ties a stream to its node on the first request.
-func (t *tracker) identify(st *stream, info *corev3.Node, alive bool) error {
+func (t *tracker) identify(st *stream, info *corev3.Node, has holds) error {
 	if st.node != nil {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (t *tracker) identify(st *stream, info *corev3.Node, alive bool) error {
 		return status.Errorf(codes.InvalidArgument, "node.id has %d bytes and node.cluster %d; at most %d are taken", len(id), len(info.GetCluster()), maxNodeID)
 	}
 	st.client = info
-	if err := t.srv.bind(st, info, alive); err != nil {
+	if err := t.srv.bind(st, info, has); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -135,7 +135,7 @@ func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) err
 		return errNoStream
 	}
 	repeated := st.client != nil // the server or the client put the node in again
-	if err := t.identify(st, req.GetNode(), t.srv.ours(req.GetVersionInfo())); err != nil {
+	if err := t.identify(st, req.GetNode(), t.srv.holdsBy(req.GetVersionInfo())); err != nil {
 		return err
 	}
 	req.Node = st.client
@@ -161,7 +161,11 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 		return errNoStream
 	}
 	repeated := st.client != nil
-	if err := t.identify(st, req.GetNode(), len(req.GetInitialResourceVersions()) > 0); err != nil {
+	has := holdsNothing
+	if len(req.GetInitialResourceVersions()) > 0 {
+		has = holdsOther // versions in delta do not tell whose they are
+	}
+	if err := t.identify(st, req.GetNode(), has); err != nil {
 		return err
 	}
 	req.Node = st.client

@@ -21,8 +21,9 @@ const AdminMetadata = "meshtui.admin"
 // ServerCluster is the name of the bootstrap's cluster that is meshtui itself.
 const ServerCluster = "meshtui_xds"
 
-// maxPipe is the longest path of a unix socket that Envoy and Go both take.
-const maxPipe = 107
+// MaxSocketPath is the longest path of a unix socket that Envoy and Go both
+// take, in bytes.
+const MaxSocketPath = 107
 
 // Bootstrap says how an Envoy finds its control plane. NodeID and XDS must be
 // set.
@@ -101,8 +102,8 @@ func parseAddress(s string) (address, error) {
 		switch {
 		case path == "":
 			return address{}, errors.New("unix: needs a path behind it")
-		case len(path) > maxPipe:
-			return address{}, fmt.Errorf("%s: a unix socket's path has at most %d characters, this one has %d", s, maxPipe, len(path))
+		case len(path) > MaxSocketPath:
+			return address{}, fmt.Errorf("%s: a unix socket's path has at most %d characters, this one has %d", s, MaxSocketPath, len(path))
 		}
 		return address{Path: path}, nil
 	}

@@ -1,0 +1,116 @@
+package xds
+
+import (
+	"slices"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// What a node rejected is not sent again until it changes. In delta nothing is
+// sent again that does not change; a full SotW response has to hold every
+// listener or cluster, and in it stands what the node has accepted instead.
+
+// park keeps back what a rejection is about: the resources that it names, or
+// all that were new in the response where it names none. Those that it does not
+// name stand rejected along with them, and come again with the next response.
+func (n *node) park(s *sub, rec *record, message string) {
+	culprits := slices.DeleteFunc(slices.Clone(rec.changed), func(k mesh.Key) bool { return !mentions(message, k.Name) })
+	if len(culprits) == 0 {
+		culprits = rec.changed
+	}
+	for _, k := range culprits {
+		if n.bad[k] {
+			n.parked[k] = true
+		}
+	}
+	if s.full() && len(culprits) > 0 {
+		n.offered.versions[rec.typ] = n.srv.nextVersion() // what is sent from now on is not what was rejected
+	}
+}
+
+// unpark lets go again what was rejected, because it changes, and with it all
+// that was rejected in the same words.
+func (n *node) unpark(k mesh.Key) {
+	if !n.parked[k] {
+		return
+	}
+	rej := n.status[k].Rejected
+	for other := range n.parked {
+		if other == k || n.status[other].Rejected == rej {
+			delete(n.parked, other)
+		}
+	}
+}
+
+// exonerate takes a resource off those that stand rejected.
+func (n *node) exonerate(k mesh.Key) {
+	delete(n.bad, k)
+	delete(n.parked, k)
+}
+
+// instead is what a full response holds for an offered resource: what was
+// accepted of it last where it is parked, or nil where nothing was.
+func (n *node) instead(r *mesh.Resource) *mesh.Resource {
+	if n.parked[r.Key] && n.status[r.Key].Hash == r.Hash() {
+		return n.good[r.Key]
+	}
+	return r
+}
+
+// leadsNowhere is the rejection of a cluster that the node does not have, while
+// a step would lead traffic to it; nil when it leads to none.
+func (n *node) leadsNowhere(step Step) *Rejection {
+	if len(n.bad) == 0 || n.srv.o.Unsequenced {
+		return nil
+	}
+	for _, c := range step.Changes {
+		if c.New == nil || c.Key.Type != mesh.Route && c.Key.Type != mesh.Listener {
+			continue
+		}
+		var before []mesh.Reference
+		if c.Old != nil {
+			before = mesh.References(c.Old)
+		}
+		for _, ref := range mesh.References(c.New) {
+			led := slices.ContainsFunc(before, func(b mesh.Reference) bool { return b.To == ref.To })
+			if ref.To.Type == mesh.Cluster && n.bad[ref.To] && n.good[ref.To] == nil && !led {
+				return n.status[ref.To].Rejected
+			}
+		}
+	}
+	return nil
+}
+
+// mentions reports whether a message has a name as a whole: "app" is neither in
+// "app-v2" nor in "/etc/app.pem".
+func mentions(message, name string) bool {
+	if name == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(message[from:], name)
+		if i < 0 {
+			return false
+		}
+		begin, end := from+i, from+i+len(name)
+		if !joinsBefore(message[:begin]) && !joinsAfter(message[end:]) {
+			return true
+		}
+		from = begin + 1
+	}
+}
+
+// nameBytes are what goes on with a name: the end of a sentence does not, but
+// the dot within "app.pem" does.
+const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/|"
+
+func joinsBefore(s string) bool {
+	s = strings.TrimRight(s, ".")
+	return s != "" && strings.IndexByte(nameBytes, s[len(s)-1]) >= 0
+}
+
+func joinsAfter(s string) bool {
+	s = strings.TrimLeft(s, ".")
+	return s != "" && strings.IndexByte(nameBytes, s[0]) >= 0
+}

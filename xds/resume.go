@@ -1,0 +1,71 @@
+package xds
+
+import (
+	"time"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// holds is what a node's first request on a stream says that it has already.
+type holds uint8
+
+const (
+	holdsNothing holds = iota // it has just started
+	holdsOurs                 // what this server gave it
+	holdsOther                // what a server gave it that is gone, most likely this one's forerunner
+)
+
+// meet decides what a node that has opened a stream is to be taken for; only
+// says that it has no other stream.
+func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
+	switch {
+	case has == holdsNothing && (only || st.ads()):
+		// A process that holds nothing is offered everything at once: it asks
+		// for one type after the other by itself. Another stream of the same
+		// name is that of a process that is gone or going.
+		n.reset()
+	case has == holdsOther && only && !(n.ready() && st.delta()):
+		before := n.offered.mesh
+		n.reset()
+		n.resumes, n.before = true, before
+	}
+	if only {
+		n.run.step, n.run.progress = now, now
+	}
+}
+
+// forerunners is what a node holds that was served before this server started;
+// nil when that is not known.
+func (n *node) forerunners() *mesh.Mesh {
+	base := n.srv.baseline.Load()
+	if base == nil {
+		return nil
+	}
+	_, m := base.MeshFor(n.id, n.cluster)
+	return m
+}
+
+// firstSteps is the way of a node of which nothing was ever answered. One that
+// just started gets everything at once. One that runs, with what it was served
+// before, is led from there: what it needs until then comes along in the first
+// step, and it takes what it has already as nothing new.
+func (n *node) firstSteps(to *mesh.Mesh) []Step {
+	before := n.before
+	if n.resumes && before == nil {
+		before = n.forerunners()
+	}
+	n.resumes, n.before = false, nil
+	if before == nil || n.srv.o.Unsequenced {
+		return n.srv.plans.between(nil, to, true)
+	}
+	for _, r := range before.All() {
+		n.good[r.Key] = r
+	}
+	steps := n.srv.plans.between(before, to, false)
+	if len(steps) == 0 {
+		return n.srv.plans.between(nil, to, true)
+	}
+	first := newStep(mesh.Diff(nil, steps[0].Mesh), steps[0].Mesh, to)
+	first.Drains = steps[0].Drains
+	return append([]Step{first}, steps[1:]...)
+}
