@@ -11,8 +11,11 @@
 //
 // Set, Insert and Delete splice the text at the places that its YAML nodes
 // have. Comments, order, quoting, line endings and indentation elsewhere stay
-// byte for byte, and each result is read again and compared before it is
-// returned.
+// byte for byte, and each result is proven before it is returned: it is read again
+// and compared with what it is to say, in a list the neighbours of the edit alone.
+//
+// A Chunk is a value that was cut out of a text; its Source, Edited and Rewritten
+// keep the places that its lines have in the file.
 //
 // Field paths are those of package mesh.
 package text
