@@ -109,16 +109,16 @@ func moveActions() []*Action {
 			Run: func(a *App) tea.Cmd { a.focusOn(p); return nil }}
 	}
 	return []*Action{
-		{ID: "next", Title: "next panel", Group: "Move", Keys: []string{"tab", "l", "right"}, In: InMain,
+		{ID: "next", Title: "next pane", Group: "Move", Keys: []string{"tab", "l", "right"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.cycle(1); return nil }},
-		{ID: "previous", Title: "previous panel", Group: "Move", Keys: []string{"shift+tab", "h", "left"}, In: InMain,
+		{ID: "previous", Title: "previous pane", Group: "Move", Keys: []string{"shift+tab", "h", "left"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.cycle(-1); return nil }},
 		jump("listeners", "listeners (LDS)", "1", PanelLDS),
 		jump("routes", "routes (RDS)", "2", PanelRDS),
 		jump("clusters", "clusters (CDS)", "3", PanelCDS),
 		jump("endpoints", "endpoints (EDS)", "4", PanelEDS),
 		jump("nginx", "nginx.conf", "5", PanelNginx),
-		jump("wire-panel", "wire", "6", PanelWire),
+		jump("wire-pane", "wire", "6", PanelWire),
 		{ID: "node-previous", Title: "show the previous node", Group: "Look", Keys: []string{"["}, In: Anywhere,
 			Enabled: severalNodes, Run: func(a *App) tea.Cmd { return a.switchNode(-1) }},
 		{ID: "node-next", Title: "show the next node, then all", Group: "Look", Keys: []string{"]"}, In: Anywhere,

@@ -28,9 +28,9 @@ func editActions() []*Action {
 			In: InCDS | InEDS, Enabled: onAssignment, Run: (*App).askEndpoint},
 		{ID: "remove", Title: "remove the endpoint, or delete the resource (says what uses it)", Group: group, Keys: []string{"x"},
 			In: InPanes, Enabled: onResource, Run: (*App).askRemove},
-		{ID: "heavier", Title: "more weight for the endpoint or weighted cluster", Short: "weight", Group: group, Keys: []string{"+", "="},
+		{ID: "heavier", Title: "more weight for the endpoint; shifts 5 to the weighted cluster", Short: "weight", Group: group, Keys: []string{"+", "="},
 			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(1) }},
-		{ID: "lighter", Title: "less weight", Group: group, Keys: []string{"-"},
+		{ID: "lighter", Title: "less weight; shifts 5 away from the weighted cluster", Group: group, Keys: []string{"-"},
 			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(-1) }},
 		{ID: "undo", Title: "undo the last edit of the draft", Group: group, Keys: []string{"u"}, In: InMain | InDiff,
 			Enabled: func(a *App) (bool, string) { return len(a.data.ws.Undo) > 0, "nothing to undo" },
@@ -159,32 +159,6 @@ func setHealth(r *outline.Row, status string) engine.Edit {
 	return engine.SetField{Key: r.Key, Path: r.Path + ".health_status", Value: status}
 }
 
-// weigh changes the weight of the selected row by one step: one for an
-// endpoint, five for a cluster among weighted ones, which sum up to 100 as a
-// rule.
-func (a *App) weigh(sign int) tea.Cmd {
-	r := *a.selected()
-	return a.edit("weight of "+r.Label, func(gs *engine.GroupState) ([]engine.Edit, error) {
-		res := gs.Draft.Get(r.Key)
-		if res == nil {
-			return nil, fmt.Errorf("%s is gone from the draft", r.Key)
-		}
-		now := outline.Weight(res, r.Path)
-		if r.Kind == outline.WeightRow {
-			return []engine.Edit{engine.SetRouteWeight{Key: r.Key, Path: r.Path, Weight: stepped(now, 5*sign, 0)}}, nil
-		}
-		w := stepped(max(now, 1), sign, 1)
-		if r.Key.Type == mesh.Endpoints {
-			return []engine.Edit{engine.SetEndpointWeight{Key: r.Key, Address: r.Address, Weight: w}}, nil
-		}
-		return []engine.Edit{engine.SetField{Key: r.Key, Path: r.Path + ".load_balancing_weight", Value: w}}, nil
-	})
-}
-
-func stepped(now uint32, by int, least uint32) uint32 {
-	return uint32(max(int64(least), int64(now)+int64(by)))
-}
-
 func (a *App) askEndpoint() tea.Cmd {
 	at := a.assignment()
 	a.open(&prompt{head: "Add an endpoint to " + at.key.Name, label: "host:port", hint: "An IP address and a port, such as 127.0.0.1:9004 or [::1]:9004; Envoy resolves no names here. It joins the draft; p pushes it.", do: func(a *App, text string) tea.Cmd {
@@ -217,47 +191,4 @@ func (a *App) askDuplicate() tea.Cmd {
 			return a.apply("duplicate "+k.String(), engine.Duplicate{Key: k, Name: name})
 		}})
 	return nil
-}
-
-// askRemove removes an endpoint at once (u takes it back), and asks before it
-// deletes a resource that others name.
-func (a *App) askRemove() tea.Cmd {
-	r := a.selected()
-	if r.Kind == outline.EndpointRow {
-		if r.Key.Type == mesh.Endpoints {
-			return a.apply("remove "+r.Address, engine.RemoveEndpoint{Key: r.Key, Address: r.Address})
-		}
-		return a.apply("remove "+r.Address, engine.DeleteField{Key: r.Key, Path: r.Path})
-	}
-	k := r.Key
-	text := "Nothing else names it."
-	if used := a.data.outline.UsedBy(k); len(used) > 0 {
-		var by []string
-		for _, ref := range used {
-			by = append(by, "  "+ref.From.String()+"  at "+ref.Path)
-		}
-		text = "It is used by\n" + strings.Join(by[:min(len(by), 8)], "\n")
-		if len(by) > 8 {
-			text += fmt.Sprintf("\n  and %d more", len(by)-8)
-		}
-		text += "\n" + consequence(k.Type)
-	}
-	a.open(&confirm{head: "Delete " + k.String() + " from the draft?", text: text + "\nNothing is sent before you push; u takes it back.",
-		yes: "x", yesText: "delete", harm: true, do: func(a *App) tea.Cmd { return a.apply("delete "+k.String(), engine.Remove{Key: k}) }})
-	return nil
-}
-
-// consequence is what Envoy does when something that is named is missing.
-func consequence(t mesh.Type) string {
-	switch t {
-	case mesh.Route:
-		return "Without it, the listener answers 404 to every request."
-	case mesh.Cluster:
-		return "Without it, those routes answer 503 (NC, no cluster), although Envoy ACKs them."
-	case mesh.Endpoints:
-		return "Without it, the cluster has no hosts: 503 (UH, no healthy upstream)."
-	case mesh.Secret:
-		return "Without it, TLS handshakes there fail."
-	}
-	return ""
 }

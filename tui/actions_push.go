@@ -22,7 +22,7 @@ func pushActions() []*Action {
 			Enabled: canRollback, Run: (*App).rollbackToCursor},
 		{ID: "history", Title: "history of revisions", Short: "history", Group: group, Keys: []string{"R"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(newHistoryScreen(a)); return nil }},
-		{ID: "save", Title: "save the draft to its folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff,
+		{ID: "save", Title: "save the draft to the workspace's folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff,
 			Enabled: writable, Run: (*App).save},
 		{ID: "take-disk", Title: "take what changed on disk as a draft", Group: group, Keys: []string{"o"}, In: InMain,
 			Enabled: diskChanged, Run: func(a *App) tea.Cmd {

@@ -28,7 +28,7 @@ func viewActions() []*Action {
 			Run: func(a *App) tea.Cmd { a.show(newWireScreen(a)); return nil }},
 		{ID: "nodes", Title: "the nodes: what each was served, ACKed and runs", Short: "nodes", Group: group, Keys: []string{"N"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(&nodesScreen{}); return nil }},
-		{ID: "zoom", Title: "the panel on the whole screen, and back", Group: group, Keys: []string{"z"}, In: InMain,
+		{ID: "zoom", Title: "the pane on the whole screen, and back", Group: group, Keys: []string{"z"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.zoom = !a.zoom; a.arrange(); return nil }},
 		{ID: "freeze", Title: "freeze the picture, and go on", Group: group, Keys: []string{"P"}, In: Anywhere, Run: (*App).toggleFreeze},
 		{ID: "copy", Title: "copy the selected name, address or nginx line", Group: group, Keys: []string{"y"}, In: InMain, Run: (*App).copySelected},

@@ -64,7 +64,7 @@ func (a *App) refilter(p outline.Pane) {
 		if p == outline.EDS {
 			words += " " + r.Cluster
 			if e, ok := a.data.health[hostKey{r.Cluster, r.Address}]; ok {
-				words += " " + e.Word()
+				words += " " + a.healthWord(r.Cluster, e)
 			}
 		}
 		if fold {

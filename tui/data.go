@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
@@ -36,12 +38,15 @@ type data struct {
 	outline  *outline.Outline
 	nginx    *nginxView
 	findings map[mesh.Key][]mesh.Finding
-	wire     []xds.Message
-	dropped  uint64
-	plane    string
-	notices  []Notice
-	traffic  TrafficSnapshot
-	backends map[string]Backend // by address
+	// unchecked are the clusters that look after no endpoint's health, so that
+	// Envoy calls every one healthy.
+	unchecked map[string]bool
+	wire      []xds.Message
+	dropped   uint64
+	plane     string
+	notices   []Notice
+	traffic   TrafficSnapshot
+	backends  map[string]Backend // by address
 }
 
 // hostKey names an endpoint across nodes.
@@ -184,10 +189,11 @@ func (m *maker) workspace(d *data) {
 	d.head = d.ws.Head()
 	d.live = d.gs.Live
 	if l := m.last; l != nil && l.ws == d.ws && l.group == d.group {
-		d.outline, d.nginx, d.findings = l.outline, l.nginx, l.findings
+		d.outline, d.nginx, d.findings, d.unchecked = l.outline, l.nginx, l.findings, l.unchecked
 		return
 	}
 	d.outline = m.builder.Build(d.gs.Draft, d.gs.Changes)
+	d.unchecked = uncheckedIn(d.gs.Draft, d.live)
 	d.findings = make(map[mesh.Key][]mesh.Finding)
 	for _, f := range d.gs.Findings {
 		d.findings[f.Key] = append(d.findings[f.Key], f)
@@ -197,6 +203,20 @@ func (m *maker) workspace(d *data) {
 		return
 	}
 	d.nginx = newNginxView(m.deps.Project(d.gs.Draft))
+}
+
+// uncheckedIn finds the clusters without health checks and without outlier
+// detection. Of one that is in several meshes the last one counts.
+func uncheckedIn(meshes ...*mesh.Mesh) map[string]bool {
+	out := make(map[string]bool)
+	for _, m := range meshes {
+		for _, r := range m.List(mesh.Cluster) {
+			if c, ok := r.Message.(*clusterv3.Cluster); ok {
+				out[r.Key.Name] = len(c.GetHealthChecks()) == 0 && c.GetOutlierDetection() == nil
+			}
+		}
+	}
+	return out
 }
 
 // people joins the nodes with what their admin interfaces tell.

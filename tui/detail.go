@@ -146,6 +146,14 @@ func (a *App) rejections(k mesh.Key, w int) []string {
 		text := fmt.Sprintf("%s %s rejected version %s %s ago%s: %s", a.th.Glyph.Rejected, n.ID, st.Rejected.Version,
 			age(a.at, st.Rejected.At), times, st.Rejected.Detail)
 		out = append(out, paragraph(text, w, a.th.Bad)...)
+		if st.Acked.At.IsZero() {
+			continue
+		}
+		still := fmt.Sprintf("%s still has %s, ACKed %s ago", n.ID, st.Acked.Version, age(a.at, st.Acked.At))
+		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State == envoy.Absent {
+			still = fmt.Sprintf("%s has none of it", n.ID)
+		}
+		out = append(out, paragraph("  "+still, w, a.th.Dim)...)
 	}
 	return out
 }
@@ -158,6 +166,9 @@ func (a *App) endpointFacts(r *outline.Row, w int) []string {
 	}
 	glyph, style := mark.Draw(e.Health, a.th)
 	text := glyph + " " + e.Health.String()
+	if a.healthWord(r.Cluster, e) == "no check" {
+		text += ", as far as Envoy can tell: the cluster has neither health_checks nor outlier_detection"
+	}
 	if e.Why != "" {
 		text += ": " + e.Why
 	}
@@ -173,7 +184,13 @@ func (a *App) endpointFacts(r *outline.Row, w int) []string {
 	out := paragraph(text+".", w, style)
 	more := fmt.Sprintf("%d requests, %d errors so far", e.Requests, e.Errors)
 	if b, ok := a.data.backends[r.Address]; ok {
-		more += fmt.Sprintf("; backend %s %s, %s of the answers", b.Name, b.State, percent(b.Share))
+		more += fmt.Sprintf("; backend %s %s, gave %s of the load's answers", b.Name, b.State, percent(b.Share))
+	}
+	if r.Uneven {
+		more += fmt.Sprintf("; weight %d", max(r.Weight, 1))
+		if r.Share > 0 {
+			more += ", " + percent(r.Share) + " of its priority's"
+		}
 	}
 	return append(out, paragraph(more, w, a.th.Dim)...)
 }
@@ -190,6 +207,9 @@ func (a *App) stateLines(k mesh.Key, w int) []string {
 	var out []string
 	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
 	for i := range states {
+		if states[i].State == mark.Rejected {
+			continue // its rejection stands above, with Envoy's words
+		}
 		out = append(out, a.stateLine(&states[i], w)...)
 	}
 	return out
@@ -298,7 +318,11 @@ func (p *pager) lines(a *App, w, h int) []string {
 		p.list.Cursor = p.list.Top
 	}
 	out := append([]string(nil), body[p.list.Top:p.list.End()]...)
-	foot := a.keysLine(w, "j k", "scroll", "esc", "close")
+	foot := a.keysLine(w, "esc", "close")
+	if len(body) > rows {
+		foot = widget.Row(w, nil, []widget.Span{{Style: a.th.Key, Text: "j k"}, {Text: " scroll   "}, {Style: a.th.Key, Text: "esc"}, {Text: " close"}},
+			[]widget.Span{{Style: a.th.Dim, Text: fmt.Sprintf("%d–%d of %d", p.list.Top+1, p.list.End(), len(body))}})
+	}
 	return append(append(out, widget.Spaces(w)), foot)
 }
 

@@ -21,8 +21,8 @@ var asks = map[Context][3]string{
 		"Envoy asks for each cluster that takes its endpoints by EDS. A change takes effect within milliseconds and closes no connection.",
 		"nginx: the server lines of an upstream; DRAINING is close to down. A change there is a reload."},
 	InNginx: {"nginx.conf: the same mesh, said in nginx's words",
-		"Lines on the thread are marked; a comment stands where nginx has no counterpart. Move here, and the panes follow.",
-		"Below, the sentence for whoever knows nginx: exact, close, or none."},
+		"The lines of what is selected are marked; a comment stands where nginx has no counterpart. Move here, and the panes follow.",
+		"Below stands how far the line means the same in both: exactly, nearly, or not at all."},
 	InWire: {"The wire: what was said between the Envoys and this management server",
 		"→ is what we sent, ← what they answered. An ACK repeats the version and the nonce; a NACK says why in Envoy's own words.",
 		"nginx: nothing of the kind. It reads a file, and nginx -t is the only answer."},
@@ -42,43 +42,59 @@ func (a *App) helpLines(in Context, w int) []string {
 		out = append(out, paragraph(q[1], w, theme.Style{})...)
 		out = append(out, paragraph(q[2], w, a.th.Dim)...)
 	}
+	out = append(out, widget.Row(w, nil, []widget.Span{{Style: a.th.Accent, Text: a.th.Glyph.Cursor}, {Text: " selected   "},
+		{Style: a.th.Accent, Text: a.th.Glyph.Thread}, {Text: " belongs to what is selected: where the request comes from, and where it goes"}}, nil))
 	group := ""
+	room := a.keyRoom(in)
 	for _, act := range a.reg.of(in) {
 		if act.Group != group {
 			group = act.Group
 			out = append(out, widget.Spaces(w), a.th.Strong.Render(widget.Fit(group, w)))
 			if group == "Move" {
-				out = append(out, a.helpLine("j k g G", "down, up, first, last (arrows, home, end too)", "", w),
-					a.helpLine("ctrl+d ctrl+u", "half a page down, up (pgdown, pgup: a page)", "", w))
+				out = append(out, a.helpLine(room, "j k g G", "down, up, first, last (arrows, home, end too)", "", w),
+					a.helpLine(room, "ctrl+d ctrl+u", "half a page down, up (pgdown, pgup: a page)", "", w))
 			}
 		}
 		why := ""
 		if ok, reason := act.Enabled(a); !ok {
 			why = reason
 		}
-		keys := act.KeyText()
-		if keys == "" {
-			keys = ":" + act.ID
-		}
-		out = append(out, a.helpLine(keys, act.Title, why, w))
+		out = append(out, a.helpLine(room, helpKeys(act), act.Title, why, w))
 	}
-	out = append(out, a.helpLine("ctrl+c", "leave at once; asks once when the draft is not pushed", "", w), widget.Spaces(w))
+	out = append(out, a.helpLine(room, "ctrl+c", "leave at once; asks once when the draft is not pushed", "", w), widget.Spaces(w))
 	return append(out, a.legend(w)...)
 }
 
-func (a *App) helpLine(keys, title, why string, w int) string {
+// helpKeys are an action's keys, or how it is called by name.
+func helpKeys(act *Action) string {
+	if keys := act.KeyText(); keys != "" {
+		return keys
+	}
+	return ":" + act.ID
+}
+
+// keyRoom is how wide the keys of a context are, with what stands around them.
+func (a *App) keyRoom(in Context) int {
+	room := widget.Width("ctrl+d ctrl+u")
+	for _, act := range a.reg.of(in) {
+		room = max(room, widget.Width(helpKeys(act)))
+	}
+	return room + 4
+}
+
+func (a *App) helpLine(room int, keys, title, why string, w int) string {
 	ks, ts := a.th.Key, theme.Style{}
 	if why != "" {
 		ks, ts, why = a.th.Off, a.th.Off, "("+why+")"
 	}
-	return widget.Row(w, nil, []widget.Span{{Style: ks, Text: widget.Fit("  "+keys, 18)}, {Style: ts, Text: title + " "},
+	return widget.Row(w, nil, []widget.Span{{Style: ks, Text: widget.Fit("  "+keys, room)}, {Style: ts, Text: title + " "},
 		{Style: a.th.Off, Text: why}}, nil)
 }
 
 // legend says what the glyphs mean.
 func (a *App) legend(w int) []string {
 	g := a.th.Glyph
-	text := g.Thread + " on the thread of what is selected   " + g.Added + g.Edited + g.Removed + " added, edited, removed in the draft   " +
+	text := g.Added + g.Edited + g.Removed + " added, edited, removed in the draft   " +
 		g.Active + " active: Envoy runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
 		g.NotActive + " ACKed, and yet not in Envoy   " + g.Differs + " Envoy runs something else   " + g.Rejected + " rejected: Envoy's words are in the detail"
 	return append([]string{a.th.Strong.Render(widget.Fit("Marks", w))}, paragraph(text, w, a.th.Dim)...)

@@ -101,27 +101,27 @@ func explain(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// edit queues an edit to the draft of the group that is shown. make looks at
-// the draft as it is when its turn comes.
-func (a *App) edit(what string, make func(*engine.GroupState) ([]engine.Edit, error)) tea.Cmd {
+// editSaying queues an edit to the draft of the group that is shown. make
+// looks at the draft as it is when its turn comes, and says what it does.
+func (a *App) editSaying(what string, make func(*engine.GroupState) ([]engine.Edit, string, error)) tea.Cmd {
 	group, ws := a.group, a.deps.Workspace
 	return a.want(what, func() (string, error) {
 		gs := ws.State().Group(group)
 		if gs == nil {
 			return "", fmt.Errorf("there is no group %s any more", group)
 		}
-		edits, err := make(gs)
+		edits, said, err := make(gs)
 		if err != nil || len(edits) == 0 {
 			return "", err
 		}
 		if err := ws.Edit(group, edits...); err != nil {
 			return "", err
 		}
-		return edits[0].Describe(), nil
+		return said, nil
 	})
 }
 
 // apply queues edits that are known already.
 func (a *App) apply(what string, edits ...engine.Edit) tea.Cmd {
-	return a.edit(what, func(*engine.GroupState) ([]engine.Edit, error) { return edits, nil })
+	return a.editSaying(what, func(*engine.GroupState) ([]engine.Edit, string, error) { return edits, edits[0].Describe(), nil })
 }

@@ -118,7 +118,7 @@ type confirm struct {
 }
 
 func (c *confirm) title() string { return c.head }
-func (c *confirm) width() int    { return 66 }
+func (c *confirm) width() int    { return 72 }
 
 func (c *confirm) lines(a *App, w, _ int) []string {
 	out := append([]string{widget.Spaces(w)}, paragraph(c.text, w, theme.Style{})...)

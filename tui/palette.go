@@ -96,7 +96,7 @@ func (a *App) place() string {
 	if a.screen != nil {
 		return "screen"
 	}
-	return "panel"
+	return "pane"
 }
 
 func (p *palette) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {

@@ -23,7 +23,7 @@ func (a *App) paneLines(p outline.Pane, w, h int) []string {
 	for i := l.Top; i < l.End(); i++ {
 		if r := a.row(p, i); r.Kind == outline.EndpointRow {
 			c.address = max(c.address, min(widget.Width(r.Label), w/2))
-			c.weight = c.weight || r.Weight > 0
+			c.weight = c.weight || r.Uneven
 		}
 	}
 	out := make([]string, 0, h)
@@ -37,7 +37,7 @@ func (a *App) paneLines(p outline.Pane, w, h int) []string {
 // stands beside addresses of different lengths is in line.
 type columns struct {
 	address int  // the room that every address gets
-	weight  bool // whether any has a weight of its own
+	weight  bool // whether those of any cluster differ in weight
 }
 
 // emptyPane says what would stand here and how to get it.
@@ -223,7 +223,7 @@ const healthWidth = 11
 func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
 	glyph, style := mark.Draw(e.Health, a.th)
-	word := e.Word()
+	word := a.healthWord(r.Cluster, e)
 	switch {
 	case !known && a.data.outline.Draft(r.Key) != outline.Unchanged:
 		glyph, word, style = a.th.Glyph.Added, "not pushed", a.th.Info
@@ -237,7 +237,7 @@ func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 		word = "to undrain"
 	case e.Stale:
 		word, style = "stale "+a.staleAge(), a.th.Dim
-		if whole := e.Word() + ", " + word; room >= len(whole)+3 {
+		if whole := a.healthWord(r.Cluster, e) + ", " + word; room >= len(whole)+3 {
 			word = whole
 		}
 	case e.Health != envoy.Healthy && !e.Since.IsZero():
@@ -252,7 +252,10 @@ func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 	}
 	spans := []widget.Span{{Style: style, Text: glyph + " " + widget.Fit(word, n)}}
 	room -= n + 3
-	beside := []string{a.shareOf(r)}
+	var beside []string
+	if a.deps.Traffic != nil {
+		beside = append(beside, a.shareOf(r))
+	}
 	if c.weight {
 		beside = append(beside, weightOf(r))
 	}
@@ -265,24 +268,30 @@ func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 	return spans
 }
 
-// weightOf is an endpoint's weight, "" when it has none of its own.
+// weightOf is an endpoint's weight, "" where all of its cluster weigh the same.
 func weightOf(r *outline.Row) string {
-	if r.Weight == 0 {
+	if !r.Uneven {
 		return ""
 	}
-	return fmt.Sprintf("w%d", r.Weight)
+	return fmt.Sprintf("w %d", max(r.Weight, 1))
 }
 
-// shareOf is the endpoint's part of the traffic: measured where meshtui sends
-// it, else what the weights ask for.
+// shareOf is the endpoint's part of the load's answers, "" for one that is not
+// of the demo.
 func (a *App) shareOf(r *outline.Row) string {
-	if b, ok := a.data.backends[r.Address]; ok && a.deps.Traffic != nil {
+	if b, ok := a.data.backends[r.Address]; ok {
 		return percent(b.Share)
 	}
-	if e, ok := a.data.health[hostKey{r.Cluster, r.Address}]; ok && !e.Health.Takes() {
-		return "" // by its weight it would get some; being ill it does not
+	return ""
+}
+
+// healthWord is an endpoint's health in a word. Healthy is said only where
+// something looks: without any check Envoy calls every host so.
+func (a *App) healthWord(cluster string, e mark.Endpoint) string {
+	if e.Health == envoy.Healthy && a.data.unchecked[cluster] {
+		return "no check"
 	}
-	return percent(r.Share)
+	return e.Word()
 }
 
 // nginxLines draws the nginx.conf with the lines on the thread marked.

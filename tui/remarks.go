@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -118,18 +117,4 @@ func (a *App) emptyText(p int) string {
 		"No clusters: routes have nowhere to lead. n makes one.",
 		"No endpoints: clusters have no hosts. n makes them for a cluster.",
 	}[p]
-}
-
-// broken breaks a field path at its dots, so that each line is at most w cells
-// wide where its steps are.
-func broken(path string, w int) []string {
-	var lines []string
-	line := ""
-	for i, step := range strings.SplitAfter(path, ".") {
-		if i > 0 && widget.Width(line)+widget.Width(step) > w {
-			lines, line = append(lines, line), ""
-		}
-		line += step
-	}
-	return append(lines, line)
 }

@@ -18,7 +18,7 @@ func unreadable() *tuitest.Scene {
 	s.Workspace.Set(func(st *engine.State) {
 		st.Notices = []mesh.Finding{{Severity: mesh.Note, Rule: "not-carried", File: "/etc/typo.yaml", Line: 3, Message: "admin stays with the bootstrap"}}
 		for line := 7; line < 11; line++ {
-			st.Notices = append(st.Notices, mesh.Finding{Severity: mesh.Error, File: "/etc/typo.yaml", Line: line, Message: "there is no field nmae"})
+			st.Notices = append(st.Notices, mesh.Finding{Severity: mesh.Error, File: "/etc/typo.yaml", Line: line, Message: "there is no field naem"})
 		}
 	})
 	return s
@@ -26,12 +26,12 @@ func unreadable() *tuitest.Scene {
 
 func TestWhatCannotBeReadIsNotAnEmptyMesh(t *testing.T) {
 	a := stage(t, depsOf(unreadable()), 150, 40)
-	shows(t, a, "Remarks on opening shop", "there is no field nmae [/etc/typo.yaml:7]", "admin stays with the bootstrap")
+	shows(t, a, "Remarks on opening shop", "there is no field naem [/etc/typo.yaml:7]", "admin stays with the bootstrap")
 	press(a, "esc")
 	if len(a.overlays) != 0 {
 		t.Fatal("esc does not close the remarks")
 	}
-	shows(t, a, "4 errors in typo.yaml: ! lists them. Mend the file", "no draft, 4 errors in typo.yaml", "not in the mesh: there is no field nmae ! lists them")
+	shows(t, a, "4 errors in typo.yaml: ! lists them. Mend the file", "no draft, 4 errors in typo.yaml", "not in the mesh: there is no field naem ! lists them")
 	press(a, "!")
 	v := a.View()
 	if first, note := strings.Index(v, "typo.yaml:7"), strings.Index(v, "typo.yaml:3"); first < 0 || note < first {

@@ -72,7 +72,7 @@ func (s *wireScreen) note(a *App) string {
 
 func (s *wireScreen) lines(a *App, w, h int) []string {
 	if len(a.data.wire) == 0 {
-		return a.noWire(w)
+		return a.noWire(w, h)
 	}
 	// While the cursor is on the last message it stays on the last.
 	last := s.list.Cursor >= s.list.Len-1
@@ -125,6 +125,13 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 	return func() tea.Msg {
 		title := fmt.Sprintf("%s %s %s %s", clock(m.At), m.Node, service(&m), m.Kind)
 		lines := messageLines(&m)
+		switch m.Kind {
+		case xds.Connected:
+			return openMsg{title: title, lines: append(lines, "# "+m.Node+" opened this stream ("+m.Variant.String()+"). It is no message: there is nothing more to show.")}
+		case xds.Disconnected:
+			return openMsg{title: title, lines: append(lines, "# the stream of "+m.Node+" ended. It is no message: there is nothing more to show.",
+				"# Envoy keeps what it has and connects again by itself.")}
+		}
 		body, ok := wire.Body(m.Seq)
 		if !ok || body == nil {
 			return openMsg{title: title, lines: append(lines, "", "# the message itself is no longer kept")}
@@ -141,6 +148,9 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 // comments.
 func messageLines(m *xds.Message) []string {
 	out := []string{fmt.Sprintf("# message %d on stream %d (%s), %d bytes", m.Seq, m.Stream, m.Variant, m.Bytes)}
+	if m.Kind == xds.Connected || m.Kind == xds.Disconnected {
+		out[0] = fmt.Sprintf("# event %d, of stream %d (%s)", m.Seq, m.Stream, m.Variant)
+	}
 	if m.Revision > 0 {
 		out = append(out, fmt.Sprintf("# belongs to revision %d", m.Revision))
 	}
@@ -167,7 +177,7 @@ func (s *nodesScreen) lines(a *App, w, h int) []string {
 		body = append(body, widget.Spaces(w))
 	}
 	if len(a.data.xs.Nodes) == 0 {
-		body = a.noWire(w)
+		body = a.noWire(w, h)
 	}
 	s.list.Resize(len(body), h)
 	return append([]string(nil), body[s.list.Top:s.list.End()]...)

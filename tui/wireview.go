@@ -7,13 +7,14 @@ import (
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
 )
 
 // wireLines draws the newest messages of the wire, the newest last.
 func (a *App) wireLines(w, h int) []string {
 	l := &a.lists[PanelWire]
 	if l.Len == 0 {
-		return a.noWire(w)
+		return a.noWire(w, h)
 	}
 	out := make([]string, 0, h)
 	for i := l.Top; i < l.End(); i++ {
@@ -23,18 +24,25 @@ func (a *App) wireLines(w, h int) []string {
 }
 
 // noWire says how an Envoy gets here.
-func (a *App) noWire(w int) []string {
-	address := ""
+func (a *App) noWire(w, h int) []string {
+	xds := ""
 	if a.data.xs.Address != "" {
-		address = " meshtui listens on " + a.data.xs.Address + "."
+		xds = " --xds " + a.data.xs.Address
 	}
-	text := "No Envoy has connected yet." + address + "\n" +
-		"To bring one:  meshtui bootstrap > envoy.yaml && envoy -c envoy.yaml"
-	var out []string
-	for _, l := range widget.Wrap(text, w-2) {
-		out = append(out, a.th.Dim.Render(widget.Fit(" "+l, w)))
+	text := "No Envoy has connected yet. To bring one:\n" +
+		"meshtui bootstrap" + xds + " > envoy.yaml\n" +
+		"envoy -c envoy.yaml " + strings.Join(envoy.Flags(), " ")
+	lines := widget.Wrap(text, w-2)
+	if len(lines) > h {
+		lines = lines[1:] // how to bring one tells that there is none
 	}
-	return out
+	if len(lines) > h {
+		lines = append(lines[:max(0, h-1)], "…  N shows all of it")
+	}
+	for i, l := range lines {
+		lines[i] = a.th.Dim.Render(widget.Fit(" "+l, w))
+	}
+	return lines
 }
 
 // wireLine draws one message: when, who, which way, what, and how it went.

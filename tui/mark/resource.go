@@ -38,12 +38,9 @@ func (s State) Word() string {
 	return "unknown"
 }
 
-// Short is Word for narrow places, at most ten cells.
+// Short is Word for narrow places, at most 13 cells.
 func (s State) Short() string {
-	switch s {
-	case NotAsked:
-		return "unasked"
-	case NotActive:
+	if s == NotActive {
 		return "not active"
 	}
 	return s.Word()

@@ -2,6 +2,7 @@ package outline
 
 import (
 	"fmt"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -71,6 +72,7 @@ func (b *builder) assignment(la *endpointv3.ClusterLoadAssignment, path, inline 
 		}
 	}
 	rows := make([]Row, 0, n)
+	var least, most float64
 	for i, loc := range la.GetEndpoints() {
 		lp := item(path, "endpoints", i) + ".lb_endpoints"
 		for j, e := range loc.GetLbEndpoints() {
@@ -87,7 +89,15 @@ func (b *builder) assignment(la *endpointv3.ClusterLoadAssignment, path, inline 
 				row.Share = weighs(e) / sum
 			}
 			rows = append(rows, row)
+			w := float64(max(row.Weight, 1))
+			if len(rows) == 1 {
+				least, most = w, w
+			}
+			least, most = min(least, w), max(most, w)
 		}
+	}
+	for i := range rows {
+		rows[i].Uneven = least < most
 	}
 	b.panes[EDS][top].Value = count(n, "endpoint")
 	b.panes[EDS] = append(b.panes[EDS], rows...)
@@ -111,6 +121,22 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Weights are the weighted clusters of the route that the one at path belongs
+// to, in order; none when path is of no weighted cluster.
+func Weights(r *mesh.Resource, path string) []Row {
+	i := strings.LastIndexByte(path, '[')
+	if i < 0 {
+		return nil
+	}
+	var out []Row
+	for _, row := range rowsOf(r)[RDS] {
+		if row.Kind == WeightRow && strings.HasPrefix(row.Path, path[:i+1]) {
+			out = append(out, row)
+		}
+	}
+	return out
 }
 
 // Weight is the weight that stands at path in a resource, of an endpoint or a

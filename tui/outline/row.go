@@ -58,6 +58,7 @@ type Row struct {
 	Status   string // the EDS health status ("DRAINING"); "" when it says none
 	Weight   uint32 // 0 when it says none
 	Share    float64
+	Uneven   bool // the endpoints of its cluster do not all weigh the same
 	Priority uint32
 
 	// HTTP says that a listener or filter chain carries HTTP.

@@ -83,6 +83,9 @@ lb_policy: %s
 connect_timeout: 1s
 eds_cluster_config:
   eds_config: { ads: {}, resource_api_version: V3 }
+health_checks:
+- { timeout: 1s, interval: 1s, unhealthy_threshold: 2, healthy_threshold: 1, tcp_health_check: {} }
+outlier_detection: {}
 `, name, policy)
 }
 

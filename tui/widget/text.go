@@ -103,8 +103,9 @@ func Spaces(n int) string {
 	return strings.Repeat(" ", n)
 }
 
-// Wrap breaks text at blanks into lines of at most w cells, and words longer
-// than that where they must be. Line ends in it are kept; each line is cleaned.
+// Wrap breaks text at blanks into lines of at most w cells, and a word longer
+// than that at its last dot that fits, as a field path, or else where it must
+// be. Line ends in it are kept; each line is cleaned.
 func Wrap(text string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -116,7 +117,46 @@ func Wrap(text string, w int) []string {
 			out = append(out, line)
 			continue
 		}
-		out = append(out, strings.Split(ansi.Wrap(line, w, ""), "\n")...)
+		out = wrapLine(out, line, w)
 	}
 	return out
+}
+
+// wrapLine appends a line to out, broken to w cells.
+func wrapLine(out []string, line string, w int) []string {
+	word := strings.TrimLeft(line, " ")
+	current := line[:len(line)-len(word)]
+	for rest := word; rest != ""; {
+		end := len(rest)
+		if i := strings.IndexByte(rest, ' '); i >= 0 {
+			end = i
+		}
+		word, rest = rest[:end], rest[end:]
+		gap := len(rest) - len(strings.TrimLeft(rest, " "))
+		if strings.TrimLeft(current, " ") != "" && Width(current)+Width(word) > w {
+			out, current = append(out, strings.TrimRight(current, " ")), ""
+		}
+		current += word
+		for Width(current) > w {
+			head := breakWord(current, w)
+			out, current = append(out, head), current[len(head):]
+		}
+		current += rest[:gap]
+		rest = rest[gap:]
+	}
+	return append(out, strings.TrimRight(current, " "))
+}
+
+// breakWord is as much of s as fits into w cells and ends in a dot, or as much
+// as fits; at least one character.
+func breakWord(s string, w int) string {
+	head := ansi.Truncate(s, w, "")
+	if i := strings.LastIndexByte(head, '.'); i > 0 {
+		return head[:i+1]
+	}
+	if head == "" {
+		_, n := utf8.DecodeRuneInString(s)
+		return s[:n]
+	}
+	return head
 }

@@ -118,3 +118,27 @@ func TestListKeepsTheCursorInView(t *testing.T) {
 		t.Errorf("empty: %+v", l)
 	}
 }
+
+func TestWrap(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		w    int
+		want []string
+	}{
+		{"one two three", 7, []string{"one two", "three"}},
+		{"  in one   two", 9, []string{"  in one", "two"}},
+		{"at route.weighted.clusters here", 16, []string{"at", "route.weighted.", "clusters here"}},
+		{"app-v2 at 127.0.0.1:9001", 12, []string{"app-v2 at", "127.0.0.1:90", "01"}[:1:1]},
+		{"abcdefgh", 3, []string{"abc", "def", "gh"}},
+		{"長い名前", 5, []string{"長い", "名前"}},
+		{"a\n\nb", 5, []string{"a", "", "b"}},
+	} {
+		got := widget.Wrap(tt.text, tt.w)
+		if len(tt.want) == 1 {
+			got = got[:1]
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%q in %d: -want +got\n%s", tt.text, tt.w, diff)
+		}
+	}
+}
