@@ -3,9 +3,14 @@ package files
 import (
 	"bytes"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -20,43 +25,124 @@ const groupsHead = `# Which Envoys get which group: the first rule that fits a n
 # (globs; one left out fits all) wins. Group default takes the rest.
 `
 
-// readGroups reads the rules of groups.yaml.
+// readGroups reads the rules of groups.yaml. A file that is wrong in any way is
+// not written anew by a save.
 func (o *Opened) readGroups(f *file) {
-	var doc struct {
-		Groups []yaml.Node `yaml:"groups"`
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(f.data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&doc); err != nil && len(bytes.TrimSpace(f.data)) > 0 {
-		f.bad = true
-		o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: "groups", File: f.path, Line: 1,
-			Message: fmt.Sprintf("it cannot be read: %v", err), Hint: "write a list \"groups:\" of {group, node, cluster}"})
+	r := rulesReader{Opened: o, file: f}
+	if meaningful(string(f.data)) == "" {
 		return
 	}
-	for _, n := range doc.Groups {
-		var r groupRule
-		bad := func(message, hint string) {
-			f.bad = true
-			o.Problems = append(o.Problems, mesh.Finding{Severity: mesh.Error, Rule: "groups", File: f.path, Line: n.Line,
-				Column: n.Column, Message: message, Hint: hint})
-		}
-		if err := n.Decode(&r); err != nil || r.Group == "" {
-			bad("this is no rule", "write {group: NAME, node: GLOB, cluster: GLOB}")
+	if wrong := text.Check(string(f.data)); wrong != nil {
+		r.bad(&yaml.Node{Line: wrong.Line, Column: wrong.Column}, wrong.Message, wrong.Hint)
+		return
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(f.data, &doc); err != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		r.bad(&yaml.Node{Line: 1}, "there is no list of groups in it", "write \"groups:\" and a list of {group: NAME, node: GLOB, cluster: GLOB}")
+		return
+	}
+	for key, value := range r.fields(doc.Content[0], "this file", "groups") {
+		if value.Kind != yaml.SequenceNode {
+			if value.Tag != "!!null" {
+				r.bad(key, "groups is no list", "write a list of {group: NAME, node: GLOB, cluster: GLOB}")
+			}
 			continue
 		}
-		if _, err := path.Match(r.Node, ""); err != nil {
-			bad(fmt.Sprintf("%q is no glob", r.Node), "close the bracket")
-			continue
-		}
-		if _, err := path.Match(r.Cluster, ""); err != nil {
-			bad(fmt.Sprintf("%q is no glob", r.Cluster), "close the bracket")
-			continue
-		}
-		o.Rules = append(o.Rules, mesh.Rule(r))
-		if _, there := o.Meshes[r.Group]; !there {
-			o.Meshes[r.Group] = &mesh.Mesh{}
+		for i, n := range value.Content {
+			r.rule(n, i == len(value.Content)-1)
 		}
 	}
+}
+
+// rulesReader takes groups.yaml apart.
+type rulesReader struct {
+	*Opened
+	file *file
+}
+
+func (r rulesReader) finding(s mesh.Severity, n *yaml.Node, message, hint string) mesh.Finding {
+	return mesh.Finding{Severity: s, Rule: "groups", File: r.file.path, Line: n.Line, Column: n.Column, Message: message, Hint: hint}
+}
+
+func (r rulesReader) bad(n *yaml.Node, message, hint string) {
+	r.file.bad = true
+	r.Problems = append(r.Problems, r.finding(mesh.Error, n, message, hint))
+}
+
+// fields goes through those fields of a mapping that are known, and reports the
+// others.
+func (r rulesReader) fields(n *yaml.Node, in string, known ...string) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			if value.Kind == yaml.AliasNode {
+				value = value.Alias
+			}
+			if !slices.Contains(known, key.Value) {
+				r.bad(key, fmt.Sprintf("unknown field %q in %s", key.Value, in), text.Suggest(key.Value, known...))
+			} else if !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// rule reads one rule. last says that none comes after it.
+func (r rulesReader) rule(n *yaml.Node, last bool) {
+	const hint = "write {group: NAME, node: GLOB, cluster: GLOB}"
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		r.bad(n, "this is no rule", hint)
+		return
+	}
+	before := len(r.Problems)
+	rule, at := mesh.Rule{}, n
+	for key, value := range r.fields(n, "a rule", "group", "node", "cluster") {
+		if value.Kind != yaml.ScalarNode {
+			r.bad(key, key.Value+" is no text", hint)
+			continue
+		}
+		switch key.Value {
+		case "group":
+			rule.Group, at = value.Value, value
+			continue
+		case "node":
+			rule.Node = value.Value
+		case "cluster":
+			rule.Cluster = value.Value
+		}
+		if _, err := path.Match(value.Value, ""); err != nil {
+			r.bad(value, fmt.Sprintf("%q is no glob", value.Value), "close the bracket, and write \\ before a character that is meant as it is")
+		}
+	}
+	if len(r.Problems) > before {
+		return
+	}
+	if rule.Group == "" {
+		r.bad(n, "this rule says no group", hint)
+		return
+	}
+	r.Rules = append(r.Rules, rule)
+	r.needsFolder(rule.Group, at)
+	if rule.Node == "" && rule.Cluster == "" && !last {
+		r.Notices = append(r.Notices, r.finding(mesh.Warning, n, "this rule fits every node, so that those below it are never asked",
+			"put it last, or say which node or cluster it is for"))
+	}
+}
+
+// needsFolder reports a group that has no folder. Its nodes would get what the
+// default group gets.
+func (r rulesReader) needsFolder(group string, at *yaml.Node) {
+	if _, there := r.Meshes[group]; there {
+		return
+	}
+	hint := text.Suggest(group, slices.Sorted(maps.Keys(r.Meshes))...)
+	if !strings.HasPrefix(hint, "did you mean") {
+		hint = fmt.Sprintf("make the folder %s with lds.yaml in it, or name another group", group)
+	}
+	r.Problems = append(r.Problems, r.finding(mesh.Error, at, fmt.Sprintf("group %s has no folder with an xDS file in it", group), hint))
 }
 
 // groupsText is groups.yaml for rules.

@@ -29,6 +29,7 @@ func Save(dir string, from *Opened, rules []mesh.Rule, meshes map[string]*mesh.M
 		return nil, fmt.Errorf("saving: %s is a file, and a workspace is saved to a folder", dir)
 	}
 	plan := newPlan(dir, from, meshes)
+	plan.emptyGroups(rules)
 	if err := plan.foreign(); err != nil {
 		return nil, err
 	}
@@ -84,6 +85,18 @@ func newPlan(dir string, from *Opened, meshes map[string]*mesh.Mesh) *plan {
 	}
 	p.place()
 	return p
+}
+
+// emptyGroups gives a folder to each group that rules name and that has nothing
+// in it: without one, the group would not be there when it is opened again.
+func (p *plan) emptyGroups(rules []mesh.Rule) {
+	for _, r := range rules {
+		has := func(out *output) bool { return out.group == r.Group && !out.other }
+		if p.meshes[r.Group] == nil || r.Group == mesh.DefaultGroup || slices.ContainsFunc(p.outputs, has) {
+			continue
+		}
+		p.add(r.Group, filepath.Join(r.Group, mesh.Listener.File())).data = []byte("resources: []\n")
+	}
 }
 
 // foreign refuses a folder that has xDS files which were not read: they would be

@@ -9,6 +9,10 @@ import (
 // shown is how many names "expected one of" lists at most.
 const shown = 10
 
+// Suggest is the hint for a name that is not among the known ones: "did you mean
+// node?", else "expected one of …"; "" where none is known.
+func Suggest(name string, known ...string) string { return suggest(name, known) }
+
 // suggest is the hint for a name that is not among the known ones: the one that
 // was probably meant, else what there is.
 func suggest(name string, known []string) string {
