@@ -20,6 +20,7 @@ import (
 // that a local Envoy needs to come back, drain and notice the dead at once.
 var bootstrap = template.Must(template.New("").Parse(`
 node: {id: {{.ID}}, cluster: test}
+admin: {address: {pipe: {path: {{.Socket}}.{{.ID}}}}}
 dynamic_resources:
   ads_config:
     api_type: {{if .Delta}}DELTA_GRPC{{else}}GRPC{{end}}
@@ -128,3 +129,6 @@ func freePort(t testing.TB) int {
 }
 
 func urlOf(port int) string { return fmt.Sprintf("http://127.0.0.1:%d/", port) }
+
+// admin is the admin interface of the Envoy of a journey.
+func (j *journey) admin() string { return j.addr + ".envoy-1" }

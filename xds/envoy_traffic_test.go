@@ -164,11 +164,20 @@ type journey struct {
 	revision int
 }
 
-func startJourney(t testing.TB, delta bool, o xds.Options) *journey {
+// drainWait is longer than the Envoys of these tests drain.
+const drainWait = 2500 * time.Millisecond
+
+func startJourney(t testing.TB, delta bool, o xds.Options, before ...func(*journey)) *journey {
 	t.Helper()
 	findEnvoy(t)
+	if o.DrainWait == 0 {
+		o.DrainWait = drainWait
+	}
 	j := &journey{served: serve(t, o), t: t, front: freePort(t), v1: backend(t, "v1"), v2: backend(t, "v2")}
 	j.push(j.mesh("blue", cluster("blue", time.Second)))
+	for _, do := range before {
+		do(j)
+	}
 	startEnvoy(t, j.served, "envoy-1", delta)
 	j.through("envoy-1", 1, engine.Accepted)
 	answers(t, urlOf(j.front), "v1")

@@ -19,8 +19,10 @@ type Facts struct {
 	Active    map[mesh.Key]Active
 	Rejected  map[mesh.Type]uint64 // update_rejected counters
 	Warming   []string             // clusters that are warming
-	Draining  int                  // listeners that are draining
-	Clusters  map[string]ClusterStats
+	Draining  int                  // listeners and filter chains whose connections are draining
+	// DrainingAt is when Draining was asked for; zero when it never was.
+	DrainingAt time.Time
+	Clusters   map[string]ClusterStats
 }
 
 // Stale reports whether the newest good poll is older than three intervals of

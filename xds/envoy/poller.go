@@ -28,6 +28,8 @@ const (
 	// fullCompare is the time between two comparisons of everything, which find
 	// what changed though we served nothing.
 	fullCompare = 10 * time.Second
+	// drainPause is the time between two looks at what drains while nobody waits.
+	drainPause = time.Second
 	// narrowNames is up to how many names are asked for by name.
 	narrowNames = 20
 )
@@ -42,6 +44,7 @@ type poller struct {
 	cancel      context.CancelFunc
 	wake        chan struct{}
 	compareNext atomic.Bool
+	drainNext   atomic.Bool // somebody waits for connections to drain
 	facts       atomic.Pointer[Facts]
 	hintMu      sync.Mutex
 	hints       map[string]bool // clusters of which an event told since they were read
@@ -51,6 +54,9 @@ type poller struct {
 	clusters map[string]clusterStatus // by name
 	stats    map[string]uint64
 	warming  []string
+	draining int       // listeners and filter chains
+	drainAt  time.Time // when that was asked for
+	mayDrain time.Time // when it may be asked for again
 	active   map[mesh.Key]Active
 	compared map[mesh.Key]proto.Message // what active was compared with
 	nextFull time.Time                  // when /clusters and /stats may be read whole again
@@ -127,7 +133,7 @@ func (p *poller) poll(ctx context.Context) *Facts {
 	served := p.w.o.Served(p.node)
 	ready, err := p.ask(ctx, served)
 	if err != nil {
-		p.version, p.nextFull, p.compared = "", time.Time{}, nil // it may be another process by now
+		p.version, p.nextFull, p.drainAt, p.compared = "", time.Time{}, time.Time{}, nil // it may be another process by now
 		old := *p.facts.Load()
 		old.Err = err.Error()
 		if old.Active == nil {
@@ -137,7 +143,7 @@ func (p *poller) poll(ctx context.Context) *Facts {
 	}
 	f := &Facts{
 		Node: p.node, Admin: p.addr, At: p.w.o.Now(), Ready: ready, Version: p.version,
-		Active: p.active, Warming: p.warming, Draining: int(p.stats["listener_manager.total_listeners_draining"]),
+		Active: p.active, Warming: p.warming, Draining: p.draining, DrainingAt: p.drainAt,
 		Rejected: rejected(p.stats),
 	}
 	f.Endpoints, f.Clusters = join(p.clusters, served, p.stats, func(cluster, address string) history {
@@ -181,6 +187,9 @@ func (p *poller) ask(ctx context.Context, served map[mesh.Key]proto.Message) (re
 	if err := p.askClusters(ctx, served); err != nil {
 		return ready, err
 	}
+	if err := p.askDraining(ctx); err != nil {
+		return ready, err
+	}
 	if err := p.askWarming(ctx); err != nil {
 		return ready, err
 	}
@@ -212,10 +221,10 @@ func (p *poller) askVersion(ctx context.Context) (string, error) {
 	return info.Version, nil
 }
 
-// statsQuery asks for the counters that tell rejections, draining, failed checks
-// and ejections.
+// statsQuery asks for the counters that tell rejections, failed checks and
+// ejections.
 var statsQuery = "/stats?usedonly&filter=" + url.QueryEscape(
-	`(update_rejected|total_listeners_draining|health_check\.(network_)?failure|ejections_enforced_[a-z0-9_]+)$`)
+	`(update_rejected|health_check\.(network_)?failure|ejections_enforced_[a-z0-9_]+)$`)
 
 // askClusters reads all of /clusters and the counters when the Envoy can bear
 // it, else only the clusters that need a look.
@@ -325,6 +334,35 @@ func nameFilter(names []string) string {
 		quoted[i] = regexp.QuoteMeta(n)
 	}
 	return url.QueryEscape("^(" + strings.Join(quoted, "|") + ")$")
+}
+
+// drainQuery asks for what tells that connections drain: of a listener that
+// went, and of a filter chain of one that changed.
+var drainQuery = "/stats?usedonly&filter=" + url.QueryEscape(`^listener_manager\.total_(listeners|filter_chains)_draining$`)
+
+// drainShare is the share of its time, one in so many, for which an Envoy is
+// asked what drains: it walks all its counters for that.
+const drainShare = 20
+
+// askDraining reads how many listeners and filter chains are draining: now and
+// then, and more often while some are or somebody waits for them.
+func (p *poller) askDraining(ctx context.Context) error {
+	now := p.w.o.Now()
+	wanted := p.drainNext.Load() || p.draining > 0 || p.drainAt.IsZero() || now.Sub(p.drainAt) >= drainPause
+	if !wanted || now.Before(p.mayDrain) {
+		return nil
+	}
+	p.drainNext.Store(false)
+	body, err := p.client.must(ctx, drainQuery)
+	if err != nil {
+		return err
+	}
+	p.draining, p.drainAt = 0, now
+	for _, count := range readStats(body) {
+		p.draining += int(count)
+	}
+	p.mayDrain = now.Add(drainShare * p.w.o.Now().Sub(now))
+	return nil
 }
 
 // askWarming reads which clusters are warming; the answer is "{}" when none is.

@@ -78,6 +78,22 @@ func (w *Watcher) Poke(node string) {
 	}
 }
 
+// Draining is how many listeners and filter chains of a node drain, and when
+// that was asked; ok is false when it is not known. It never waits: it has the
+// node asked anew, so that who calls it again soon knows better.
+func (w *Watcher) Draining(node string) (draining int, at time.Time, ok bool) {
+	w.mu.Lock()
+	p := w.pollers[node]
+	w.mu.Unlock()
+	if p == nil {
+		return 0, time.Time{}, false
+	}
+	p.drainNext.Store(true)
+	task.Poke(p.wake)
+	f := p.facts.Load()
+	return f.Draining, f.DrainingAt, f.Err == "" && !f.DrainingAt.IsZero()
+}
+
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
 	group, ctx := task.New(ctx)
