@@ -293,6 +293,7 @@ func TestJourney(t *testing.T) {
 		t.Run(map[bool]string{false: "SotW", true: "delta"}[delta], func(t *testing.T) {
 			l := newLab(t, 1, delta)
 			drainAnEndpoint(l)
+			moveAListener(l)
 			forceADanglingRoute(l)
 			takeATakenPort(l)
 			killABackend(l)
@@ -319,6 +320,35 @@ func drainAnEndpoint(l *lab) {
 	l.edit(engine.SetHealth{Key: key(mesh.Endpoints, "app"), Endpoint: victim.Address, Status: "HEALTHY"})
 	l.outcome(l.push(engine.PushOptions{Note: "back"}).Number)
 	l.until("its traffic is back", func() bool { return l.backend("app-v1-a").RPS > 0 })
+}
+
+// moveAListener: a listener turns to other routes, and what the old ones named
+// goes in the same push. Connections that drain still need it for a while.
+func moveAListener(l *lab) {
+	before := l.demo.Snapshot().Failed
+	good := l.session.workspace.State().Head().Number
+	routes := key(mesh.Route, "local_route")
+	l.edit(
+		engine.Duplicate{Key: routes, Name: "next_route"},
+		engine.Duplicate{Key: key(mesh.Cluster, "legacy"), Name: "heritage"},
+		engine.Duplicate{Key: key(mesh.Endpoints, "legacy"), Name: "heritage"},
+		engine.SetField{Key: key(mesh.Route, "next_route"), Path: "virtual_hosts[0].routes[1].route.cluster", Value: "heritage"},
+		engine.SetField{Key: key(mesh.Listener, "web"), Path: "filter_chains[0].filters[0].typed_config.rds.route_config_name", Value: "next_route"},
+		engine.Remove{Key: routes},
+		engine.Remove{Key: key(mesh.Cluster, "legacy")},
+		engine.Remove{Key: key(mesh.Endpoints, "legacy")},
+	)
+	if fs := l.findings("dangling-reference"); len(fs) > 0 {
+		l.Fatal(fs)
+	}
+	if o := l.outcome(l.push(engine.PushOptions{Note: "other routes"}).Number); o.Result != engine.Accepted {
+		l.Fatalf("moving: %s %s", o.Result, o.Detail)
+	}
+	l.until("all is in effect", l.inSync(1))
+	l.rollBack(good)
+	if after := l.demo.Snapshot().Failed; after != before {
+		l.Errorf("moving there and back cost %d requests\n%s", after-before, l.story())
+	}
 }
 
 // forceADanglingRoute: the check says so first; forced, Envoy ACKs it, and the

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/meshtui/engine"
@@ -36,6 +37,7 @@ type session struct {
 	server    *xds.Server
 	fleet     *envoy.Fleet // nil when no local Envoy was asked for
 	watcher   *envoy.Watcher
+	eyes      atomic.Pointer[envoy.Watcher] // watcher, for who may ask before it is there
 	binary    envoy.Binary
 
 	mu      sync.Mutex
@@ -82,13 +84,14 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	if err != nil {
 		return s, err
 	}
-	s.address = spoken(l)
+	s.address = xds.Address(l)
 	fleet := o.envoys.fleetOptions()
 	outcomes := &outcomeRelay{}
 	s.server = xds.New(xds.Options{
 		Overlay:   func(node string) xds.Overlay { return fleet.Overlay(node) },
 		OnOutcome: outcomes.told,
 		OnError:   s.broke,
+		Draining:  s.draining,
 	})
 	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author()})
 	if err != nil {
@@ -131,12 +134,18 @@ func listen(address string) (net.Listener, error) {
 	return xds.Listen(address)
 }
 
-// spoken is a listener's address in the form that flags take.
-func spoken(l net.Listener) string {
-	if l.Addr().Network() == "unix" {
-		return "unix:" + l.Addr().String()
+// draining is what a node's admin interface says of connections that still
+// drain, for the server to keep what they use.
+func (s *session) draining(node string) (int, time.Time, bool) {
+	w := s.eyes.Load()
+	if w == nil {
+		return 0, time.Time{}, false
 	}
-	return l.Addr().String()
+	f := w.Facts(node)
+	if f == nil || f.DrainingAt.IsZero() {
+		return 0, time.Time{}, false
+	}
+	return f.Draining, f.DrainingAt, true
 }
 
 // startEnvoys starts the local Envoys, after a look at the ports that they
@@ -185,6 +194,7 @@ func (s *session) watch() {
 		o.Events = s.fleet.Events()
 	}
 	s.watcher = envoy.NewWatcher(o)
+	s.eyes.Store(s.watcher)
 	s.tasks.Go("the watcher", func() error { return s.watcher.Run(s.ctx) })
 	s.tasks.Go("the watcher's ear", s.pokeOnAnswers)
 }
