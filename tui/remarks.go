@@ -10,12 +10,16 @@ import (
 	"example.com/meshtui/tui/widget"
 )
 
+// notServed is the rule of the remark that nothing is served because of other
+// errors; it is about no text of its own.
+const notServed = "not-served"
+
 // unread are the errors among the remarks on opening: what could not be read
 // and so is in no mesh.
 func (a *App) unread() []mesh.Finding {
 	var out []mesh.Finding
 	for _, f := range a.data.ws.Notices {
-		if f.Severity == mesh.Error {
+		if f.Severity == mesh.Error && f.Rule != notServed {
 			out = append(out, f)
 		}
 	}

@@ -17,6 +17,7 @@ func unreadable() *tuitest.Scene {
 	s := tuitest.Empty()
 	s.Workspace.Set(func(st *engine.State) {
 		st.Notices = []mesh.Finding{{Severity: mesh.Note, Rule: "not-carried", File: "/etc/typo.yaml", Line: 3, Message: "admin stays with the bootstrap"}}
+		st.Notices = append(st.Notices, mesh.Finding{Severity: mesh.Error, Rule: "not-served", File: "/etc/typo.yaml", Message: "nothing is served yet"})
 		for line := 7; line < 11; line++ {
 			st.Notices = append(st.Notices, mesh.Finding{Severity: mesh.Error, File: "/etc/typo.yaml", Line: line, Message: "there is no field naem"})
 		}
