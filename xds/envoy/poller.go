@@ -338,7 +338,7 @@ func nameFilter(names []string) string {
 
 // drainQuery asks for what tells that connections drain: of a listener that
 // went, and of a filter chain of one that changed.
-var drainQuery = "/stats?usedonly&filter=" + url.QueryEscape(`^listener_manager\.total_(listeners|filter_chains)_draining$`)
+var drainQuery = "/stats?usedonly&filter=" + url.QueryEscape(`listener_manager\.total_(listeners|filter_chains)_draining$`)
 
 // drainShare is the share of its time, one in so many, for which an Envoy is
 // asked what drains: it walks all its counters for that.
