@@ -33,7 +33,7 @@ func newOffer(o *files.Opened, draft content, at time.Time, changed []string) *o
 // An opened single file is never overwritten, so that its first save needs a
 // folder. Files that another program changed since they were read are not
 // overwritten either: take or dismiss that change first. After it, Save writes
-// to that folder.
+// to that folder, also in later runs that open the same single file.
 func (w *Workspace) Save(dir string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

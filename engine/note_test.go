@@ -74,9 +74,13 @@ func TestWhatWasOnItsWayIsSoAgainWhenServedAgain(t *testing.T) {
 	l.must(w.Edit(mesh.DefaultGroup, lbPolicy("RANDOM")))
 	l.push(w)
 	l.must(w.Save(""))
+	w.Record(2, engine.Outcome{Result: engine.Pending, Nodes: 1, Detail: "waiting for envoy-1"})
 	l.close(w)
 
 	w = l.open()
+	if o := w.State().Head().Outcome; o != (engine.Outcome{Result: engine.Pending}) {
+		t.Errorf("served again, it begins with %+v", o)
+	}
 	var got []engine.Result
 	for _, r := range w.State().Revisions {
 		got = append(got, r.Outcome.Result)

@@ -137,14 +137,18 @@ func (w *Workspace) serveOpened() {
 }
 
 // endPending settles the revisions that were on their way when the last run
-// ended. The one that is served again is on its way again.
+// ended. The one that is served again is on its way again, from the beginning.
 func (w *Workspace) endPending(head *Revision) {
 	for i, r := range w.revisions {
-		if r == head || r.Outcome.Result != Pending {
+		if r.Outcome.Result != Pending {
 			continue
 		}
 		ended := *r
-		ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
+		if r == head {
+			ended.Outcome = Outcome{Result: Pending}
+		} else {
+			ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
+		}
 		w.revisions[i] = &ended
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -143,6 +144,18 @@ func (r rulesReader) needsFolder(group string, at *yaml.Node) {
 		hint = fmt.Sprintf("make the folder %s with lds.yaml in it, or name another group", group)
 	}
 	r.Problems = append(r.Problems, r.finding(mesh.Error, at, fmt.Sprintf("group %s has no folder with an xDS file in it", group), hint))
+}
+
+// emptyGroups gives a folder to each group that rules name and that has nothing
+// in it: without one, the group would not be there when it is opened again.
+func (p *plan) emptyGroups(rules []mesh.Rule) {
+	for _, r := range rules {
+		has := func(out *output) bool { return out.group == r.Group && !out.other }
+		if p.meshes[r.Group] == nil || r.Group == mesh.DefaultGroup || slices.ContainsFunc(p.outputs, has) {
+			continue
+		}
+		p.add(r.Group, filepath.Join(r.Group, mesh.Listener.File())).data = []byte("resources: []\n")
+	}
 }
 
 // groupsText is groups.yaml for rules.

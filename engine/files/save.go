@@ -87,18 +87,6 @@ func newPlan(dir string, from *Opened, meshes map[string]*mesh.Mesh) *plan {
 	return p
 }
 
-// emptyGroups gives a folder to each group that rules name and that has nothing
-// in it: without one, the group would not be there when it is opened again.
-func (p *plan) emptyGroups(rules []mesh.Rule) {
-	for _, r := range rules {
-		has := func(out *output) bool { return out.group == r.Group && !out.other }
-		if p.meshes[r.Group] == nil || r.Group == mesh.DefaultGroup || slices.ContainsFunc(p.outputs, has) {
-			continue
-		}
-		p.add(r.Group, filepath.Join(r.Group, mesh.Listener.File())).data = []byte("resources: []\n")
-	}
-}
-
 // foreign refuses a folder that has xDS files which were not read: they would be
 // written over, or be part of the workspace from then on.
 func (p *plan) foreign() error {
