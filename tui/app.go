@@ -191,7 +191,11 @@ func (a *App) arrange() {
 	}
 	a.lay = Compute(a.w, a.h, a.layoutState())
 	for p := range a.lists {
-		a.lists[p].Resize(a.length(Panel(p)), a.lay.Panels[p].Inner().H)
+		rows := a.lay.Panels[p].Inner().H
+		if a.columned(Panel(p)) {
+			rows-- // the heading's
+		}
+		a.lists[p].Resize(a.length(Panel(p)), rows)
 	}
 }
 

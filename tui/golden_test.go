@@ -56,6 +56,8 @@ func TestGoldenScreens(t *testing.T) {
 		{"main", tuitest.Calm, []string{"4", "j", "j", "j"}},
 		{"empty", tuitest.Empty, nil},
 		{"trouble", tuitest.Troubled, []string{"3", "g", "j"}},
+		{"zoom-clusters", tuitest.Troubled, []string{"3", "j", "z"}},
+		{"zoom-endpoints", tuitest.Calm, []string{"4", "j", "j", "j", "z"}},
 		{"nginx", tuitest.Calm, []string{"2", "j", "j", "5"}},
 	}
 	for _, sc := range screens {

@@ -19,6 +19,9 @@ func (a *App) paneLines(p outline.Pane, w, h int) []string {
 	if l.Len == 0 {
 		return a.emptyPane(p, w)
 	}
+	if a.columned(Panel(p)) {
+		return a.zoomed(p, w, h)
+	}
 	var c columns
 	for i := l.Top; i < l.End(); i++ {
 		if r := a.row(p, i); r.Kind == outline.EndpointRow {
@@ -56,21 +59,7 @@ func (a *App) emptyPane(p outline.Pane, w int) []string {
 // rowLine draws one row: the thread and draft marks at the left, what it is,
 // and how it stands at the right edge.
 func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int, c columns) string {
-	on := a.thread.Has(r.Key, r.Path)
-	gutter := widget.Span{Text: " "}
-	if on {
-		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
-	}
-	if cursor && (on || Panel(p) == a.focus) {
-		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
-	}
-	var text theme.Style
-	if !on {
-		text = a.th.Dim
-	} else if r.Path == "" {
-		text = a.th.Strong
-	}
-	left := []widget.Span{gutter, a.draftSpan(r), {Text: widget.Spaces(indent(r))}, {Style: text, Text: r.Label}}
+	left := a.rowLeft(p, r, cursor)
 	room := w - 2 - indent(r) - widget.Width(r.Label)
 	if r.Kind == outline.EndpointRow {
 		room = min(room, w-2-indent(r)-c.address)
@@ -93,6 +82,25 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int, c colu
 		return widget.Row(w, &a.th.Selected, left, right)
 	}
 	return widget.Row(w, nil, left, right)
+}
+
+// rowLeft are a row's marks and its name.
+func (a *App) rowLeft(p outline.Pane, r *outline.Row, cursor bool) []widget.Span {
+	on := a.thread.Has(r.Key, r.Path)
+	gutter := widget.Span{Text: " "}
+	if on {
+		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
+	}
+	if cursor && (on || Panel(p) == a.focus) {
+		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
+	}
+	var text theme.Style
+	if !on {
+		text = a.th.Dim
+	} else if r.Path == "" {
+		text = a.th.Strong
+	}
+	return []widget.Span{gutter, a.draftSpan(r), {Text: widget.Spaces(indent(r))}, {Style: text, Text: r.Label}}
 }
 
 // indent is how far a row stands in from the left; filter chains and endpoints

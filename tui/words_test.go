@@ -96,3 +96,26 @@ func TestPathsBreakAtDots(t *testing.T) {
 		}
 	}
 }
+
+// A pane on the whole screen uses the room: what the detail says of one row
+// stands in columns for all.
+func TestZoomUsesTheRoom(t *testing.T) {
+	s := tuitest.Calm()
+	a := stage(t, depsOf(s), 120, 30)
+	press(a, "3", "z")
+	shows(t, a, "name state version served ACKed active", "app RR ● active v12-1 4m ago after 1.2 ms 4m ago")
+	press(a, "z", "4", "z")
+	shows(t, a, "name health since weight requests errors", "127.0.0.1:9002 ✗ refused 12s 1 4090 31")
+	if strings.Contains(a.View(), "of the load") {
+		t.Error("a column for a load that is not there")
+	}
+	press(a, "G")
+	if at := a.lists[PanelEDS]; at.Cursor != at.Len-1 {
+		t.Errorf("G goes to %d of %d", at.Cursor, at.Len)
+	}
+	many := tuitest.Large(200)
+	a = stage(t, depsOf(&tuitest.Scene{Workspace: tuitest.NewWorkspace(many, many), Nodes: tuitest.NodesFor(many, "envoy-1"),
+		Evidence: tuitest.EvidenceFor(many, "envoy-1")}), 120, 30)
+	press(a, "4", "z", "G")
+	shows(t, a, "▸ 127.0.0.1:9003") // the last row is seen below the heading
+}
