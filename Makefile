@@ -21,6 +21,7 @@ help: ## say what there is
 
 build: ## build bin/meshtui
 	@mkdir -p bin
+	@[ -x $(BIN) ] || echo "build: the first one compiles Envoy's protos and takes a minute or three"
 	$(GO) build -o $(BIN) ./cmd/meshtui
 
 demo: build ## open the screen on the demo mesh, with live traffic through a real Envoy
