@@ -32,19 +32,17 @@ func (p *projection) forward(sc *scope, pl place, c candidate, ra *routev3.Route
 		p.add(t.mark, "return 503;")
 	} else {
 		uri := p.rewrite(o, c, ra, &t)
-		p.add(t.mark, "proxy_pass %s;", token(t.scheme+"://"+t.text+uri))
-		if t.server != "" {
-			p.add(t.mark.with(lessonUpstreamTLS), "proxy_ssl_server_name on;")
-			p.add(t.mark.with(lessonUpstreamTLS), "proxy_ssl_name %s;", token(t.server))
-		}
+		p.variable(&t)
+		p.add(t.mark, "%s", t.pass(uri))
+		p.upstreamTLSLines(&t)
 	}
 	p.timeouts(o, ra, t)
 	if rp := ra.GetRetryPolicy(); rp != nil {
-		p.retry(o.at("retry_policy"), rp)
+		p.retry(t.by(), o.at("retry_policy"), rp)
 	}
-	p.headers(sc, pl, ra)
+	p.headers(sc, pl, ra, t.by())
 	p.mirror(sc, o, ra)
-	p.forwardNotes(pl, o, ra)
+	p.routeRest(pl)
 }
 
 // rewrite says how the path changes on its way. It writes a rewrite directive
@@ -58,7 +56,7 @@ func (p *projection) rewrite(o Origin, c candidate, ra *routev3.RouteAction, t *
 			p.note(m.none(lessonPrefix), "prefix_rewrite %s", to)
 			return ""
 		}
-		if c.form == byRegex || t.variable {
+		if c.form == byRegex || t.variable || t.http2 {
 			p.add(m, "rewrite %s %s break;", token(headOf(c)), token(to+tailOf(c)))
 			return ""
 		}
@@ -133,16 +131,16 @@ func (p *projection) timeouts(o Origin, ra *routev3.RouteAction, t target) {
 	switch d := ra.GetTimeout(); {
 	case d == nil:
 	case d.AsDuration() > 0:
-		p.add(mark{from: o.at("timeout")}.approx(lessonTimeout), "proxy_read_timeout %s;", nginxTime(d))
+		p.add(mark{from: o.at("timeout")}.approx(lessonTimeout), "%s_read_timeout %s;", t.by(), nginxTime(d))
 	default:
 		idle, from := durationpb.New(5*time.Minute), o.at("timeout")
 		if ra.GetIdleTimeout().AsDuration() > 0 {
 			idle, from = ra.GetIdleTimeout(), o.at("idle_timeout")
 		}
-		p.add(exact(from).with(lessonNoTimeout), "proxy_read_timeout %s;", nginxTime(idle))
+		p.add(exact(from).with(lessonNoTimeout), "%s_read_timeout %s;", t.by(), nginxTime(idle))
 	}
 	if t.connect != nil {
-		p.add(mark{kind: Exact, from: t.cluster.at("connect_timeout"), lesson: lessonConnect}, "proxy_connect_timeout %s;", nginxTime(t.connect))
+		p.add(mark{kind: Exact, from: t.cluster.at("connect_timeout"), lesson: lessonConnect}, "%s_connect_timeout %s;", t.by(), nginxTime(t.connect))
 	}
 }
 
@@ -156,8 +154,8 @@ var retryConditions = map[string]string{
 // retriableStatus are the codes that proxy_next_upstream knows.
 var retriableStatus = map[uint32]bool{500: true, 502: true, 503: true, 504: true, 403: true, 404: true, 429: true}
 
-// retry writes a retry policy.
-func (p *projection) retry(o Origin, rp *routev3.RetryPolicy) {
+// retry writes a retry policy in one family's directives.
+func (p *projection) retry(by string, o Origin, rp *routev3.RetryPolicy) {
 	seen := map[string]bool{}
 	var words []string
 	say := func(list string) {
@@ -185,18 +183,18 @@ func (p *projection) retry(o Origin, rp *routev3.RetryPolicy) {
 	}
 	m := mark{from: o.at("retry_on")}.approx(lessonRetry)
 	if len(words) == 0 {
-		p.add(m, "proxy_next_upstream off;")
+		p.add(m, "%s_next_upstream off;", by)
 		return
 	}
 	if strings.Contains(strings.Join(words, " "), "http_") {
 		say("non_idempotent")
 	}
-	p.add(m, "proxy_next_upstream %s;", strings.Join(words, " "))
+	p.add(m, "%s_next_upstream %s;", by, strings.Join(words, " "))
 	tries := uint64(1)
 	if rp.GetNumRetries() != nil {
 		tries = uint64(rp.GetNumRetries().GetValue())
 	}
-	p.add(mark{kind: Exact, from: o.at("num_retries"), lesson: lessonTries}, "proxy_next_upstream_tries %d;", tries+1)
+	p.add(mark{kind: Exact, from: o.at("num_retries"), lesson: lessonTries}, "%s_next_upstream_tries %d;", by, tries+1)
 }
 
 // redirectCodes are the statuses of RedirectResponseCode.

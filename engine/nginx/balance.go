@@ -13,7 +13,8 @@ import (
 // balancing is how nginx will choose a server.
 type balancing struct {
 	takesBackup bool
-	consistent  bool // makes 160 points for each weight
+	directive   string // what refuses backup servers
+	consistent  bool   // makes 160 points for each weight
 }
 
 // hashKey is what the routes to a cluster hash, as nginx writes it.
@@ -36,16 +37,19 @@ func (p *projection) policy(o Origin, c *clusterv3.Cluster, backups bool) balanc
 			p.add(m.approx(lessonLeastBackup), "least_conn;")
 		default:
 			p.add(m.with(lessonLeast), "random two least_conn;")
-			return balancing{}
+			return balancing{directive: "random"}
 		}
 	case "random":
 		p.add(m.with(lessonRandom), "random;")
-		return balancing{}
+		return balancing{directive: "random"}
 	case "ring_hash", "maglev":
 		key, ok := p.hashKeys[c.GetName()]
+		if p.inStream {
+			key, ok = p.tcpKeys[c.GetName()]
+		}
 		if !ok {
 			p.add(m.approx(lessonNoHash), "random;")
-			return balancing{}
+			return balancing{directive: "random"}
 		}
 		m.also = []Origin{key.origin}
 		m.lesson = lessonHash
@@ -53,7 +57,7 @@ func (p *projection) policy(o Origin, c *clusterv3.Cluster, backups bool) balanc
 			m = m.approx(lessonRingHash)
 		}
 		p.add(m, "hash %s consistent;", token(key.text))
-		return balancing{consistent: true}
+		return balancing{consistent: true, directive: "hash"}
 	case "round_robin":
 	default:
 		p.note(m.none(lessonPolicy), "balancing: %s", name)
@@ -138,8 +142,13 @@ func hashText(hp *routev3.RouteAction_HashPolicy) string {
 	return ""
 }
 
-// speaksHTTP2 reports whether Envoy speaks HTTP/2 to the cluster.
+// speaksHTTP2 reports whether Envoy speaks HTTP/2 to the cluster. The old field
+// is read by its name, since it is deprecated.
 func speaksHTTP2(c *clusterv3.Cluster) bool {
+	r := c.ProtoReflect()
+	if f := r.Descriptor().Fields().ByName("http2_protocol_options"); f != nil && r.Has(f) {
+		return true
+	}
 	config := c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
 	o, _ := unpack(config).(*httpv3.HttpProtocolOptions)
 	return o.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil

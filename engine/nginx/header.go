@@ -21,14 +21,17 @@ type headerLevel struct {
 
 // headers writes what is changed in the headers, innermost level first as Envoy
 // does it. nginx inherits them only where a level sets none, so all stand here.
-func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction) {
-	host, set := p.hostLine(pl.origin.at("route"), ra)
+func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction, by string) {
+	host, set := p.hostLine(by, pl.origin.at("route"), ra)
 	upgrade := upgradeOrigin(sc, pl, ra)
+	if by == byGRPC {
+		upgrade = nil // there is none in HTTP/2
+	}
 	var lines []func()
 	given := map[string]bool{"host": true, "connection": true, "upgrade": true}
 	for _, l := range []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}} {
-		lines = append(lines, p.requestHeaders(l, given)...)
-		p.responseHeaders(l)
+		lines = append(lines, p.requestHeaders(by, l, given)...)
+		p.responseHeaders(by, l)
 	}
 	if !set && len(lines) == 0 && upgrade == nil {
 		return
@@ -38,18 +41,52 @@ func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction) {
 		m := mark{from: *upgrade}.approx(lessonUpgrade)
 		p.add(m, "proxy_set_header Upgrade $http_upgrade;")
 		p.add(m, "proxy_set_header Connection $http_connection;")
-	} else {
+	} else if by == byProxy {
 		p.add(mark{lesson: lessonHeaderSet}, `proxy_set_header Connection "";`)
+	}
+	for _, f := range forwarded {
+		if forwards(sc.site) && first(given, f.name) {
+			p.add(mark{lesson: lessonHeaderSet}, "%s_set_header %s %s;", by, f.name, f.value)
+		}
 	}
 	for _, line := range lines {
 		line()
 	}
 }
 
+// forwarded are the headers that tell the upstream who the client is.
+var forwarded = []struct{ name, value string }{
+	{"X-Forwarded-For", "$proxy_add_x_forwarded_for"},
+	{"X-Forwarded-Proto", "$scheme"},
+}
+
+// forwards reports whether Envoy adds the client's address.
+func forwards(s *site) bool {
+	return s.manager.GetUseRemoteAddress().GetValue() && !s.manager.GetSkipXffAppend()
+}
+
+// forwardedFor writes them for all of a server. nginx inherits none of what
+// stands further out then, so that it stands here again.
+func (p *projection) forwardedFor(s *site) {
+	if !forwards(s) {
+		return
+	}
+	m := exact(s.origin.at("use_remote_address")).with(lessonForwarded)
+	for _, by := range p.families(s.routes()) {
+		p.add(mark{lesson: lessonHeaderSet}, "%s_set_header Host $http_host;", by)
+		if by == byProxy {
+			p.add(mark{lesson: lessonHeaderSet}, `proxy_set_header Connection "";`)
+		}
+		for _, f := range forwarded {
+			p.add(m, "%s_set_header %s %s;", by, f.name, f.value)
+		}
+	}
+}
+
 // hostLine prepares the Host line; set says that the route changes the Host.
-func (p *projection) hostLine(o Origin, ra *routev3.RouteAction) (line func(), set bool) {
+func (p *projection) hostLine(by string, o Origin, ra *routev3.RouteAction) (line func(), set bool) {
 	write := func(m mark, value string) func() {
-		return func() { p.add(m, "proxy_set_header Host %s;", token(value)) }
+		return func() { p.add(m, "%s_set_header Host %s;", by, token(value)) }
 	}
 	switch hs := ra.GetHostRewriteSpecifier().(type) {
 	case *routev3.RouteAction_HostRewriteLiteral:
@@ -93,12 +130,12 @@ func upgradeOrigin(sc *scope, pl place, ra *routev3.RouteAction) *Origin {
 
 // requestHeaders prepares the lines for what goes to the upstream, and notes
 // what cannot be said.
-func (p *projection) requestHeaders(l headerLevel, given map[string]bool) (lines []func()) {
+func (p *projection) requestHeaders(by string, l headerLevel, given map[string]bool) (lines []func()) {
 	for i, h := range l.config.GetRequestHeadersToAdd() {
 		m := exact(l.origin.at(fmt.Sprintf("request_headers_to_add[%d]", i))).with(lessonHeaderSet)
 		name, value := h.GetHeader().GetKey(), h.GetHeader().GetValue()
 		text, ok := formatted(value)
-		if !ok || !headerName.MatchString(name) {
+		if !ok || !settable(by, name) {
 			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s %s;", name, value)
 			continue
 		}
@@ -110,11 +147,11 @@ func (p *projection) requestHeaders(l headerLevel, given map[string]bool) (lines
 			m = m.approx(lessonHeader)
 		}
 		p.longestHeader = max(p.longestHeader, len(name))
-		lines = append(lines, func() { p.add(m, "proxy_set_header %s %s;", name, token(text)) })
+		lines = append(lines, func() { p.add(m, "%s_set_header %s %s;", by, name, token(text)) })
 	}
 	for i, name := range l.config.GetRequestHeadersToRemove() {
 		m := exact(l.origin.at(fmt.Sprintf("request_headers_to_remove[%d]", i))).with(lessonHeaderSet)
-		if !headerName.MatchString(name) {
+		if !settable(by, name) {
 			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s;", name)
 			continue
 		}
@@ -123,9 +160,15 @@ func (p *projection) requestHeaders(l headerLevel, given map[string]bool) (lines
 			continue
 		}
 		p.longestHeader = max(p.longestHeader, len(name))
-		lines = append(lines, func() { p.add(m, `proxy_set_header %s "";`, name) })
+		lines = append(lines, func() { p.add(m, `%s_set_header %s "";`, by, name) })
 	}
 	return lines
+}
+
+// settable reports whether the family can name the header: nginx's table of
+// them can be made larger for proxy_, not for grpc_.
+func settable(by, name string) bool {
+	return headerName.MatchString(name) && (by == byProxy || bucketSize(len(name)) == 64)
 }
 
 // first reports whether the header was not given yet, and gives it.
@@ -139,33 +182,33 @@ func first(given map[string]bool, name string) bool {
 }
 
 // responseHeaders writes what changes in the answer.
-func (p *projection) responseHeaders(l headerLevel) {
+func (p *projection) responseHeaders(by string, l headerLevel) {
 	for i, h := range l.config.GetResponseHeadersToAdd() {
 		m := exact(l.origin.at(fmt.Sprintf("response_headers_to_add[%d]", i))).with(lessonAddHeader)
 		name, value := h.GetHeader().GetKey(), h.GetHeader().GetValue()
 		text, ok := formatted(value)
-		if !ok || !headerName.MatchString(name) {
+		if !ok || !settable(by, name) {
 			p.note(m.none(lessonHeaderFormat), "add_header %s %s always;", name, value)
 			continue
 		}
 		if h.GetAppendAction() != corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
-			p.hide(m, name)
+			p.hide(by, m, name)
 		}
 		p.add(m, "add_header %s %s always;", name, token(text))
 	}
 	for i, name := range l.config.GetResponseHeadersToRemove() {
 		m := exact(l.origin.at(fmt.Sprintf("response_headers_to_remove[%d]", i))).with(lessonHideHeader)
-		if !headerName.MatchString(name) {
+		if !settable(by, name) {
 			p.note(m.none(lessonHeaderFormat), "proxy_hide_header %s;", name)
 			continue
 		}
-		p.hide(m, name)
+		p.hide(by, m, name)
 	}
 }
 
-func (p *projection) hide(m mark, name string) {
+func (p *projection) hide(by string, m mark, name string) {
 	p.longestHeader = max(p.longestHeader, len(name))
-	p.add(m, "proxy_hide_header %s;", name)
+	p.add(m, "%s_hide_header %s;", by, name)
 }
 
 // formats are Envoy's command operators and the nginx variables that hold the

@@ -3,6 +3,7 @@ package nginx
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -10,6 +11,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -23,6 +25,9 @@ type port struct {
 	names      map[string]bool
 	hasDefault bool
 	secure     bool // the listen lines carry ssl
+	http2      mark // of the listen lines where they carry http2, Structure otherwise
+	differ     bool // its chains want different versions of TLS
+	sni        []string
 }
 
 // listen is one address that nginx can listen on.
@@ -40,6 +45,7 @@ type site struct {
 	manager    *hcmv3.HttpConnectionManager
 	sni        []string
 	tls        *tlsContext // nil for a plain chain
+	routing    *routing    // nil when the mesh does not have it
 	introduced bool
 }
 
@@ -75,14 +81,56 @@ func (p *projection) listener(r *mesh.Resource) {
 	for _, c := range chains {
 		sites = append(sites, p.sites(c, pt)...)
 	}
-	pt.secure = len(sites) > 0
-	for _, s := range sites {
-		pt.secure = pt.secure && s.tls != nil && len(s.tls.files) > 0
-	}
+	p.survey(sites, pt)
 	for _, s := range sites {
 		p.site(s)
 	}
 	p.fallback(sites, pt)
+	p.listenerRest(o, l, chains, pt)
+}
+
+// survey decides what holds for all servers of the port.
+func (p *projection) survey(sites []*site, pt *port) {
+	pt.secure = len(sites) > 0
+	versions := map[string]bool{}
+	for _, s := range sites {
+		pt.secure = pt.secure && s.tls != nil
+		pt.sni = append(pt.sni, s.sni...)
+		if s.tls != nil {
+			versions[versionsOf(s.tls.config.GetCommonTlsContext().GetTlsParams(), tlsv3.TlsParameters_TLSv1_3)] = true
+		}
+		s.routing = p.routing(s)
+	}
+	pt.differ = len(versions) > 1
+	pt.http2 = p.http2(sites, pt)
+}
+
+// listenerRest names what else the listener says, above all how it chooses a
+// chain.
+func (p *projection) listenerRest(o Origin, l *listenerv3.Listener, chains []chain, pt *port) {
+	for i, f := range l.GetListenerFilters() {
+		kind := f.GetTypedConfig().GetTypeUrl()
+		if strings.Contains(kind, ".tls_inspector.") || strings.Contains(kind, ".http_inspector.") || proxied(f) {
+			continue
+		}
+		p.note(mark{from: o.at(fmt.Sprintf("listener_filters[%d]", i))}.none(lessonNetwork), "listener filter %s", f.GetName())
+	}
+	for i, a := range l.GetAccessLog() {
+		p.note(mark{from: o.at(fmt.Sprintf("access_log[%d]", i))}.none(lessonFilter), "access_log: %s", a.GetName())
+	}
+	p.rest(o, l, "address", "additional_addresses", "filter_chains", "default_filter_chain", "listener_filters", "access_log", "tcp_backlog_size", "traffic_direction")
+	for _, c := range chains {
+		p.rest(c.origin.at("filter_chain_match"), c.GetFilterChainMatch(), "server_names", "transport_protocol")
+		p.rest(c.origin, c, "filter_chain_match", "filters", "transport_socket")
+		if pt.secure || c.GetTransportSocket() == nil {
+			continue
+		}
+		for _, f := range c.GetFilters() {
+			if _, ok := unpack(f.GetTypedConfig()).(*hcmv3.HttpConnectionManager); ok {
+				p.note(mark{from: c.origin.at("transport_socket")}.none(lessonMixed), "TLS beside plain text: not on one port")
+			}
+		}
+	}
 }
 
 // addresses finds out where nginx would listen, and says where it cannot.
@@ -107,19 +155,14 @@ func (p *projection) address(o Origin, a *corev3.Address, l *listenerv3.Listener
 	if n := l.GetTcpBacklogSize().GetValue(); n > 0 && n < 1<<31 {
 		once += fmt.Sprintf(" backlog=%d", n)
 	}
-	if proxied(l) {
+	if slices.ContainsFunc(l.GetListenerFilters(), proxied) {
 		text += " proxy_protocol"
 	}
 	pt.listens = append(pt.listens, listen{text: text, once: once, origin: o})
 }
 
-func proxied(l *listenerv3.Listener) bool {
-	for _, f := range l.GetListenerFilters() {
-		if strings.HasSuffix(f.GetTypedConfig().GetTypeUrl(), ".proxy_protocol.v3.ProxyProtocol") {
-			return true
-		}
-	}
-	return false
+func proxied(f *listenerv3.ListenerFilter) bool {
+	return strings.HasSuffix(f.GetTypedConfig().GetTypeUrl(), ".proxy_protocol.v3.ProxyProtocol")
 }
 
 // listenAddress is the address as `listen` takes it.
@@ -157,12 +200,13 @@ func (p *projection) sites(c chain, pt *port) []*site {
 			p.https = append(p.https, s.origin)
 			if rc := m.GetRouteConfig(); rc != nil {
 				p.gatherHashKeys(s.origin.at("route_config"), rc)
+				p.usedBy(rc)
 			}
 			out = append(out, s)
 		case *tcpv3.TcpProxy:
-			p.tcp = append(p.tcp, stream{port: pt, origin: o.at("typed_config"), proxy: m})
+			p.tcp = append(p.tcp, stream{port: pt, origin: o.at("typed_config"), proxy: m, sni: c.GetFilterChainMatch().GetServerNames(), tls: tls})
 		default:
-			p.note(mark{from: o}.none(lessonNetwork), "network filter %s", f.GetName())
+			p.note(mark{from: o}.none(lessonNetwork), "network filter %s", strings.TrimPrefix(f.GetName(), "envoy.filters.network."))
 		}
 	}
 	return out
@@ -182,18 +226,34 @@ func unpack(a *anypb.Any) proto.Message {
 
 // site writes the servers of one connection manager.
 func (p *projection) site(s *site) {
-	r := p.routing(s)
-	if len(s.port.listens) == 0 || r == nil && s.port.hasDefault {
+	if len(s.port.listens) == 0 || s.routing == nil && s.port.hasDefault || s.tls != nil && !s.port.secure {
 		unmute := p.mute(None)
 		defer unmute()
 	}
-	if r == nil {
-		p.server(s, mark{from: s.origin}.approx(lessonNoRoutes), true, nil, func() {
-			p.add(mark{from: s.origin}.approx(lessonNoRoutes), "return 404;")
-		})
+	if s.routing == nil {
+		m := mark{from: s.origin}.approx(lessonNoRoutes)
+		var names []named
+		if len(s.sni) > 0 {
+			if names = p.sniNames(s, m); len(names) == 0 {
+				defer p.mute(None)()
+			}
+		}
+		p.server(s, m, len(s.sni) == 0, names, func() { p.add(m, "return 404;") })
 		return
 	}
-	p.virtualHosts(s, r)
+	p.virtualHosts(s, s.routing)
+	p.sniServer(s)
+}
+
+// sniServer answers the names of the handshake that no server has: nginx looks
+// for the certificate by server_name.
+func (p *projection) sniServer(s *site) {
+	names := p.sniNames(s, exact(s.origin))
+	if len(names) == 0 {
+		return
+	}
+	m := mark{kind: Exact, from: s.origin, lesson: lessonSNIOnly}
+	p.server(s, m, false, names, func() { p.add(m.with(lessonNoDefault), "return 404;") })
 }
 
 // routing is the connection manager's route configuration, or nil when the
@@ -217,20 +277,37 @@ func (p *projection) routing(s *site) *routing {
 	return nil
 }
 
-// fallback answers the Hosts that no virtual host takes, as Envoy does.
+// fallback answers what no virtual host takes, as Envoy does: a Host by 404, a
+// name in the handshake that no chain has by hanging up.
 func (p *projection) fallback(sites []*site, pt *port) {
-	if len(sites) == 0 || pt.hasDefault || len(pt.listens) == 0 {
-		if len(sites) == 0 {
-			for i := range pt.listens {
-				m := mark{from: pt.listens[i].origin, also: []Origin{{Key: pt.listens[i].origin.Key}}}
-				p.note(m.none(lessonStream), "listen %s;  (not an HTTP listener)", pt.listens[i].text)
-			}
-		}
+	if len(pt.listens) == 0 || pt.hasDefault {
 		return
 	}
-	s := sites[0]
-	m := mark{kind: Exact, from: s.origin, lesson: lessonNoDefault}
-	p.server(s, m, true, nil, func() { p.add(m, "return 404;") })
+	overTCP := slices.ContainsFunc(p.tcp, func(s stream) bool { return s.port == pt })
+	for i := range pt.listens {
+		if len(sites) == 0 && !overTCP {
+			m := mark{from: pt.listens[i].origin, also: []Origin{{Key: pt.listens[i].origin.Key}}}
+			p.note(m.none(lessonNetwork), "listen %s;  (serves nothing)", pt.listens[i].text)
+		}
+	}
+	for _, s := range sites {
+		if len(s.sni) > 0 || s.tls != nil && !pt.secure {
+			continue
+		}
+		m := mark{kind: Exact, from: s.origin, lesson: lessonNoDefault}
+		p.server(s, m, true, nil, func() { p.add(m, "return 404;") })
+		return
+	}
+	if !pt.secure {
+		return
+	}
+	m := mark{kind: Exact, from: sites[0].origin, lesson: lessonUnknownSNI}
+	p.open(m, "server")
+	p.listenLines(pt, true)
+	p.add(m, "ssl_reject_handshake on;")
+	p.protocols(pt, sites[0].tls)
+	p.add(m.with(lessonNoDefault), "return 404;")
+	p.end()
 }
 
 // listenLines writes a server's listen lines.
@@ -241,6 +318,9 @@ func (p *projection) listenLines(pt *port, isDefault bool) {
 		if pt.secure {
 			text += " ssl"
 		}
+		if pt.http2.kind != Structure {
+			text += " http2"
+		}
 		if isDefault {
 			text += " default_server"
 		}
@@ -248,7 +328,10 @@ func (p *projection) listenLines(pt *port, isDefault bool) {
 			text, l.used = text+l.once, true
 		}
 		m := exact(l.origin).with(lessonListen)
-		m.also = []Origin{{Key: l.origin.Key}}
+		if pt.http2.kind != Structure {
+			m.kind, m.lesson = pt.http2.kind, pt.http2.lesson
+		}
+		m.also = append([]Origin{{Key: l.origin.Key}}, pt.http2.also...)
 		p.add(m, "listen %s;", text)
 	}
 }

@@ -17,6 +17,23 @@ type order struct {
 	longest  int // of the prefixes
 	left     int // expressions that are still to come
 	before   int // expressions that stand before
+
+	plain map[string]int  // locations that routes for all requests still want
+	gRPC  map[string]bool // locations that have gone to gRPC alone
+}
+
+// name tells locations apart.
+func (c candidate) name() string { return fmt.Sprintf("%d%t%s", c.form, c.fold, c.text) }
+
+// count notes which locations the routes for all requests want.
+func (o *order) count(places []place) {
+	for _, pl := range places {
+		for _, c := range pl.candidates {
+			if pl.condition == "" && !pl.grpc {
+				o.plain[c.name()]++
+			}
+		}
+	}
 }
 
 // comparedRegexes bounds how many expressions a path is tried against.
@@ -66,16 +83,17 @@ type place struct {
 	origin     Origin
 	route      *routev3.Route
 	candidates []candidate
-	condition  string
+	condition  string // besides the path, "" for none
+	grpc       bool   // takes gRPC requests alone
 }
 
 // locations writes the routes of a virtual host in Envoy's order.
 func (p *projection) locations(sc *scope) {
-	ord := &order{paths: map[string]bool{}, prefixes: map[string]bool{}}
+	ord := &order{paths: map[string]bool{}, prefixes: map[string]bool{}, plain: map[string]int{}, gRPC: map[string]bool{}}
 	places := make([]place, len(sc.host.GetRoutes()))
 	for i, r := range sc.host.GetRoutes() {
 		o := sc.origin.at(fmt.Sprintf("routes[%d]", i))
-		places[i] = place{o, r, candidates(o.at("match"), r.GetMatch()), conditions(r.GetMatch())}
+		places[i] = place{o, r, candidates(o.at("match"), r.GetMatch()), conditions(r.GetMatch()), r.GetMatch().GetGrpc() != nil}
 		for _, c := range places[i].candidates {
 			if c.form == byRegex && places[i].condition == "" {
 				ord.left++
@@ -85,10 +103,11 @@ func (p *projection) locations(sc *scope) {
 			}
 		}
 	}
+	ord.count(places)
 	for _, pl := range places {
 		p.place(sc, ord, pl)
 	}
-	if !ord.prefixes["/"] {
+	if !ord.prefixes["/"] && !ord.gRPC[candidate{form: byPrefix, text: "/"}.name()] {
 		m := exact(sc.origin).with(lessonNoMatch)
 		p.open(m, "location /")
 		p.add(m, "return 404;")
@@ -124,9 +143,35 @@ func (p *projection) place(sc *scope, ord *order, pl place) {
 			continue
 		}
 		c.mark.also = append(c.mark.also, pl.origin)
+		if pl.grpc {
+			p.grpcLocation(sc, ord, pl, c)
+			continue
+		}
 		p.location(sc, pl, c, p.modifier(ord, &c))
 		ord.keep(c)
 	}
+}
+
+// grpcLocation writes a location of a route for gRPC requests alone. It keeps
+// no later route from its own location, as the other requests go there.
+func (p *projection) grpcLocation(sc *scope, ord *order, pl place, c candidate) {
+	if c.form == byRegex {
+		defer func() { ord.left--; ord.before++ }()
+	}
+	switch {
+	case ord.gRPC[c.name()]:
+		c.mark = c.mark.none(lessonShadowed)
+	case ord.plain[c.name()] > 0:
+		c.mark = c.mark.none(lessonGRPCBoth)
+	default:
+		modifier := p.modifier(ord, &c)
+		c.mark = c.mark.approx(lessonGRPCOnly)
+		ord.gRPC[c.name()] = true
+		p.location(sc, pl, c, modifier)
+		return
+	}
+	p.note(mark{from: pl.origin.at("match.grpc")}.none(c.mark.lesson), "for gRPC alone:")
+	p.commented(sc, pl, c)
 }
 
 // modifier is what stands between `location` and its name. A prefix that Envoy

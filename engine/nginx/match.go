@@ -160,7 +160,6 @@ func conditions(m *routev3.RouteMatch) string {
 		is   bool
 		name string
 	}{
-		{m.GetGrpc() != nil, "gRPC only"},
 		{m.GetTlsContext() != nil, "the client's certificate"},
 		{m.GetRuntimeFraction() != nil, "a share of the requests"},
 		{len(m.GetDynamicMetadata()) > 0, "dynamic metadata"},

@@ -1,8 +1,10 @@
 package nginx
 
 import (
+	"slices"
 	"strings"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"example.com/meshtui/engine/mesh"
@@ -19,8 +21,8 @@ import (
 // on a unix socket in a folder that is not there.
 func Project(m *mesh.Mesh) *Config {
 	p := &projection{
-		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{},
-		attached: map[mesh.Key]bool{}, splitNames: map[string]bool{}, shown: map[mesh.Key]bool{},
+		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},
+		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{},
 	}
 	p.prepare()
 	p.depth = 1
@@ -29,21 +31,51 @@ func Project(m *mesh.Mesh) *Config {
 	}
 	p.unattached()
 	servers := p.take()
+	overTCP := p.clustersOverTCP()
 	for _, r := range m.List(mesh.Cluster) {
-		p.upstream(r)
+		if !overTCP[r.Key.Name] {
+			p.upstream(r)
+		}
 	}
-	p.orphans()
 	for i := range p.splits {
 		p.split(&p.splits[i])
 	}
 	upstreams := p.take()
 	p.depth = 0
-	p.header()
-	lines := append(append(p.take(), upstreams...), servers...)
+	p.streams(overTCP)
+	streams := p.take()
 	p.depth = 1
+	p.orphans()
+	content := slices.Concat(upstreams, servers, p.take())
+	p.depth = 0
+	p.header()
+	lines := p.take()
+	if slices.ContainsFunc(content, func(l Line) bool { return !strings.HasPrefix(strings.TrimSpace(l.Text), "#") }) {
+		content = p.http(content)
+	} else {
+		for i := range content {
+			content[i].Text = strings.TrimPrefix(content[i].Text, indent)
+		}
+	}
+	return &Config{Lines: slices.Concat(lines, content, streams)}
+}
+
+// http puts its block around what stands in it. What anybody looks for, the
+// upstreams and servers, comes first; nginx does not mind the order.
+func (p *projection) http(content []Line) []Line {
+	p.open(mark{}, "http")
+	p.resolver()
+	head := p.take()
+	if len(p.https) > 0 {
+		p.defaults()
+	}
+	p.hashes()
+	p.add(mark{}, "access_log off;")
+	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		p.add(mark{}, "%s_temp_path %s_temp;", of, of)
+	}
 	p.end()
-	p.streams()
-	return &Config{Lines: append(lines, p.take()...)}
+	return slices.Concat(head, content, p.take())
 }
 
 // projection is one run of Project.
@@ -57,13 +89,17 @@ type projection struct {
 	shown      map[mesh.Key]bool  // endpoints and secrets that some line mirrors
 	https      []Origin           // connection managers, for what holds for all of http {}
 	tcp        []stream           // TCP proxies
+	overHTTP   []string           // clusters that routes send to
 	splits     []split
-	splitNames map[string]bool
+	splitNames map[string]int    // variables that are taken, with the last number
+	named      map[string]byName // by cluster
+	resolved   []*clusterv3.Cluster
+	inStream   bool               // within stream {}
+	tcpKeys    map[string]hashKey // by cluster, within stream {}
 
-	lazyCertificates bool
-	serverNames      int
-	longestServer    int
-	longestHeader    int
+	serverNames   int
+	longestServer int
+	longestHeader int
 }
 
 // take hands over what was written so far.
@@ -83,33 +119,24 @@ func (p *projection) prepare() {
 			}
 		}
 	}
+	for _, r := range p.mesh.List(mesh.Cluster) {
+		if c, ok := r.Message.(*clusterv3.Cluster); ok {
+			p.findNamed(Origin{Key: r.Key}, c)
+		}
+	}
 	for _, r := range p.mesh.List(mesh.Route) {
 		if rc, ok := r.Message.(*routev3.RouteConfiguration); ok {
 			p.gatherHashKeys(Origin{Key: r.Key}, rc)
+			p.usedBy(rc)
 		}
 	}
 }
 
 // header is what stands before everything else: what an ordinary user needs to
-// run it, and what Envoy does without being told.
+// run it.
 func (p *projection) header() {
-	for _, line := range []string{"worker_processes auto;", "pid nginx.pid;", "error_log stderr;"} {
+	for _, line := range []string{"worker_processes auto;", "pid nginx.pid;", "error_log stderr;", "events {}"} {
 		p.add(mark{}, "%s", line)
-	}
-	p.open(mark{}, "events")
-	p.add(mark{}, "worker_connections 1024;")
-	p.end()
-	p.open(mark{}, "http")
-	p.add(mark{}, "access_log off;")
-	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		p.add(mark{}, "%s_temp_path %s_temp;", of, of)
-	}
-	p.hashes()
-	if len(p.https) > 0 {
-		p.defaults()
-	}
-	if p.lazyCertificates {
-		p.add(mark{lesson: lessonTLS}, `map "" $at_handshake { default ""; }`)
 	}
 }
 
@@ -125,7 +152,7 @@ func (p *projection) hashes() {
 		p.add(mark{}, "proxy_headers_hash_bucket_size %d;", size)
 		p.add(mark{}, "proxy_headers_hash_max_size 4096;")
 	}
-	if size := tableSize(len(p.splits)); size > 512 {
+	if size := tableSize(len(p.splitNames)); size > 512 {
 		p.add(mark{}, "variables_hash_max_size %d;", size)
 	}
 }
@@ -140,8 +167,24 @@ func (p *projection) defaults() {
 	p.add(m.with(lessonConnect), "proxy_connect_timeout 5s;")
 	p.add(m.with(lessonNoRetry), "proxy_next_upstream off;")
 	p.add(m.with(lessonBody), "client_max_body_size 0;")
+	if p.speakGRPC() {
+		p.add(m.with(lessonHost), "grpc_set_header Host $http_host;")
+		p.add(m.approx(lessonTimeout), "grpc_read_timeout 15s;")
+		p.add(m.with(lessonConnect), "grpc_connect_timeout 5s;")
+		p.add(m.with(lessonNoRetry), "grpc_next_upstream off;")
+	}
 	p.add(m.with(lessonSlashes), "merge_slashes off;")
 	p.add(m.with(lessonUnderscore), "underscores_in_headers on;")
+}
+
+// speakGRPC reports whether some cluster is spoken to in HTTP/2.
+func (p *projection) speakGRPC() bool {
+	for _, r := range p.mesh.List(mesh.Cluster) {
+		if c, ok := r.Message.(*clusterv3.Cluster); ok && speaksHTTP2(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // unattached shows the route configurations that no listener asks for.

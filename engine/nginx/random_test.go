@@ -16,6 +16,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -38,7 +39,7 @@ var (
 		"/ü", "/[é-ü]", "(", "[", "", ".*", "/x*?", "(?U)/a+", `\z`, `/\x{41}`, `/\x{263a}`, "(?s:.)", `/\$`, "/a;b", "/{", "(a{100}){10}", "((abcdefgh){500}){2}", "/" + strings.Repeat("r", 1400), "^/anchored$", "/a|/b", `/\n`, `/\t`, `\C`, "/}", "/'", "(?m)^/x$"}
 	oddValues  = []string{"v", "", "two words", "5$", "%REQ(x-a)%", "%PROTOCOL%", "100%%", "%UNKNOWN(x)%", "%broken", "\"", "\\", "a;b", "{}", "x\ny", "é", "#", strings.Repeat("v", 5000), "'", "%REQ(:path)%"}
 	oddHeaders = []string{"x-a", "X-B", "host", ":path", "x a", "", "x;y", strings.Repeat("h", 100), strings.Repeat("h", 300), "x_u", "connection"}
-	addresses  = []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "0.0.0.0", "db.example.invalid", "::1", "not an ip", "", "fe80::1%eth0", "::ffff:127.0.0.1"}
+	addresses  = []string{"localhost", "a.example.invalid", "127.0.0.1", "127.0.0.1", "127.0.0.1", "0.0.0.0", "db.example.invalid", "::1", "not an ip", "", "fe80::1%eth0", "::ffff:127.0.0.1"}
 )
 
 // maker makes random meshes, the same for the same seed.
@@ -113,6 +114,9 @@ func (m *maker) match() *routev3.RouteMatch {
 	}
 	if m.chance(15) {
 		out.CaseSensitive = wrapperspb.Bool(false)
+	}
+	if m.chance(15) {
+		out.Grpc = &routev3.RouteMatch_GrpcRouteMatchOptions{}
 	}
 	if m.chance(15) {
 		out.Headers = []*routev3.HeaderMatcher{{Name: pick(m, oddNames)}}
@@ -230,6 +234,7 @@ func (m *maker) chain() *listenerv3.FilterChain {
 		c.Filters = []*listenerv3.Filter{{Name: pick(m, oddNames)}}
 	default:
 		h := &hcmv3.HttpConnectionManager{MergeSlashes: m.chance(30), RequestHeadersTimeout: m.duration(), CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: m.duration()},
+			CodecType: hcmv3.HttpConnectionManager_CodecType(m.IntN(3)), UseRemoteAddress: pick(m, []*wrapperspb.BoolValue{nil, wrapperspb.Bool(true)}), NormalizePath: wrapperspb.Bool(true),
 			HttpFilters: some(m, 2, func() *hcmv3.HttpFilter { return &hcmv3.HttpFilter{Name: pick(m, oddNames)} })}
 		if m.chance(30) {
 			h.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: m.routeConfig("inline")}
@@ -240,13 +245,54 @@ func (m *maker) chain() *listenerv3.FilterChain {
 	}
 	if m.chance(30) {
 		c.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: some(m, 2, func() string { return pick(m, oddDomains) })}
-		tls := &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{}}
+		tls := &tlsv3.DownstreamTlsContext{CommonTlsContext: m.commonTLS()}
+		if m.chance(50) {
+			tls.RequireClientCertificate = wrapperspb.Bool(true)
+		}
 		tls.CommonTlsContext.TlsCertificates = some(m, 2, func() *tlsv3.TlsCertificate {
-			file := &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: pick(m, []string{"/no/such/file.pem", "/a b", "/$x", ""})}}
-			return &tlsv3.TlsCertificate{CertificateChain: file, PrivateKey: file}
+			return &tlsv3.TlsCertificate{CertificateChain: m.source(), PrivateKey: m.source()}
 		})
 		c.TransportSocket = &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(tls)}}
 	}
+	return c
+}
+
+// source is a file, something inline, or nothing.
+func (m *maker) source() *corev3.DataSource {
+	if m.chance(20) {
+		return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "pem"}}
+	}
+	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: pick(m, []string{"/no/such/file.pem", "/a b;c", "/q\"x\\", "/$x", ""})}}
+}
+
+func (m *maker) commonTLS() *tlsv3.CommonTlsContext {
+	c := &tlsv3.CommonTlsContext{AlpnProtocols: some(m, 2, func() string { return pick(m, []string{"h2", "http/1.1", ""}) })}
+	if m.chance(60) {
+		c.TlsParams = &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TlsProtocol(m.IntN(5)), TlsMaximumProtocolVersion: tlsv3.TlsParameters_TlsProtocol(m.IntN(5)),
+			CipherSuites: some(m, 3, func() string {
+				return pick(m, []string{"AES128-SHA", "[ECDHE-RSA-AES128-SHA|ECDHE-ECDSA-AES256-SHA]", "no;such", "", "[", "ALL:!aNULL"})
+			}),
+			EcdhCurves: some(m, 2, func() string { return pick(m, []string{"X25519", "P-256", "P-384", "P-521", "no such", ""}) })}
+	}
+	switch m.IntN(4) {
+	case 0:
+		c.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: m.source()}}
+	case 1:
+		c.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: "ca"}}
+	case 2:
+		c.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: m.source()}}}
+	}
+	return c
+}
+
+// upstreamTLS is a client's side of it, with certificates of its own.
+func (m *maker) upstreamTLS() *tlsv3.CommonTlsContext {
+	c := m.commonTLS()
+	c.AlpnProtocols = nil
+	c.TlsCertificates = some(m, 2, func() *tlsv3.TlsCertificate {
+		return &tlsv3.TlsCertificate{CertificateChain: m.source(), PrivateKey: m.source()}
+	})
 	return c
 }
 
@@ -269,13 +315,18 @@ func (m *maker) clusterOf(name string) *clusterv3.Cluster {
 		c.OutlierDetection = &clusterv3.OutlierDetection{Consecutive_5Xx: m.weight(), BaseEjectionTime: m.duration()}
 	}
 	if m.chance(20) {
-		c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{}}, PerHostThresholds: []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: m.weight()}}}
+		c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: m.weight()}}, PerHostThresholds: []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: m.weight()}}}
 	}
 	if m.chance(20) {
 		c.HealthChecks = []*corev3.HealthCheck{{Interval: m.duration(), HealthChecker: &corev3.HealthCheck_HttpHealthCheck_{HttpHealthCheck: &corev3.HealthCheck_HttpHealthCheck{Path: pick(m, oddPaths)}}}}
 	}
-	if m.chance(15) {
-		c.TransportSocket = &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(&tlsv3.UpstreamTlsContext{Sni: pick(m, oddDomains)})}}
+	if m.chance(25) {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(&httpv3.HttpProtocolOptions{
+			UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: &corev3.Http2ProtocolOptions{}}}}})}
+	}
+	if m.chance(25) {
+		c.TransportSocket = &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(&tlsv3.UpstreamTlsContext{Sni: pick(m, oddDomains), CommonTlsContext: m.upstreamTLS()})}}
 	}
 	return c
 }
@@ -333,7 +384,7 @@ func TestNginxTakesRandomMeshes(t *testing.T) {
 // TestProjectIsPure holds that the same mesh gives the same text, and that no
 // mesh, however odd, makes it panic.
 func TestProjectIsPure(t *testing.T) {
-	if got := Project(nil).String(); got != Project(&mesh.Mesh{}).String() || !strings.Contains(got, "http {") {
+	if got := Project(nil).String(); got != Project(&mesh.Mesh{}).String() || strings.Contains(got, "http {") || !strings.Contains(got, "events {}") {
 		t.Errorf("nil and the empty mesh differ, or are no config:\n%s", got)
 	}
 	for seed := range uint64(300) {

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -41,6 +42,7 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 		m := exact(sc.origin).with(lessonServer)
 		if i == 0 {
 			m.also = []Origin{r.origin}
+			p.configRest(r.origin, r.config)
 		}
 		p.server(s, m, isDefault, names, func() { p.host(sc) })
 		unmute()
@@ -55,7 +57,7 @@ func (p *projection) serverNamesOf(sc *scope) (names []named, isDefault bool) {
 		m := exact(sc.origin.at(fmt.Sprintf("domains[%d]", i)))
 		switch {
 		case d == "*" && len(sc.site.sni) > 0:
-			names = append(names, p.sniNames(sc, m)...)
+			names = append(names, p.sniNames(sc.site, m)...)
 		case d == "*" && (pt.hasDefault || isDefault):
 			p.note(m.none(lessonNameTaken), "server_name _;  (the default)")
 		case d == "*":
@@ -71,21 +73,49 @@ func (p *projection) serverNamesOf(sc *scope) (names []named, isDefault bool) {
 }
 
 // sniNames stand in for a chain's "*": nginx has the name of the handshake in
-// server_name too.
-func (p *projection) sniNames(sc *scope, m mark) (names []named) {
-	for _, d := range sc.site.sni {
-		if n, ok := p.serverName(sc, m, d); ok {
-			n.mark = n.approx(lessonSNI)
-			names = append(names, n)
+// server_name too. Those that a server has are left out.
+func (p *projection) sniNames(s *site, m mark) (names []named) {
+	for _, d := range s.sni {
+		text, _, _, ok := serverName(d)
+		if !ok || strings.HasPrefix(text, "~") {
+			p.note(m.none(lessonServerRegex), "server_name %s;", d)
+			continue
 		}
+		if s.port.names[text] {
+			continue
+		}
+		if !p.muted {
+			s.port.names[text] = true
+		}
+		names = append(names, named{m.approx(lessonSNI), token(text)})
 	}
 	return names
+}
+
+// elsewhere reports whether another chain of the port is for this name in the
+// handshake, and this one is not.
+func (s *site) elsewhere(domain string) bool {
+	if m := withPort.FindStringSubmatch(domain); m != nil {
+		domain = m[1]
+	}
+	return len(s.sni) > 0 && !takesSNI(s.sni, domain) && takesSNI(s.port.sni, domain)
+}
+
+func takesSNI(names []string, domain string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		suffix, wild := strings.CutPrefix(name, "*")
+		return strings.EqualFold(name, domain) || wild && strings.HasSuffix(strings.ToLower(domain), strings.ToLower(suffix))
+	})
 }
 
 func (p *projection) serverName(sc *scope, m mark, domain string) (named, bool) {
 	text, kind, lesson, ok := serverName(domain)
 	if !ok {
 		p.note(m.none(lessonServerRegex), "server_name %s;", domain)
+		return named{}, false
+	}
+	if sc.site.elsewhere(domain) {
+		p.note(m.none(lessonSNIOther), "server_name %s;", domain)
 		return named{}, false
 	}
 	if pt := sc.site.port; pt.names[text] {
@@ -138,19 +168,13 @@ func (p *projection) manager(s *site) {
 	if d := m.GetRequestHeadersTimeout(); d != nil && d.AsDuration() > 0 {
 		p.add(exact(s.origin.at("request_headers_timeout")).with(lessonRequestHead), "client_header_timeout %s;", nginxTime(d))
 	}
+	p.forwardedFor(s)
 	if s.introduced {
 		return
 	}
 	s.introduced = true
-	for i, f := range m.GetHttpFilters() {
-		if strings.HasSuffix(f.GetTypedConfig().GetTypeUrl(), ".router.v3.Router") {
-			continue
-		}
-		p.note(mark{from: s.origin.at(fmt.Sprintf("http_filters[%d]", i))}.none(lessonFilter), "http filter %s", f.GetName())
-	}
-	for i, a := range m.GetAccessLog() {
-		p.note(mark{from: s.origin.at(fmt.Sprintf("access_log[%d]", i))}.none(lessonFilter), "access_log: %s", a.GetName())
-	}
+	p.cleartextHTTP2(s)
+	p.managerRest(s.origin, m)
 }
 
 // host writes what stands within a virtual host's server.
@@ -161,14 +185,11 @@ func (p *projection) host(sc *scope) {
 		p.add(m, "if ($scheme = http) { return 301 https://$host$request_uri; }")
 	}
 	if rp := vh.GetRetryPolicy(); rp != nil {
-		p.retry(sc.origin.at("retry_policy"), rp)
+		for _, by := range p.families(vh.GetRoutes()) {
+			p.retry(by, sc.origin.at("retry_policy"), rp)
+		}
 	}
-	for _, name := range sortedKeys(vh.GetTypedPerFilterConfig()) {
-		p.note(mark{from: sc.origin}.none(lessonPerRoute), "typed_per_filter_config of %s", name)
-	}
-	if vh.GetMatcher() != nil {
-		p.note(mark{from: sc.origin.at("matcher")}.none(lessonMatcher), "routes by a matcher tree")
-	}
+	p.hostRest(sc)
 	p.locations(sc)
 	p.mirrorLocations(sc)
 }

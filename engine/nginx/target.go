@@ -2,11 +2,9 @@ package nginx
 
 import (
 	"fmt"
-	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"example.com/meshtui/engine/mesh"
@@ -15,10 +13,11 @@ import (
 // target is where a route sends its requests.
 type target struct {
 	mark     mark
-	scheme   string
 	text     string // upstream or variable; "" when there is none to send to
 	variable bool
-	server   string // name for the TLS handshake, "" for none
+	set      string       // what the variable is set to in the location, "" where it has a value
+	http2    bool         // it is spoken to in HTTP/2
+	tls      *upstreamTLS // nil for plain text
 	cluster  Origin
 	connect  *durationpb.Duration // nil for Envoy's own 5 s
 }
@@ -27,6 +26,7 @@ type target struct {
 type split struct {
 	name   string
 	origin Origin // of the weighted_clusters
+	lesson string // why it is not exact, "" when it is
 	parts  []part
 }
 
@@ -47,7 +47,7 @@ func (p *projection) target(o Origin, ra *routev3.RouteAction) target {
 	case *routev3.RouteAction_ClusterHeader:
 		m := exact(o.at("cluster_header"))
 		if v := variable("http_", cs.ClusterHeader); v != "" {
-			return target{mark: m.approx(lessonClusterBy), scheme: "http", text: v, variable: true}
+			return target{mark: m.approx(lessonClusterBy), text: v, variable: true}
 		}
 		return target{mark: m.approx(lessonNoAction)}
 	}
@@ -63,46 +63,49 @@ func (p *projection) clusterTarget(o Origin, name string) target {
 		return target{mark: m.approx(lessonNoCluster)}
 	}
 	m.also = []Origin{{Key: k}}
-	t := target{mark: m, scheme: "http", text: p.names.upstream(name), cluster: Origin{Key: k}}
-	if c, ok := r.Message.(*clusterv3.Cluster); ok {
-		t.connect = c.GetConnectTimeout()
-		t.scheme, t.server = upstreamTLS(c)
+	t := target{mark: m, text: p.names.upstream(name), cluster: Origin{Key: k}}
+	c, ok := r.Message.(*clusterv3.Cluster)
+	if !ok {
+		return t
+	}
+	t.connect, t.tls, t.http2 = c.GetConnectTimeout(), p.upstreamTLS(t.cluster, c), speaksHTTP2(c)
+	if t.http2 {
+		t.mark = t.mark.approx(lessonHTTP2)
+	}
+	if by, ok := p.named[name]; ok {
+		t.variable, t.text, t.set = true, "$"+by.variable, by.set
+		t.mark = t.mark.approx(lessonResolver)
 	}
 	return t
-}
-
-// upstreamTLS is the scheme for a cluster, and the name that it gives in the
-// handshake.
-func upstreamTLS(c *clusterv3.Cluster) (scheme, server string) {
-	config := c.GetTransportSocket().GetTypedConfig()
-	if !strings.HasSuffix(config.GetTypeUrl(), ".UpstreamTlsContext") {
-		return "http", ""
-	}
-	if m, ok := unpack(config).(*tlsv3.UpstreamTlsContext); ok && literal(m.GetSni()) {
-		server = m.GetSni()
-	}
-	return "https", server
 }
 
 // splitTarget is a weighted choice, which needs a split_clients of its own.
 func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster) target {
 	s := split{origin: o}
-	t := target{mark: exact(o).with(lessonSplit), scheme: "http", variable: true}
-	total := uint64(0)
+	t := target{mark: exact(o).with(lessonSplit), variable: true}
+	total, found := uint64(0), false
 	for i, w := range wc.GetClusters() {
 		at := o.at(fmt.Sprintf("clusters[%d]", i))
 		one := p.clusterTarget(at, w.GetName())
 		m := mark{kind: Exact, from: at.at("weight"), also: append([]Origin{at}, one.mark.also...), lesson: lessonSplit}
-		if one.text == "" {
+		switch {
+		case one.text == "":
 			m = m.approx(lessonNoCluster)
-		} else {
-			t.scheme, t.server = one.scheme, one.server
-			if t.connect == nil && one.connect != nil {
-				t.connect, t.cluster = one.connect, one.cluster
-			}
+		case !found:
+			found, t.http2, t.tls = true, one.http2, one.tls
+		case t.http2 != one.http2 || (t.tls == nil) != (one.tls == nil):
+			m = m.approx(lessonSplitMixed)
+			t.mark = t.mark.approx(lessonSplitMixed)
+		}
+		if t.connect == nil && one.connect != nil {
+			t.connect, t.cluster = one.connect, one.cluster
 		}
 		t.mark.also = append(t.mark.also, one.mark.also...)
-		s.parts = append(s.parts, part{m, p.names.upstream(w.GetName()), uint64(w.GetWeight().GetValue())})
+		name := p.names.upstream(w.GetName())
+		if by, ok := p.named[w.GetName()]; ok {
+			name, m = by.first, m.approx(lessonResolver)
+		}
+		s.parts = append(s.parts, part{m, name, uint64(w.GetWeight().GetValue())})
 		total += uint64(w.GetWeight().GetValue())
 	}
 	if total == 0 {
@@ -129,18 +132,27 @@ func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster) target {
 // splitName is a variable's name that is free: its first cluster's, so that
 // the line reads well.
 func (p *projection) splitName(first string) string {
-	stem := "split_" + identifier(first, 24)
+	return p.variableName("split_" + identifier(first, 24))
+}
+
+// variableName is the stem, or the stem with the first number that is free.
+func (p *projection) variableName(stem string) string {
 	name := stem
-	for i := 2; p.splitNames[name]; i++ {
-		if name = fmt.Sprintf("%s_%d", stem, i); i > len(p.splits)+2 {
-			break
-		}
+	for i := max(2, p.splitNames[stem]+1); p.splitNames[name] > 0; i++ {
+		name = fmt.Sprintf("%s_%d", stem, i)
+		p.splitNames[stem] = i
 	}
-	if p.splitNames[name] {
-		name = fmt.Sprintf("split_%d", len(p.splits))
-	}
-	p.splitNames[name] = true
+	p.splitNames[name]++
 	return name
+}
+
+// splitKey is what a split draws by: something of its own for each request, or
+// each connection.
+func (p *projection) splitKey() string {
+	if p.inStream {
+		return "$remote_addr$remote_port"
+	}
+	return "$request_id"
 }
 
 // split writes one split_clients block. Envoy draws for each request, so the
@@ -154,7 +166,11 @@ func (p *projection) split(s *split) {
 			last = i
 		}
 	}
-	p.open(exact(s.origin).with(lessonSplit), "split_clients $request_id $%s", s.name)
+	m := exact(s.origin).with(lessonSplit)
+	if s.lesson != "" {
+		m = m.approx(s.lesson)
+	}
+	p.open(m, "split_clients %s $%s", token(p.splitKey()), s.name)
 	for i, pt := range s.parts {
 		share := percent(pt.weight, total)
 		switch {

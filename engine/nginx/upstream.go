@@ -7,6 +7,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -22,11 +23,14 @@ type server struct {
 	origin   Origin
 	address  *corev3.Address
 	text     string // as nginx takes it, "" when it does not
+	name     bool   // to be resolved by DNS
 	priority uint32
 	weight   uint32
 	health   corev3.HealthStatus
 }
 
+// upstream writes a cluster's upstream block. One that the resolver is needed
+// for stands there as a comment: what uses it names the endpoints itself.
 func (p *projection) upstream(r *mesh.Resource) {
 	c, ok := r.Message.(*clusterv3.Cluster)
 	if !ok {
@@ -39,18 +43,38 @@ func (p *projection) upstream(r *mesh.Resource) {
 		m.also = []Origin{{Key: mem.origin.Key}}
 		p.shown[mem.origin.Key] = true
 	}
-	servers := serversOf(mem)
-	backups := hasBackups(servers)
+	servers := serversOf(mem, resolves(c))
+	if _, ok := p.named[c.GetName()]; ok && !p.inStream {
+		p.note(mark{from: o}.none(lessonResolver), "%s: asks DNS in proxy_pass, as a block:", c.GetName())
+		defer p.mute(Approximate)()
+	}
 	p.open(m, "upstream %s", token(p.names.upstream(r.Key.Name)))
-	if c.GetType() == clusterv3.Cluster_EDS {
+	if c.GetType() == clusterv3.Cluster_EDS && c.GetClusterType() == nil {
 		from := mark{from: o.at("eds_cluster_config"), also: m.also}
 		p.note(from.none(lessonEDS), "EDS: the servers come by %s", quoteOr(missing, "a push"))
 	}
-	takesBackup := p.policy(o, c, backups)
-	p.servers(o, c, servers, takesBackup)
-	p.add(mark{from: o}.approx(lessonKeepalive), "keepalive 32;")
+	b := p.policy(o, c, hasBackups(servers))
+	p.servers(o, c, servers, b)
+	if !p.inStream {
+		p.add(mark{from: o}.approx(lessonKeepalive), "keepalive 32;")
+	}
 	p.unsaid(o, c)
+	p.localities(mem)
 	p.end()
+}
+
+// localities names what else the endpoints say.
+func (p *projection) localities(m members) {
+	p.rest(m.origin, m.ClusterLoadAssignment, "cluster_name", "endpoints")
+	for i, l := range m.GetEndpoints() {
+		at := m.origin.at(fmt.Sprintf("endpoints[%d]", i))
+		p.rest(at, l, "lb_endpoints", "priority")
+		for j, e := range l.GetLbEndpoints() {
+			one := at.at(fmt.Sprintf("lb_endpoints[%d]", j))
+			p.rest(one, e, "endpoint", "health_status", "load_balancing_weight")
+			p.rest(one.at("endpoint"), e.GetEndpoint(), "address", "hostname")
+		}
+	}
 }
 
 func quoteOr(missing, otherwise string) string {
@@ -78,7 +102,7 @@ func (p *projection) members(o Origin, c *clusterv3.Cluster) (m members, missing
 	return members{Origin{Key: r.Key}, cla}, ""
 }
 
-func serversOf(m members) []server {
+func serversOf(m members, names bool) []server {
 	var out []server
 	for i, l := range m.GetEndpoints() {
 		for j, e := range l.GetLbEndpoints() {
@@ -89,15 +113,17 @@ func serversOf(m members) []server {
 				weight:   max(1, e.GetLoadBalancingWeight().GetValue()),
 				health:   e.GetHealthStatus(),
 			}
-			s.text = serverAddress(s.address)
+			if s.text = serverAddress(s.address); s.text == "" && names {
+				s.text, s.name = nameAddress(s.address)
+			}
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// serverAddress is the address as `server` takes it, "" when it does not. Names
-// are left out: nginx -t fails on one that does not resolve.
+// serverAddress is the address as `server` takes it, "" when it does not or it
+// is a name.
 func serverAddress(a *corev3.Address) string {
 	if path := a.GetPipe().GetPath(); path != "" {
 		if strings.HasPrefix(path, "/") && len(path) <= 107 && writable(path) {
@@ -113,6 +139,16 @@ func serverAddress(a *corev3.Address) string {
 		return ""
 	}
 	return text
+}
+
+// nameAddress is a name and port. localhost needs no DNS, so that nginx can
+// have it like an address.
+func nameAddress(a *corev3.Address) (text string, byDNS bool) {
+	s := a.GetSocketAddress()
+	if name := s.GetAddress(); len(name) > 250 || !hostName.MatchString(name) || s.GetPortValue() < 1 || s.GetPortValue() > 65535 {
+		return "", false
+	}
+	return fmt.Sprintf("%s:%d", s.GetAddress(), s.GetPortValue()), s.GetAddress() != "localhost"
 }
 
 // lowestPriority is that of the servers that nginx takes, which are its primary
@@ -154,11 +190,13 @@ func (p *projection) serverLine(s server, backup bool, b balancing, options stri
 	m.also = om.also
 	if om.kind == Approximate {
 		m = m.approx(om.lesson)
+	} else if s.name {
+		m = m.approx(lessonDNS)
 	}
 	if s.text == "" {
 		lesson := lessonAddress
 		if s.address.GetSocketAddress() != nil {
-			lesson = lessonDNS
+			lesson = lessonNoName
 		}
 		p.note(m.none(lesson), "server %s;", mesh.Address(s.address))
 		return
@@ -186,7 +224,7 @@ func (p *projection) serverLine(s server, backup bool, b balancing, options stri
 		return
 	}
 	if !b.takesBackup {
-		p.note(m.none(lessonNoBackup), "server %s backup;", text)
+		p.note(m.none(lessonNoBackup), "refused beside %s: server %s backup;", b.directive, text)
 		return
 	}
 	p.add(m.approx(lessonBackup), "server %s backup;", text)
@@ -207,9 +245,18 @@ func failOptions(o Origin, c *clusterv3.Cluster, endpoints int) (string, mark) {
 		m = mark{kind: Approximate, lesson: lessonOutlier, also: []Origin{o.at("outlier_detection")}}
 		options = fmt.Sprintf(" max_fails=%d fail_timeout=%s", fails, period)
 	}
-	if ph := c.GetCircuitBreakers().GetPerHostThresholds(); len(ph) > 0 && ph[0].GetMaxConnections() != nil {
+	if ph := c.GetCircuitBreakers().GetPerHostThresholds(); len(ph) > 0 && ph[0].GetMaxConnections().GetValue() > 0 {
 		options += fmt.Sprintf(" max_conns=%d", ph[0].GetMaxConnections().GetValue())
 		m.also = append(m.also, o.at("circuit_breakers.per_host_thresholds[0].max_connections"))
+		return options, m
+	}
+	for i, t := range c.GetCircuitBreakers().GetThresholds() {
+		// nginx takes 0 for no limit, where Envoy lets nothing through.
+		if n := t.GetMaxConnections().GetValue(); n > 0 && t.GetPriority() == corev3.RoutingPriority_DEFAULT {
+			options += fmt.Sprintf(" max_conns=%d", n)
+			m = mark{kind: Approximate, lesson: orElse(m.lesson, lessonMaxConns), also: append(m.also, o.at(fmt.Sprintf("circuit_breakers.thresholds[%d].max_connections", i)))}
+			break
+		}
 	}
 	return options, m
 }
@@ -230,26 +277,53 @@ func (p *projection) unsaid(o Origin, c *clusterv3.Cluster) {
 		if h.GetInterval() != nil {
 			every = " every " + nginxTime(h.GetInterval())
 		}
-		p.note(mark{from: o.at(fmt.Sprintf("health_checks[%d]", i))}.none(lessonHealth), "active health check: %s%s", what, every)
+		p.note(mark{from: o.at(fmt.Sprintf("health_checks[%d]", i))}.none(lessonHealth), "health check: %s%s", what, every)
 	}
 	if c.GetOutlierDetection() != nil {
-		p.note(mark{from: o.at("outlier_detection")}.none(lessonEjection), "outlier detection: max_fails is all that nginx has of it")
+		p.note(mark{from: o.at("outlier_detection")}.none(lessonEjection), "outlier detection: max_fails only")
+		p.rest(o.at("outlier_detection"), c.GetOutlierDetection(), "consecutive_5xx", "base_ejection_time")
 	}
-	for i, t := range c.GetCircuitBreakers().GetThresholds() {
-		p.note(mark{from: o.at(fmt.Sprintf("circuit_breakers.thresholds[%d]", i))}.none(lessonBreaker), "circuit breaker: %s priority", strings.ToLower(t.GetPriority().String()))
+	for _, list := range []struct {
+		field string
+		all   []*clusterv3.CircuitBreakers_Thresholds
+	}{{"thresholds", c.GetCircuitBreakers().GetThresholds()}, {"per_host_thresholds", c.GetCircuitBreakers().GetPerHostThresholds()}} {
+		for i, t := range list.all {
+			what := "breaker"
+			if t.GetPriority() != corev3.RoutingPriority_DEFAULT {
+				what += " " + strings.ToLower(t.GetPriority().String())
+			}
+			p.note(mark{from: o.at(fmt.Sprintf("circuit_breakers.%s[%d]", list.field, i))}.none(lessonBreaker), "%s: %s", what, breaker(t))
+		}
 	}
-	if strings.Contains(c.GetTransportSocket().GetTypedConfig().GetTypeUrl(), "UpstreamTlsContext") {
-		p.note(mark{from: o.at("transport_socket")}.none(lessonUpstreamTLS), "TLS: proxy_pass https:// where this upstream is used")
-	}
+	p.upstreamTLSRest(o, c)
 	if speaksHTTP2(c) {
-		p.note(mark{from: o}.none(lessonHTTP2), "HTTP/2")
+		p.note(mark{from: o.at("typed_extension_protocol_options")}.none(lessonHTTP2), "HTTP/2: grpc_pass where it is used")
 	}
-	if c.GetType() != clusterv3.Cluster_EDS && c.GetType() != clusterv3.Cluster_STATIC || c.GetClusterType() != nil {
+	if resolves(c) {
 		what := c.GetType().String()
 		if c.GetClusterType() != nil {
 			what = c.GetClusterType().GetName()
 		}
 		p.note(mark{from: o.at("type")}.none(lessonDNS), "found by %s", what)
+	} else if t := c.GetType(); t != clusterv3.Cluster_EDS && t != clusterv3.Cluster_STATIC {
+		p.note(mark{from: o.at("type")}.none(lessonRest), "found by %s", t)
+	}
+	p.clusterRest(o, c)
+}
+
+// clusterRest names what else the cluster says.
+func (p *projection) clusterRest(o Origin, c *clusterv3.Cluster) {
+	p.rest(o, c, "type", "cluster_type", "eds_cluster_config", "connect_timeout", "lb_policy", "load_assignment", "health_checks", "circuit_breakers",
+		"outlier_detection", "transport_socket", "typed_extension_protocol_options", "load_balancing_policy", "dns_refresh_rate", "dns_lookup_family",
+		"http2_protocol_options", "alt_stat_name", "http_protocol_options")
+	for _, name := range sortedKeys(c.GetTypedExtensionProtocolOptions()) {
+		at := o.at("typed_extension_protocol_options")
+		options, ok := unpack(c.GetTypedExtensionProtocolOptions()[name]).(*httpv3.HttpProtocolOptions)
+		if !ok {
+			p.note(mark{from: at}.none(lessonRest), "protocol options %s", name)
+			continue
+		}
+		p.rest(at, options, "explicit_http_config")
 	}
 }
 
@@ -261,7 +335,7 @@ func (p *projection) orphanEndpoints(r *mesh.Resource) {
 	}
 	o := Origin{Key: r.Key}
 	p.note(mark{from: o}.none(lessonUnused), "endpoints %s: no cluster asks for them", r.Key.Name)
-	for _, s := range serversOf(members{o, cla}) {
+	for _, s := range serversOf(members{o, cla}, true) {
 		p.note(mark{from: s.origin}.none(lessonUnused), "server %s;", mesh.Address(s.address))
 	}
 }

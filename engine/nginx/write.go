@@ -63,7 +63,7 @@ func (w *writer) note(m mark, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if w.muted {
 		m.kind = w.as
-		w.append(m, w.base, oneLine("# "+strings.Repeat(indent, w.depth-w.base)+text))
+		w.append(m, w.base, oneLine("# "+strings.Repeat(indent, w.depth-w.base)+"# "+text))
 		return
 	}
 	w.append(m, w.depth, oneLine("# "+text))
