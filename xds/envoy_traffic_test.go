@@ -222,6 +222,8 @@ func TestEnvoyLosesNoRequest(t *testing.T) {
 			{"cluster renamed", meshOf(t, web, route("local", "green"), cluster("green", second), endpoints("green", j.v1))},
 			{"and renamed back", meshOf(t, web, route("local", "blue"), cluster("blue", second), endpoints("blue", j.v2))},
 			{"listener renamed on its port", meshOf(t, listener(t, "front", j.front, "local"), route("local", "blue"), cluster("blue", second), endpoints("blue", j.v2))},
+			{"cluster emptied as its route moves", meshOf(t, listener(t, "front", j.front, "local"), route("local", "green"), cluster("blue", second), endpoints("blue"), cluster("green", second), endpoints("green", j.v1))},
+			{"and another one drained", meshOf(t, listener(t, "front", j.front, "local"), route("local", "blue"), cluster("blue", second), endpoints("blue", j.v2), cluster("green", second), draining(endpoints("green", j.v1), 0))},
 		}
 		for _, step := range steps {
 			l.flow(t, 50)

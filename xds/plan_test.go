@@ -106,12 +106,17 @@ func newOf(kind string) proto.Message {
 // ~ changed, - gone), what it needs, and what is offered from then on.
 func describe(from *mesh.Mesh, steps []Step) string {
 	var b strings.Builder
+	drains := false
 	for i, s := range steps {
 		var services []string
 		for _, t := range s.Types {
 			services = append(services, t.Service())
 		}
 		fmt.Fprintf(&b, "step %d: %s\n", i+1, strings.Join(services, " "))
+		if drains && s.Breaks {
+			b.WriteString("  when old connections have drained\n")
+		}
+		drains = drains || s.Drains
 		for _, c := range s.Changes {
 			sign := "~"
 			switch {
@@ -169,7 +174,7 @@ func checkPlan(t *testing.T, file string, from, to *mesh.Mesh) {
 		}
 		adds, removes := false, false
 		for _, c := range s.Changes {
-			adds = adds || c.New != nil
+			adds = adds || c.New != nil && !takesAway(c)
 			removes = removes || c.New == nil && c.Key.Type != mesh.Listener
 		}
 		if adds && removes {
