@@ -122,16 +122,19 @@ func (o *Opened) pointing(from *file, s configSource) pointing {
 			namesake = f
 		}
 	}
-	if namesake != nil && o.leadsTo(s.file, namesake) || slices.ContainsFunc(o.files, func(f *file) bool {
-		return f.group == from.group && o.leadsTo(s.file, f)
-	}) {
-		return pointsInside
-	}
-	if namesake == nil || !filepath.IsAbs(s.file) {
-		return pointsElsewhere
-	}
 	_, err := os.Stat(s.file)
 	there := !errors.Is(err, fs.ErrNotExist)
+	abs := filepath.IsAbs(s.file)
+	switch {
+	case namesake != nil && o.leadsTo(s.file, namesake):
+		return pointsInside
+	case (there || !abs) && slices.ContainsFunc(o.files, func(f *file) bool { // by a link of another name
+		return f.group == from.group && o.leadsTo(s.file, f)
+	}):
+		return pointsInside
+	case namesake == nil || !abs:
+		return pointsElsewhere
+	}
 	beside := filepath.Dir(filepath.Dir(s.file)) == filepath.Dir(o.Path) // as the folder was called before
 	holds := bytes.Contains(namesake.data, []byte(s.service.URL())) && bytes.Contains(namesake.data, []byte(s.name))
 	switch {

@@ -208,3 +208,38 @@ func TestAddress(t *testing.T) {
 		t.Errorf("no address is %q", got)
 	}
 }
+
+// A file says the "@type" first, a new resource does not: no edit of anybody's.
+func TestDiffTextLeavesOutATypeThatOneSideHas(t *testing.T) {
+	const head = "\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n"
+	of := func(src mesh.Source, policy clusterv3.Cluster_LbPolicy) *mesh.Mesh {
+		r, err := mesh.NewResource(&clusterv3.Cluster{Name: "app", LbPolicy: policy}, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := mesh.New(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	bare := of(mesh.Source{Text: "name: app\n"}, clusterv3.Cluster_ROUND_ROBIN)
+	filed := of(mesh.NewSource("cds.yaml", head+"name: app\nlb_policy: RANDOM\n", []mesh.LinePlace{{Line: 7, Indent: 2, Exact: true}}), clusterv3.Cluster_RANDOM)
+	for name, c := range map[string]struct {
+		from, to *mesh.Mesh
+		old, now string
+	}{
+		"one side":   {bare, filed, "name: app\n", "name: app\nlb_policy: RANDOM\n"},
+		"the other":  {filed, bare, "name: app\nlb_policy: RANDOM\n", "name: app\n"},
+		"both sides": {filed, of(mesh.Source{Text: head + "name: app\n"}, clusterv3.Cluster_ROUND_ROBIN), head + "name: app\nlb_policy: RANDOM\n", head + "name: app\n"},
+	} {
+		changes := mesh.DiffText(c.from, c.to)
+		if len(changes) != 1 || changes[0].Old.Source.Text != c.old || changes[0].New.Source.Text != c.now {
+			t.Errorf("%s: %+v", name, changes)
+		}
+	}
+	src := mesh.DiffText(bare, filed)[0].New.Source
+	if line, column := src.Place(2, 1); line != 9 || column != 3 {
+		t.Errorf("line 2 stands at %d:%d", line, column)
+	}
+}
