@@ -26,7 +26,7 @@ func viewActions() []*Action {
 		{ID: "nginx-toggle", Title: "show or hide nginx.conf", Short: "nginx", Group: group, Keys: []string{"m"}, In: InMain, Run: (*App).toggleNginx},
 		{ID: "wire", Title: "the wire: the whole conversation", Short: "wire", Group: group, Keys: []string{"w"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(newWireScreen(a)); return nil }},
-		{ID: "nodes", Title: "the nodes: what each was served, ACKed and runs", Short: "nodes", Group: group, Keys: []string{"N"}, In: InMain,
+		{ID: "nodes", Title: "the nodes, one for each Envoy: what each was served, ACKed and runs", Short: "nodes", Group: group, Keys: []string{"N"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(&nodesScreen{}); return nil }},
 		{ID: "zoom", Title: "the pane on the whole screen, and back", Group: group, Keys: []string{"z"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.zoom = !a.zoom; a.arrange(); return nil }},

@@ -58,7 +58,7 @@ func hostileScene() *tuitest.Scene {
 	return s
 }
 
-var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene}
+var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene, "unreadable": unreadable, "grouped": grouped}
 
 var invariantKeys = []string{"j", "k", "j", "j", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "tab", "shift+tab", "1", "2", "3", "4", "5", "6", "enter", "esc",
 	"/", "a", "x", "上", "?", ":", "d", "p", "R", "N", "w", "m", "z", "P", "[", "]", "space", "+", "-", "u", "y", "n", "D", "q", "o", "s", "!", "pgdown", "backspace"}
