@@ -135,7 +135,8 @@ func (o *Opened) pointing(from *file, s configSource) pointing {
 	case namesake == nil || !abs:
 		return pointsElsewhere
 	}
-	beside := filepath.Dir(filepath.Dir(s.file)) == filepath.Dir(o.Path) // as the folder was called before
+	was, same := strings.CutSuffix(s.file, string(filepath.Separator)+namesake.rel)
+	beside := same && filepath.Dir(was) == filepath.Dir(o.Path) // as the folder was called before
 	holds := bytes.Contains(namesake.data, []byte(s.service.URL())) && bytes.Contains(namesake.data, []byte(s.name))
 	switch {
 	case (there || beside) && holds && !strings.HasPrefix(s.file, o.Path+string(filepath.Separator)):

@@ -92,6 +92,16 @@ func TestWhereAPathPoints(t *testing.T) {
 	}
 }
 
+func TestARenamedFolderOfGroups(t *testing.T) {
+	up := t.TempDir()
+	o := open(t, write(t, filepath.Join(up, "new.d"), map[string]string{
+		"groups.yaml":   "groups: [{group: edge, node: edge-*}]\n",
+		"edge/cds.yaml": strings.Replace(pointingCluster, "PATH", filepath.Join(up, "old.d", "edge", "eds.yaml"), 1), "edge/eds.yaml": pointedAt}))
+	if len(o.Problems) > 0 || len(o.Notices) != 1 || o.Notices[0].Rule != "moved-path" {
+		t.Error(said(t, o))
+	}
+}
+
 func TestSaveWritesTheNewPlaceOfACopy(t *testing.T) {
 	up := t.TempDir()
 	first := front(t, filepath.Join(up, "front.d"), "", map[string]string{"eds.yaml": pointedAt})
