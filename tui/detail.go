@@ -13,6 +13,7 @@ import (
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
 
@@ -146,16 +147,31 @@ func (a *App) rejections(k mesh.Key, w int) []string {
 		text := fmt.Sprintf("%s %s rejected version %s %s ago%s: %s", a.th.Glyph.Rejected, n.ID, st.Rejected.Version,
 			age(a.at, st.Rejected.At), times, st.Rejected.Detail)
 		out = append(out, paragraph(text, w, a.th.Bad)...)
-		if st.Acked.At.IsZero() {
-			continue
+		if left := a.afterRejection(n.ID, k, st.Acked); left != "" {
+			out = append(out, paragraph("  "+left, w, a.th.Dim)...)
 		}
-		still := fmt.Sprintf("%s still has %s, ACKed %s ago", n.ID, st.Acked.Version, age(a.at, st.Acked.At))
-		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State == envoy.Absent {
-			still = fmt.Sprintf("%s has none of it", n.ID)
-		}
-		out = append(out, paragraph("  "+still, w, a.th.Dim)...)
 	}
 	return out
+}
+
+// afterRejection says what a node that rejected a resource goes on with; "" when
+// that cannot be seen.
+func (a *App) afterRejection(node string, k mesh.Key, acked xds.Fact) string {
+	before := ""
+	if !acked.At.IsZero() {
+		before = fmt.Sprintf(" (%s, ACKed %s ago)", acked.Version, age(a.at, acked.At))
+	}
+	active := envoy.NotObservable
+	if f := a.data.facts[node]; f != nil {
+		active = f.Active[k].State
+	}
+	switch {
+	case active == envoy.Absent:
+		return node + " has nothing of this name"
+	case active != envoy.NotObservable || before != "":
+		return node + " goes on with what it had before" + before
+	}
+	return ""
 }
 
 // endpointFacts are an endpoint's health in words, and its counters.

@@ -26,7 +26,7 @@ type column struct {
 }
 
 var (
-	resourceColumns = []column{{"state", 26}, {"version", 14}, {"served", 10}, {"ACKed", 14}, {"active", 10}}
+	resourceColumns = []column{{"state", 26}, {"version", 14}, {"served", 10}, {"ACKed", 14}, {"active", 13}}
 	endpointColumns = []column{{"health", 22}, {"since", 7}, {"weight", 8}, {"requests", 10}, {"errors", 8}, {"of the load", 11}}
 )
 
@@ -121,10 +121,14 @@ func (a *App) resourceCells(r *outline.Row, texts []string) theme.Style {
 	} else if !st.Acked.At.IsZero() {
 		texts[3] = st.Acked.Version
 	}
-	if worst.Active.State == envoy.ActiveSame {
+	switch worst.Active.State {
+	case envoy.ActiveSame:
 		texts[4] = ago(age(a.at, worst.Active.Since))
-	} else if worst.Active.State != 0 {
+	case envoy.ActiveOther:
+		texts[4] = "other content"
+	case envoy.Warming, envoy.Absent:
 		texts[4] = worst.Active.State.String()
+	case envoy.NotObservable:
 	}
 	return style
 }
