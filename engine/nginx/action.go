@@ -31,8 +31,8 @@ func (p *projection) forward(sc *scope, pl place, c candidate, ra *routev3.Route
 	if t.text == "" {
 		p.add(t.mark, "return 503;")
 	} else {
+		p.variable(&t) // before a rewrite, whose break ends what runs of this module
 		uri := p.rewrite(o, c, ra, &t)
-		p.variable(&t)
 		p.add(t.mark, "%s", t.pass(uri))
 		p.upstreamTLSLines(&t)
 	}
