@@ -7,6 +7,12 @@
 // rejected and in which words. The conversation itself is kept in a bounded
 // ring, the wire.
 //
+// Nothing is taken away that may still be used: a step that removes waits for
+// the steps before it, and after a listener changed for its old connections to
+// drain. A node that runs with what was served before this server started is
+// led from there. What a node rejected is not sent to it again until it changes,
+// and stops no other change.
+//
 // The package knows no screen. It shows itself as an immutable State behind an
 // atomic pointer; nothing that reads it can slow a stream.
 package xds

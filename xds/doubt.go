@@ -50,15 +50,15 @@ func (n *node) remember(changes []mesh.Change) {
 	}
 }
 
-// beginWith is a plan whose first step also brings the given changes. The steps
-// may be shared with other nodes, and are left as they are.
+// beginWith is a plan whose first step also brings the given changes, or that
+// begins with them where its first step may have to wait. The steps may be shared with other nodes, and are left as they are.
 func beginWith(changes []mesh.Change, steps []Step, from, to *mesh.Mesh) []Step {
 	if len(changes) == 0 {
 		return steps
 	}
 	first := newStep(changes, from, to)
-	if len(steps) == 0 {
-		return []Step{first}
+	if len(steps) == 0 || steps[0].Breaks { // which may have to wait
+		return append([]Step{first}, steps...)
 	}
 	first.Needs = append(first.Needs, steps[0].Needs...)
 	first.Changes = append(first.Changes, steps[0].Changes...)
@@ -67,6 +67,6 @@ func beginWith(changes []mesh.Change, steps []Step, from, to *mesh.Mesh) []Step 
 	}
 	types := slices.Concat(first.Types, steps[0].Types)
 	first.Types = slices.DeleteFunc(slices.Clone(sendOrder), func(t mesh.Type) bool { return !slices.Contains(types, t) })
-	first.Mesh = steps[0].Mesh
+	first.Mesh, first.Drains = steps[0].Mesh, first.Drains || steps[0].Drains
 	return append([]Step{first}, steps[1:]...)
 }

@@ -3,6 +3,8 @@ package xds
 import (
 	"fmt"
 	"time"
+
+	"example.com/meshtui/engine"
 )
 
 const (
@@ -63,7 +65,14 @@ func (n *node) drains(now time.Time) (again time.Duration) {
 	return again
 }
 
-// drainText says for how long the run has waited for connections to drain.
-func (n *node) drainText(now time.Time) string {
-	return fmt.Sprintf("%s (%d s)", drainWords, int(now.Sub(n.letGo).Seconds()))
+// reportDraining enters that the run waits for connections to drain. For how
+// long is for the screen alone: it is no news for who is told of outcomes.
+func (n *node) reportDraining(now time.Time) {
+	n.report(engine.Pending, drainWords, "", time.Time{})
+	text := fmt.Sprintf("%s (%d s)", drainWords, int(now.Sub(n.letGo).Seconds()))
+	if text != n.run.draining {
+		n.run.draining = text
+		n.view = nil
+		n.srv.changed()
+	}
 }

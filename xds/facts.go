@@ -74,7 +74,7 @@ func (n *node) shown() *Node {
 	v := &Node{
 		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, Variant: n.variant,
 		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
-		Rollout: n.rolloutShown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
+		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
 	}
 	for _, t := range mesh.Types() {
 		if ts, ok := n.typeStatus(t); ok {
@@ -85,8 +85,7 @@ func (n *node) shown() *Node {
 	return v
 }
 
-func (n *node) rolloutShown() Rollout {
-	r := &n.run
+func (r *run) shown() Rollout {
 	out := Rollout{
 		Revision: r.revision, Result: r.result, Steps: len(r.steps), Waiting: r.waiting, Detail: r.detail,
 		Started: r.started, Ended: r.ended,
@@ -95,7 +94,7 @@ func (n *node) rolloutShown() Rollout {
 		out.Step = r.at + 1
 	}
 	if out.Waiting == drainWords {
-		out.Waiting = n.drainText(n.srv.o.Now())
+		out.Waiting = r.draining
 	}
 	return out
 }
@@ -108,7 +107,7 @@ func (n *node) typeStatus(t mesh.Type) (ts TypeStatus, ok bool) {
 	}
 	for _, st := range n.streams {
 		s := st.subs[t.URL()]
-		if s == nil {
+		if s == nil || !n.counts(st) {
 			continue
 		}
 		ok = true

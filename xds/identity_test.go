@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
@@ -82,7 +83,7 @@ func TestNewProcessWhileOldStreamHangs(t *testing.T) {
 		st.Subscribe(mesh.Route, "local")
 		r = st.Next()
 		mustBe(t, r, mesh.Route, "local")
-		if got, err := r.Resources["local"].UnmarshalNew(); err != nil || !cmp.Equal(mesh.NameOf(got), "local") {
+		if got, err := r.Resources["local"].UnmarshalNew(); err != nil || !proto.Equal(got, route("local", "bad")) {
 			t.Errorf("got %v (%v)", got, err)
 		}
 		st.Ack(r)
@@ -125,7 +126,7 @@ func TestAnswersNameResources(t *testing.T) {
 		removed := []string{}
 		msgs, _ := s.Wire().Since(0, 1<<20)
 		for _, m := range msgs {
-			if m.Kind == xds.ACK {
+			if m.Kind == xds.ACK && m.Type == mesh.Cluster {
 				removed = append(removed, m.Removed...)
 			}
 		}

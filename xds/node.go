@@ -39,7 +39,6 @@ type node struct {
 	run     run
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain
 	resumes bool              // it runs with what another server gave it
-	before  *mesh.Mesh        // what that was; nil when only the server's baseline tells
 	items   map[mesh.Key]item // resources with the overlay on; empty without one
 
 	status map[mesh.Key]ResourceStatus
@@ -87,7 +86,7 @@ func (n *node) reset() {
 	n.bad = map[mesh.Key]bool{}
 	n.parked = map[mesh.Key]bool{}
 	n.letGo = time.Time{}
-	n.resumes, n.before = false, nil
+	n.resumes = false
 	n.good = map[mesh.Key]*mesh.Resource{}
 }
 

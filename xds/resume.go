@@ -25,9 +25,8 @@ func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
 		// name is that of a process that is gone or going.
 		n.reset()
 	case has == holdsOther && only && !(n.ready() && st.delta()):
-		before := n.offered.mesh
 		n.reset()
-		n.resumes, n.before = true, before
+		n.resumes = true
 	}
 	if only {
 		n.run.step, n.run.progress = now, now
@@ -50,11 +49,11 @@ func (n *node) forerunners() *mesh.Mesh {
 // before, is led from there: what it needs until then comes along in the first
 // step, and it takes what it has already as nothing new.
 func (n *node) firstSteps(to *mesh.Mesh) []Step {
-	before := n.before
-	if n.resumes && before == nil {
+	var before *mesh.Mesh
+	if n.resumes {
 		before = n.forerunners()
 	}
-	n.resumes, n.before = false, nil
+	n.resumes = false
 	if before == nil || n.srv.o.Unsequenced {
 		return n.srv.plans.between(nil, to, true)
 	}

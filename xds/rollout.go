@@ -24,8 +24,9 @@ type run struct {
 	seq      int // 1 for the first; ties a response to the run that sent it
 	revision int
 	steps    []Step
-	at       int  // index of the step under way; len(steps) when all are through
-	offered  bool // the step under way was offered; else it waits for what drains
+	at       int    // index of the step under way; len(steps) when all are through
+	offered  bool   // the step under way was offered; else it waits for what drains
+	draining string // for how long it has waited for that, in words
 	whole    bool
 	result   engine.Result
 	waiting  string
@@ -103,9 +104,7 @@ func (n *node) follow(now time.Time) time.Duration {
 	for n.run.at < len(n.run.steps) && n.run.rejected == nil {
 		if !n.run.offered {
 			if again := n.take(now); again > 0 {
-				n.report(engine.Pending, drainWords, "", time.Time{})
-				n.view = nil // it says for how long
-				n.srv.changed()
+				n.reportDraining(now)
 				return again
 			}
 			continue
@@ -279,7 +278,7 @@ func (n *node) expectsListeners() bool {
 		return false
 	}
 	clusters := false
-	for _, st := range n.streams {
+	for _, st := range n.counting() {
 		if st.subs[mesh.Listener.URL()] != nil {
 			return false
 		}
