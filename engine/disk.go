@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -57,7 +60,7 @@ func (w *Workspace) Save(dir string) error {
 	if err != nil {
 		return err
 	}
-	w.opened, w.saveTo, w.base, w.disk = saved, dir, contentOf(saved), nil
+	w.opened, w.saveTo, w.base, w.disk, w.dismissed = saved, dir, contentOf(saved), nil, ""
 	if changes(w.base, w.draft.now) == 0 {
 		w.draft.now = w.base // the same texts, with the lines of the files
 	}
@@ -79,7 +82,7 @@ func (w *Workspace) unchangedOnDisk(dir string) error {
 		if err != nil {
 			return err
 		}
-		if len(changed) == 0 {
+		if len(changed) == 0 || digestOf(changed) == w.dismissed {
 			return nil
 		}
 		w.install(readAgain(w.opened.Path), changed)
@@ -118,12 +121,25 @@ func (w *Workspace) DismissDisk() {
 	}
 	if w.disk.opened != nil {
 		w.adopt(w.disk.opened)
+	} else {
+		w.dismissed = digestOf(w.disk.change.Files)
 	}
 	w.disk = nil
 	if w.writable() == nil {
 		w.keepDraft()
 	}
 	w.show()
+}
+
+// digestOf identifies what the files hold now; one that is gone counts too.
+func digestOf(paths []string) string {
+	h := sha256.New()
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		fmt.Fprintf(h, "%q %t %d ", path, err == nil, len(data))
+		h.Write(data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // adopt makes what was read what is on disk.
@@ -155,7 +171,7 @@ func (w *Workspace) install(r reading, changed []string) {
 	if r.err != nil {
 		w.disk = &offer{change: &DiskChange{At: now, Files: changed, Problem: []mesh.Finding{{
 			Severity: mesh.Error, Rule: "unreadable", File: w.opened.Path,
-			Message: r.err.Error(), Hint: "what was read before is kept; mend the file, or save to write it again"}}}}
+			Message: r.err.Error(), Hint: "what was read before is kept; mend the file, or dismiss it, and the next save writes it again"}}}}
 		return
 	}
 	fresh := newOffer(r.opened, w.draft.now, now, changed)

@@ -201,7 +201,8 @@ func (w *Workspace) Record(revision int, o Outcome) {
 	recorded.Outcome = o
 	w.revisions = slices.Clone(w.revisions)
 	w.revisions[i] = &recorded
-	if w.store != nil && w.holder == "" {
+	// What is waited for changes often and is of no use to the next start.
+	if w.store != nil && w.holder == "" && o.Result != Pending {
 		if err := w.store.writeHistory(w.revisions); err != nil {
 			w.note(notKept(w.store.dir, err))
 		}

@@ -141,6 +141,9 @@ func (w *Workspace) look() {
 	if w.closed || w.opened != known || w.disk != offered {
 		return // saved, taken or dismissed meanwhile; a further event will come if need be
 	}
+	if w.dismissed != "" && digestOf(changed) == w.dismissed {
+		return // the operator has seen it
+	}
 	w.install(r, changed)
 	w.show()
 }

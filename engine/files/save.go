@@ -334,7 +334,7 @@ func (p *plan) write(w Writer) error {
 		todo = append(todo, p.groups)
 	}
 	todo = slices.DeleteFunc(todo, func(out *output) bool {
-		return p.inPlace && out.file.path != "" && bytes.Equal(out.data, out.text)
+		return p.inPlace && out.file.path != "" && bytes.Equal(out.data, out.text) && holds(out.path, out.text)
 	})
 	sort.SliceStable(todo, func(i, j int) bool { return todo[i].rank() < todo[j].rank() })
 	for i, out := range todo {
@@ -343,6 +343,13 @@ func (p *plan) write(w Writer) error {
 		}
 	}
 	return nil
+}
+
+// holds reports whether a file says that already: another program may have
+// changed it since it was read.
+func holds(path string, text []byte) bool {
+	now, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(now, text)
 }
 
 // undo puts back what a failed save had written already.
