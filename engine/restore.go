@@ -200,31 +200,3 @@ func notKept(dir string, err error) mesh.Finding {
 		Message: fmt.Sprintf("the draft and the history are held in memory only: %v", err),
 		Hint:    "make room there or mend the permissions; saving the workspace keeps the draft too"}
 }
-
-// SaveScratch keeps a text that could not enter the mesh, for this user alone,
-// and returns the path of its file.
-func (w *Workspace) SaveScratch(text string) (string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.store == nil {
-		return tempScratch(text)
-	}
-	path := filepath.Join(w.store.dir, fmt.Sprintf("scratch-%s.yaml", w.options.Now().UTC().Format("20060102T150405.000000000")))
-	if err := w.options.Writer.WriteFile(path, []byte(text), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the text: %w", err)
-	}
-	return path, nil
-}
-
-// tempScratch keeps a text where there is no state folder.
-func tempScratch(text string) (string, error) {
-	f, err := os.CreateTemp("", "meshtui-scratch-*.yaml") // made with mode 0600
-	if err != nil {
-		return "", fmt.Errorf("keeping the text: %w", err)
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("keeping the text in %s: %w", f.Name(), err)
-	}
-	return f.Name(), nil
-}

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -208,13 +207,6 @@ func TestInMemory(t *testing.T) {
 	}
 	if s := w.State(); s.Unsaved || s.SaveTo != dir {
 		t.Errorf("after save: %+v", s)
-	}
-	path, err := w.SaveScratch("text")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Error(err)
 	}
 	if err := errors.Join(w.Close(), w.Close()); err != nil {
 		t.Error(err)

@@ -22,6 +22,12 @@ func (p *projection) action(sc *scope, pl place, c candidate) {
 	default:
 		p.add(mark{from: pl.origin}.approx(lessonNoAction), "return 501;")
 	}
+	if pl.route.GetRoute() == nil {
+		for _, l := range headerLevels(sc, pl) {
+			p.responseHeaders(byProxy, l)
+		}
+	}
+	p.routeRest(pl)
 }
 
 // forward writes a route to clusters.
@@ -42,7 +48,6 @@ func (p *projection) forward(sc *scope, pl place, c candidate, ra *routev3.Route
 	}
 	p.headers(sc, pl, ra, t.by())
 	p.mirror(sc, o, ra)
-	p.routeRest(pl)
 }
 
 // rewrite says how the path changes on its way. It writes a rewrite directive

@@ -19,6 +19,10 @@ type headerLevel struct {
 	}
 }
 
+func headerLevels(sc *scope, pl place) []headerLevel {
+	return []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}}
+}
+
 // headers writes what is changed in the headers, innermost level first as Envoy
 // does it. nginx inherits them only where a level sets none, so all stand here.
 func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction, by string) {
@@ -29,7 +33,7 @@ func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction, by st
 	}
 	var lines []func()
 	given := map[string]bool{"host": true, "connection": true, "upgrade": true}
-	for _, l := range []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}} {
+	for _, l := range headerLevels(sc, pl) {
 		lines = append(lines, p.requestHeaders(by, l, given)...)
 		p.responseHeaders(by, l)
 	}

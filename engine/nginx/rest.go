@@ -132,6 +132,11 @@ func (p *projection) routeRest(pl place) {
 	if ra.GetIdleTimeout() != nil && (ra.GetTimeout() == nil || ra.GetTimeout().AsDuration() > 0) {
 		p.note(mark{from: o.at("idle_timeout")}.none(lessonRest), "idle_timeout: %s", ra.GetIdleTimeout().AsDuration())
 	}
+	for i, u := range ra.GetUpgradeConfigs() {
+		if !strings.EqualFold(u.GetUpgradeType(), "websocket") {
+			p.note(mark{from: o.at(fmt.Sprintf("upgrade_configs[%d]", i))}.none(lessonRest), "upgrade: %s", u.GetUpgradeType())
+		}
+	}
 	for i, w := range ra.GetWeightedClusters().GetClusters() {
 		at := o.at(fmt.Sprintf("weighted_clusters.clusters[%d]", i))
 		perFilter(p, at, w.GetTypedPerFilterConfig())

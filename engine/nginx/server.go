@@ -32,6 +32,7 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 	if len(r.config.GetVirtualHosts()) == 0 {
 		p.note(mark{from: r.origin}.none(lessonNoRoutes), "route configuration %s has no virtual hosts", r.config.GetName())
 	}
+	p.configRest(r.origin, r.config)
 	for i, vh := range r.config.GetVirtualHosts() {
 		sc := &scope{site: s, routing: r, host: vh, origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)), exact: map[string]bool{}}
 		names, isDefault := p.serverNamesOf(sc)
@@ -42,7 +43,6 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 		m := exact(sc.origin).with(lessonServer)
 		if i == 0 {
 			m.also = []Origin{r.origin}
-			p.configRest(r.origin, r.config)
 		}
 		p.server(s, m, isDefault, names, func() { p.host(sc) })
 		unmute()
