@@ -44,7 +44,7 @@ type Workspace struct {
 	revisions []*Revision
 	number    int // of the newest revision ever
 	disk      *offer
-	dismissed string // digest of unreadable files that the operator will write over
+	dismissed string                  // digest of unreadable files that the operator will write over
 	notices   map[string]mesh.Finding // of our own, by rule
 	checked   map[string]checked      // by group
 	wakes     task.Wakes
