@@ -86,9 +86,15 @@ func TestRestartMakesBeforeItBreaks(t *testing.T) {
 		if len(r.Removed) > 0 {
 			t.Fatalf("it takes away at once: %s", r)
 		}
-		mustBeQuiet(t, st)
-		// A newer revision does not forget what the node had.
+		st.Resume(mesh.Route, "of-another-server-3", map[string]string{"local": old.Get(key(mesh.Route, "local")).Hash()}, "local")
+		st.Ack(st.Next()) // the route as it was, or in delta nothing
+		// A newer revision does not forget what the node had: the route moves
+		// first, and then goes what it used.
 		s.Publish(revision(8, with(t, next, endpoints("new", 9010))))
+		s.until("it is under way", func(x *xds.State) bool { return x.Node("envoy-1").Rollout.Revision == 8 })
+		st.Ack(r)
+		r = st.Next()
+		mustBe(t, r, mesh.Route, "local")
 		mustBeQuiet(t, st)
 		st.Ack(r)
 		r = st.Next()

@@ -223,7 +223,8 @@ func TestRejectedThenReconnect(t *testing.T) {
 		st.Ack(held)
 		s.through("envoy-1", 1, engine.Accepted)
 		s.Publish(revision(2, with(t, shop(t), cluster("bad", time.Second))))
-		st.Nack(st.Next(), reason)
+		rejected := st.Next()
+		st.Nack(rejected, reason)
 		s.through("envoy-1", 2, engine.Rejected)
 		st.Close()
 		s.until("it left", func(st *xds.State) bool { return !st.Node("envoy-1").Connected })
@@ -233,6 +234,9 @@ func TestRejectedThenReconnect(t *testing.T) {
 		for _, r := range back.Barrier() {
 			if _, ok := r.Resources["bad"]; ok {
 				t.Errorf("it got again what it rejected: %s", r)
+			}
+			if r.Type == mesh.Cluster && r.Version == rejected.Version && !delta {
+				t.Errorf("it got something else under the rejected version: %s", r)
 			}
 		}
 		back.Close()
