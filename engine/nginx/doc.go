@@ -16,7 +16,12 @@
 // Envoy never reaches is a comment, so that nginx cannot reach it either; a
 // prefix that stands before an expression gets ^~; and where neither is enough
 // the line is Approximate and says so. What Envoy does without being told, and
-// nginx does otherwise, stands at the head of http {}.
+// nginx does otherwise, stands at the end of http {}, below what people look for.
+//
+// Clusters that speak HTTP/2 are reached by grpc_pass, clusters of DNS names by a
+// variable and a resolver, TCP proxies by a stream {} in comments. A port that
+// cannot have its certificate refuses the handshake rather than answer in plain
+// text. Every field that no line says is named in a comment.
 //
 // Nothing that comes from the mesh reaches the text unquoted. What nginx has no
 // way to write (a dollar sign where it expands variables, a control character,

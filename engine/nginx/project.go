@@ -18,7 +18,8 @@ import (
 // resource, route and endpoint has a line. `nginx -t` accepts the text, except
 // for what it holds against the machine rather than the file: a listener on an
 // address that the machine does not have, on a port that needs more rights, or
-// on a unix socket in a folder that is not there.
+// on a unix socket in a folder that is not there, and files of certificates that
+// are not there.
 func Project(m *mesh.Mesh) *Config {
 	p := &projection{
 		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},

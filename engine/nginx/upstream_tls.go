@@ -75,7 +75,7 @@ func (p *projection) upstreamTLSRest(o Origin, c *clusterv3.Cluster) {
 		}
 		return
 	}
-	p.note(mark{from: o.at("transport_socket")}.none(lessonUpstreamTLS), "TLS: https:// where it is used")
+	p.note(mark{from: o.at("transport_socket")}.none(lessonUpstreamTLS), "TLS: https:// or grpcs:// where it is used")
 	if u.trust.asked && u.trust.file == "" {
 		p.note(mark{from: u.trust.origin, also: u.trust.also}.none(lessonNoAuthority), "not verified: authority in no file")
 	}
