@@ -178,8 +178,11 @@ func (n *node) counting() []*stream {
 
 // counts reports whether a stream is one of those.
 func (n *node) counts(st *stream) bool {
+	if !st.ads() {
+		return true
+	}
 	for _, newer := range slices.Backward(n.streams) {
-		if newer == st || newer.ads() && st.ads() {
+		if newer.ads() {
 			return newer == st
 		}
 	}

@@ -63,8 +63,9 @@ type fakeAdmin struct {
 	node     string
 	clusters func() []byte
 
-	mu    sync.Mutex
-	asked []string
+	mu     sync.Mutex
+	asked  []string
+	chains atomic.Int64 // filter chains that drain; one listener drains beside them
 }
 
 func newFakeAdmin(t *testing.T, node string, clusters func() []byte) *fakeAdmin {
@@ -89,6 +90,10 @@ func (a *fakeAdmin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(a.clusters())
 	case "/config_dump":
 		fmt.Fprint(w, "{}")
+	case "/stats":
+		if n := a.chains.Load(); n > 0 && strings.Contains(r.URL.RawQuery, "draining") {
+			fmt.Fprintf(w, "listener_manager.total_filter_chains_draining: %d\nlistener_manager.total_listeners_draining: 1\n", n)
+		}
 	}
 }
 
@@ -255,4 +260,31 @@ func TestWatcherPoke(t *testing.T) {
 	w.Poke("n")
 	w.Poke("nobody")
 	eventually(t, "a poll", func() bool { return a.count("/ready") > before })
+}
+
+// Who waits for connections to drain is told soon, however long the interval is.
+func TestWatcherDraining(t *testing.T) {
+	a := newFakeAdmin(t, "n", noClusters)
+	a.chains.Store(2)
+	w := watch(t, WatcherOptions{Targets: targets(Target{"n", a.address()}), Interval: time.Hour})
+	if _, _, ok := w.Draining("nobody"); ok {
+		t.Error("it knows of a node that is not watched")
+	}
+	var first time.Time
+	eventually(t, "what drains", func() bool {
+		draining, at, ok := w.Draining("n")
+		first = at
+		return ok && draining == 3
+	})
+	a.chains.Store(0)
+	eventually(t, "that nothing drains any more", func() bool {
+		draining, at, ok := w.Draining("n")
+		return ok && draining == 0 && at.After(first)
+	})
+	a.CloseClientConnections()
+	a.Listener.Close()
+	eventually(t, "that it is not known any more", func() bool {
+		_, _, ok := w.Draining("n")
+		return !ok
+	})
 }
