@@ -206,7 +206,7 @@ func streamModule(t *testing.T, nginx string) string {
 		}
 	}
 	if _, err := os.Stat(file); err != nil {
-		t.Skip("no stream module beside this nginx, and MESHTUI_NGINX_STREAM names none")
+		absent(t, "no stream module beside this nginx, and MESHTUI_NGINX_STREAM names none")
 	}
 	return file
 }

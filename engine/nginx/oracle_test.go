@@ -27,13 +27,20 @@ func findNginx(t testing.TB) string {
 	if err == nil {
 		return path
 	}
+	absent(t, "no nginx on PATH")
+	return ""
+}
+
+// absent skips a test for want of nginx or a part of it, or fails it where
+// MESHTUI_REQUIRE asks for nginx.
+func absent(t testing.TB, why string) {
+	t.Helper()
 	for want := range strings.SplitSeq(os.Getenv("MESHTUI_REQUIRE"), ",") {
 		if strings.TrimSpace(want) == "nginx" {
-			t.Fatal("MESHTUI_REQUIRE names nginx, and none is on PATH")
+			t.Fatal("MESHTUI_REQUIRE names nginx: " + why)
 		}
 	}
-	t.Skip("no nginx on PATH")
-	return ""
+	t.Skip(why)
 }
 
 // pemFiles are the files that nginx reads when it starts.
