@@ -329,17 +329,17 @@ func (p *plan) proven(saved *Opened) error {
 // write puts what changed on disk, in an order in which every file that another
 // points to is there first.
 func (p *plan) write(w Writer) error {
-	todo := slices.Clone(p.outputs)
+	due := slices.Clone(p.outputs)
 	if p.groups != nil {
-		todo = append(todo, p.groups)
+		due = append(due, p.groups)
 	}
-	todo = slices.DeleteFunc(todo, func(out *output) bool {
+	due = slices.DeleteFunc(due, func(out *output) bool {
 		return p.inPlace && out.file.path != "" && bytes.Equal(out.data, out.text) && holds(out.path, out.text)
 	})
-	sort.SliceStable(todo, func(i, j int) bool { return todo[i].rank() < todo[j].rank() })
-	for i, out := range todo {
+	sort.SliceStable(due, func(i, j int) bool { return due[i].rank() < due[j].rank() })
+	for i, out := range due {
 		if err := w.WriteFile(out.path, out.text, out.perm()); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", out.path, err), p.undo(todo[:i], w))
+			return errors.Join(fmt.Errorf("%s: %w", out.path, err), p.undo(due[:i], w))
 		}
 	}
 	return nil
