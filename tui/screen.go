@@ -220,6 +220,8 @@ func rolloutText(n *xds.Node) string {
 	switch {
 	case r.Revision == 0:
 		return "nothing sent yet"
+	case r.Step > 0 && r.Waiting == "":
+		s += fmt.Sprintf(" at step %d of %d", r.Step, r.Steps)
 	case r.Step > 0:
 		s = fmt.Sprintf("revision %d: step %d of %d, waits for %s", r.Revision, r.Step, r.Steps, r.Waiting)
 	case r.Detail != "":

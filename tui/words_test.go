@@ -119,3 +119,19 @@ func TestZoomUsesTheRoom(t *testing.T) {
 	press(a, "4", "z", "G")
 	shows(t, a, "▸ 127.0.0.1:9003") // the last row is seen below the heading
 }
+
+func TestARolloutIsSaidAsItStands(t *testing.T) {
+	for _, c := range []struct {
+		r    xds.Rollout
+		want string
+	}{
+		{xds.Rollout{}, "nothing sent yet"},
+		{xds.Rollout{Revision: 6, Result: engine.Rejected, Step: 1, Steps: 2}, "revision 6: rejected at step 1 of 2"},
+		{xds.Rollout{Revision: 6, Result: engine.Pending, Step: 2, Steps: 2, Waiting: "CDS ACK"}, "revision 6: step 2 of 2, waits for CDS ACK"},
+		{xds.Rollout{Revision: 6, Result: engine.TimedOut, Detail: "no answer"}, "revision 6: timed out: no answer"},
+	} {
+		if got := rolloutText(&xds.Node{Rollout: c.r}); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.r, got, c.want)
+		}
+	}
+}
