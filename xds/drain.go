@@ -13,6 +13,9 @@ const (
 	drainSettle = 500 * time.Millisecond
 	// drainLook is the time between two questions after what still drains.
 	drainLook = 100 * time.Millisecond
+	// drainStale is how old an answer may be and still be believed: who asked may
+	// have lost sight of the node.
+	drainStale = 15 * time.Second
 
 	drainWords = "old connections to drain"
 )
@@ -52,7 +55,7 @@ func (n *node) drains(now time.Time) (again time.Duration) {
 	if n.srv.o.Draining != nil {
 		draining, at, ok = n.srv.o.Draining(n.id)
 	}
-	if ok {
+	if ok && now.Sub(at) < drainStale {
 		over = draining == 0 && at.Sub(n.letGo) >= drainSettle
 	} else {
 		left := n.srv.o.DrainWait - now.Sub(n.letGo)
