@@ -24,7 +24,7 @@ func TestAnUnreadableChangeCanBeDismissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	wake, stop := w.Changed()
 	defer stop()
 	for _, edit := range []bool{false, true} { // also when the draft changed nothing

@@ -128,9 +128,9 @@ func (n *narrator) message(m xds.Message) (event, bool) {
 	case xds.Response:
 		e.Event, e.Resources = "sent", slices.Concat(m.Names, m.Removed)
 	case xds.ACK:
-		e.Event, e.Resources = "acked", m.Names
+		e.Event, e.Resources = "acked", slices.Concat(m.Names, m.Removed)
 	case xds.NACK:
-		e.Event, e.Resources = "rejected", m.Names
+		e.Event, e.Resources = "rejected", slices.Concat(m.Names, m.Removed)
 	default:
 		return e, false
 	}

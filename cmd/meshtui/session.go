@@ -141,11 +141,7 @@ func (s *session) draining(node string) (int, time.Time, bool) {
 	if w == nil {
 		return 0, time.Time{}, false
 	}
-	f := w.Facts(node)
-	if f == nil || f.DrainingAt.IsZero() {
-		return 0, time.Time{}, false
-	}
-	return f.Draining, f.DrainingAt, true
+	return w.Draining(node)
 }
 
 // startEnvoys starts the local Envoys, after a look at the ports that they
