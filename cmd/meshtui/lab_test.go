@@ -285,4 +285,3 @@ func (l *lab) ask(path string) (int, string) {
 }
 
 func key(t mesh.Type, name string) mesh.Key { return mesh.Key{Type: t, Name: name} }
-
