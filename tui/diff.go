@@ -4,31 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
-
+	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
 
-// unified is the unified diff of a change's texts, with Envoy's name for what
-// each line stands in left to the text itself.
-func unified(c mesh.Change) string {
-	return udiff.Unified("live", "draft", textOf(c.Old), textOf(c.New))
-}
-
-// textOf is a resource's text; it ends in a line end, so that a diff has
-// nothing to say about that.
-func textOf(r *mesh.Resource) string {
-	if r == nil {
-		return ""
-	}
-	return strings.TrimRight(r.Source.Text, "\n") + "\n"
-}
-
 // changedLines counts the lines that a change adds and removes.
 func changedLines(c mesh.Change) (added, removed int) {
-	for line := range strings.SplitSeq(unified(c), "\n") {
+	for line := range strings.SplitSeq(engine.TextDiff(c), "\n") {
 		switch {
 		case strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---"):
 		case strings.HasPrefix(line, "+"):
@@ -54,7 +38,7 @@ func diffLines(th *theme.Theme, changes []mesh.Change, w int) []string {
 			what = "removed"
 		}
 		out = append(out, th.Strong.Render(widget.Fit(widget.Clean(fmt.Sprintf("%s  %s (%s)", c.Key.Type.Service(), c.Key, what)), w)))
-		for line := range strings.SplitSeq(strings.TrimRight(unified(c), "\n"), "\n") {
+		for line := range strings.SplitSeq(strings.TrimRight(engine.TextDiff(c), "\n"), "\n") {
 			if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") {
 				continue
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"example.com/meshtui/engine/mesh"
@@ -221,7 +220,11 @@ func (n *node) built(s *sub, rec *record) {
 // warms a changed cluster until endpoints come that were sent after it; those
 // that it has do not count.
 func (n *node) oweEndpoints(cluster mesh.Key) {
-	name, ok := endpointsOf(n.offered.mesh.Get(cluster))
+	r := n.offered.mesh.Get(cluster)
+	if r == nil {
+		return
+	}
+	name, ok := mesh.EndpointsOf(r.Message)
 	if !ok {
 		return
 	}
@@ -231,22 +234,6 @@ func (n *node) oweEndpoints(cluster mesh.Key) {
 			s.urgent = true
 		}
 	}
-}
-
-// endpointsOf is the name under which a cluster asks for its endpoints; ok is
-// false when it does not.
-func endpointsOf(r *mesh.Resource) (name string, ok bool) {
-	if r == nil {
-		return "", false
-	}
-	c, ok := r.Message.(*clusterv3.Cluster)
-	if !ok || c.GetType() != clusterv3.Cluster_EDS {
-		return "", false
-	}
-	if name := c.GetEdsClusterConfig().GetServiceName(); name != "" {
-		return name, true
-	}
-	return c.GetName(), true
 }
 
 func sortedNames[V any](set map[string]V) []string {

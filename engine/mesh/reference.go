@@ -28,15 +28,29 @@ type Reference struct {
 // What an unknown extension names cannot be seen and is not in it.
 func References(r *Resource) []Reference {
 	c := collector{from: r.Key}
-	if cl, ok := r.Message.(*clusterv3.Cluster); ok && cl.GetType() == clusterv3.Cluster_EDS {
-		name, path := cl.GetEdsClusterConfig().GetServiceName(), "eds_cluster_config.service_name"
-		if name == "" {
-			name, path = cl.GetName(), "name"
-		}
+	if name, path, ok := endpointsOf(r.Message); ok {
 		c.add(path, Endpoints, name)
 	}
 	c.walk(r.Message.ProtoReflect(), "")
 	return c.refs
+}
+
+// EndpointsOf is the name under which a cluster asks EDS for its endpoints: its
+// service name, else its own. ok is false for what is no EDS cluster.
+func EndpointsOf(m proto.Message) (name string, ok bool) {
+	name, _, ok = endpointsOf(m)
+	return name, ok
+}
+
+func endpointsOf(m proto.Message) (name, path string, ok bool) {
+	c, ok := m.(*clusterv3.Cluster)
+	if !ok || c.GetType() != clusterv3.Cluster_EDS {
+		return "", "", false
+	}
+	if name := c.GetEdsClusterConfig().GetServiceName(); name != "" {
+		return name, "eds_cluster_config.service_name", true
+	}
+	return c.GetName(), "name", true
 }
 
 // References lists every reference in the mesh, by referring resource.

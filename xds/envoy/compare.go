@@ -129,7 +129,7 @@ func (d *dump) warmsFor(service string) bool {
 		if w.Message == nil {
 			continue
 		}
-		if name == service || serviceOf(w.Message) == service {
+		if asked, ok := mesh.EndpointsOf(w.Message); name == service || (ok && asked == service) {
 			return true
 		}
 	}

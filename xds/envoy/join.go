@@ -96,8 +96,8 @@ func missing(clusters map[string]clusterStatus, served map[mesh.Key]proto.Messag
 		if k.Type != mesh.Cluster {
 			continue
 		}
-		service := serviceOf(m)
-		if service == "" {
+		service, ok := mesh.EndpointsOf(m)
+		if !ok {
 			continue
 		}
 		cla, _ := served[mesh.Key{Type: mesh.Endpoints, Name: service}].(*endpointv3.ClusterLoadAssignment)
@@ -112,19 +112,6 @@ func missing(clusters map[string]clusterStatus, served map[mesh.Key]proto.Messag
 		}
 	}
 	return out
-}
-
-// serviceOf is the name under which an EDS cluster asks for its endpoints, ""
-// for what is no EDS cluster.
-func serviceOf(m proto.Message) string {
-	c, ok := m.(*clusterv3.Cluster)
-	if !ok || c.GetType() != clusterv3.Cluster_EDS {
-		return ""
-	}
-	if s := c.GetEdsClusterConfig().GetServiceName(); s != "" {
-		return s
-	}
-	return c.GetName()
 }
 
 // ejectionKinds are the counters outlier_detection.ejections_enforced_* by the
