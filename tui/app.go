@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -32,7 +31,7 @@ type App struct {
 	now   func() time.Time
 	at    time.Time // the time that ages are counted to
 
-	editing *atomic.Bool // an editor has the terminal: SIGINT is meant for it
+	editing *editing // while an editor has the terminal, SIGINT is meant for it
 	output  func(string) error
 
 	w, h  int
@@ -95,7 +94,7 @@ func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 		d.Project = nginx.Project
 	}
 	a := &App{ctx: ctx, deps: d, opt: o, th: th, now: o.Now, at: o.Now(), group: mesh.DefaultGroup,
-		nginxWide: true, editing: &atomic.Bool{}, maker: &maker{deps: d, now: o.Now},
+		nginxWide: true, editing: &editing{}, maker: &maker{deps: d, now: o.Now},
 		output: func(string) error { return nil }}
 	a.reg = newRegistry()
 	a.group = a.maker.first()

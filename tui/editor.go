@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -119,6 +120,29 @@ func stripped(s string) string {
 	return s
 }
 
+// editing tells whose an interrupt is. It may be asked from any goroutine.
+type editing struct {
+	now   atomic.Bool
+	ended atomic.Int64 // when the last editor ended, in Unix nanoseconds
+}
+
+// lateInterrupt is how long after an editor an interrupt still counts as typed
+// in it: on a busy machine the signal reaches us after the editor's end.
+const lateInterrupt = time.Second
+
+func (e *editing) begin() { e.now.Store(true) }
+
+func (e *editing) end() {
+	e.ended.Store(time.Now().UnixNano())
+	e.now.Store(false)
+}
+
+// interrupts reports whether an interrupt that comes now was meant for an
+// editor.
+func (e *editing) interrupts() bool {
+	return e.now.Load() || time.Since(time.Unix(0, e.ended.Load())) < lateInterrupt
+}
+
 // runEditor hands the terminal to the editor.
 func (a *App) runEditor(job *editJob) tea.Cmd {
 	argv := editorArgs(editorCommand(a.opt.Editor), job.path, job.line+len(job.reason))
@@ -126,13 +150,13 @@ func (a *App) runEditor(job *editJob) tea.Cmd {
 	// When meshtui is told to end, the editor gets the chance to save.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	a.editing.Store(true)
+	a.editing.begin()
 	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editorExitedMsg{job: job, err: err} })
 }
 
 // editorExited reads what the editor left and takes it into the draft.
 func (a *App) editorExited(msg editorExitedMsg) tea.Cmd {
-	a.editing.Store(false)
+	a.editing.end()
 	job := msg.job
 	if msg.err != nil {
 		a.editorFailed(job, msg.err)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -152,5 +153,25 @@ func TestMissingEditorIsSaid(t *testing.T) {
 	a.Update(editorExitedMsg{job: job, err: &os.PathError{Op: "fork/exec", Path: "nosuch", Err: os.ErrNotExist}})
 	if v := a.View(); !strings.Contains(v, "/tmp/kept.yaml") {
 		t.Errorf("the screen does not say where the text is:\n%s", v)
+	}
+}
+
+// An interrupt typed in an editor may reach us when the editor has just ended.
+func TestALateInterruptIsTheEditors(t *testing.T) {
+	var e editing
+	if e.interrupts() {
+		t.Error("before any editor")
+	}
+	e.begin()
+	if !e.interrupts() {
+		t.Error("in the editor")
+	}
+	e.end()
+	if !e.interrupts() {
+		t.Error("right after it")
+	}
+	e.ended.Store(time.Now().Add(-2 * lateInterrupt).UnixNano())
+	if e.interrupts() {
+		t.Error("long after it")
 	}
 }

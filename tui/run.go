@@ -49,7 +49,7 @@ func Run(ctx context.Context, d Deps, o Options) error {
 
 	group, _ := task.New(ctx)
 	stop := make(chan struct{})
-	group.Go("signals", func() error { return watchSignals(ctx, stop, app.editing.Load, cancel) })
+	group.Go("signals", func() error { return watchSignals(ctx, stop, app.editing.interrupts, cancel) })
 	_, err := tea.NewProgram(app, tea.WithContext(ctx), tea.WithAltScreen(), tea.WithoutSignalHandler()).Run()
 	close(stop)
 	return errors.Join(ended(ctx, err), group.Wait())
