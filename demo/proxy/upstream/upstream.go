@@ -1,0 +1,68 @@
+// Package upstream is the built-in proxy's side towards the backends: clusters
+// with their endpoints, load balancing, health checks, ejection, circuit
+// breakers, timeouts and retries, as Envoy does them.
+package upstream
+
+import (
+	"net/http"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"example.com/meshtui/xds/envoy"
+)
+
+// Options are what a cluster needs besides its configuration.
+type Options struct {
+	Node string            // whose events they are
+	Emit func(envoy.Event) // told of every check that changes a state and every ejection; may be nil
+	Now  func() time.Time  // nil is time.Now
+}
+
+// Call says how one request is to be sent.
+type Call struct {
+	Timeout  time.Duration        // for the whole answer, retries included; 0 is none
+	Idle     time.Duration        // between two bytes; 0 is none
+	Retry    *routev3.RetryPolicy // in force; nil is none
+	Hash     *uint64              // for ring hash; nil picks at random
+	Priority corev3.RoutingPriority
+	AutoHost bool // the endpoint's host name becomes the Host
+}
+
+// Answer is what came of a request. Either Response is there, and its body must
+// be closed, or Failure.
+type Answer struct {
+	Response *http.Response
+	Failure  *Failure
+	Endpoint string // the last one that was asked; "" for none
+	Attempts int
+}
+
+// Failure is an answer that the proxy gives itself, with Envoy's own status,
+// body and flags (response_flags, response_code_details).
+type Failure struct {
+	Status  int
+	Body    string
+	Flags   string
+	Details string
+}
+
+// Snapshot is a cluster at one moment, as /clusters tells it.
+type Snapshot struct {
+	Name  string
+	Hosts []Host
+	Stats map[string]uint64 // below "cluster.NAME.": "upstream_rq_total", "health_check.success", …
+}
+
+// Host is one endpoint at one moment.
+type Host struct {
+	Address, Hostname                                 string
+	Weight, Priority                                  uint32
+	EDS                                               corev3.HealthStatus
+	FailedCheck, CheckTimeout, PendingCheck, Ejected  bool
+	PendingRemoval                                    bool
+	Requests, Success, Errors, Timeouts               uint64
+	Connections, ConnectFailures                      uint64
+	ActiveConnections, ActiveRequests, PendingRequest uint64
+}

@@ -1,0 +1,134 @@
+// Package routes is Envoy's routing decision within one RouteConfiguration:
+// which virtual host takes the Host, which of its routes is the first that
+// matches, what that route does with the request, and why the others do not.
+//
+// It is pure. A Table is compiled once and is then safe for any number of
+// goroutines. What comes before (listener, filter chain, the normalisation of
+// the path) is package match's.
+package routes
+
+import (
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// Header is one request header. Names compare without case.
+type Header struct{ Name, Value string }
+
+// Request is one request as the router sees it: after the connection manager
+// has normalised path and Host.
+type Request struct {
+	Method    string
+	Scheme    string // "http" or "https"
+	Authority string
+	Path      string   // with the query; "" for a CONNECT without one
+	Headers   []Header // in order, without pseudo-headers
+	Protocol  string   // of an extended CONNECT or an upgrade: "websocket", "connect-udp"; else ""
+
+	TLS       bool // the connection is encrypted
+	Presented bool // the client showed a certificate
+	Validated bool // and it was found valid
+
+	// Random is the request's random value, which decides runtime fractions and
+	// weighted clusters; nil when it is not known. Then a fraction of at least a
+	// half is assumed to be met, and the weights stay open.
+	Random *uint64
+	// Runtime holds the runtime keys that are set; others have the default that
+	// the configuration gives.
+	Runtime map[string]float64
+	// Metadata is dynamic metadata by filter, as dotted paths: "filter" → "a.b" →
+	// value. What is not in it is assumed to be absent.
+	Metadata map[string]map[string]string
+	// FilterState holds string values by key.
+	FilterState map[string]string
+}
+
+// Hit is what a request finds.
+type Hit struct {
+	VirtualHost *routev3.VirtualHost // nil when no domain takes the Host
+	HostIndex   int                  // of VirtualHost in the configuration
+	Domain      string               // the domain that took the Host
+	Route       *routev3.Route       // nil when no route matches
+	RouteIndex  int                  // of Route in the virtual host
+	// Assumed says, a sentence each, what the decision rests on that the request
+	// did not tell.
+	Assumed []string
+}
+
+// Kind is what a route does with a request.
+type Kind uint8
+
+// The kinds.
+const (
+	NotFound Kind = iota // no virtual host or no route: 404
+	Forward
+	Redirect
+	DirectResponse
+	Unsupported // a route of a kind that only an extension knows (filter_action, a cluster specifier plugin)
+)
+
+// Weighted is one cluster of several, with its share.
+type Weighted struct {
+	Name   string // "" when the cluster is named by a header
+	Header string // cluster_header, when it names the cluster
+	Weight uint32
+	Index  int // in the configuration's list
+}
+
+// Level says where a setting comes from.
+type Level string
+
+// The levels, the innermost first.
+const (
+	OfRoute       Level = "route"
+	OfVirtualHost Level = "virtual host"
+	OfConfig      Level = "route configuration"
+	OfRequest     Level = "request header"
+	Default       Level = "default"
+)
+
+// Setting is one policy in force, as a sentence fragment for people, and where
+// it comes from.
+type Setting struct {
+	Name  string // "timeout", "retry", "idle timeout", "hash policy", "mirror" …
+	Value string // "15s", "2 retries on connect-failure,reset"
+	Level Level
+	Path  string // field path in the RouteConfiguration; "" for a default
+}
+
+// Outcome is what becomes of the request.
+type Outcome struct {
+	Kind     Kind
+	Cluster  string                                 // that the request goes to; "" while Weighted is open
+	Why      string                                 // how Cluster was chosen when there was a choice: "weight 90 of 100, random value 17", "header x-cluster"
+	Weighted []Weighted                             // of a weighted route, all of them
+	Weight   *routev3.WeightedCluster_ClusterWeight // the chosen one
+	Host     string                                 // as sent upstream; with host rewriting that depends on the endpoint, see HostOpen
+	HostOpen bool                                   // auto_host_rewrite: the endpoint's host name
+	Path     string                                 // as sent upstream, with the query
+	Status   int                                    // of a redirect or a direct response, 404 for NotFound, 503 where a named cluster header is absent, …
+	Location string                                 // of a redirect
+	Body     string                                 // of a direct response; "" when it is read from elsewhere
+	Settings []Setting                              // policies in force
+	Assumed  []string
+}
+
+// Loser is a virtual host or a route that did not take the request.
+type Loser struct {
+	HostIndex  int
+	RouteIndex int    // -1: the whole virtual host
+	Reason     string // one sentence: "path /foo does not start with /bar"
+	Next       bool   // the first that would take the request if the winner were not there
+}
+
+// Problem is what could not be compiled, or a finding about the table itself.
+type Problem struct {
+	Path    string // field path in the RouteConfiguration
+	Message string
+	Hint    string
+}
+
+// Shadow is a route that no request reaches.
+type Shadow struct {
+	HostIndex, RouteIndex, By int // By is the earlier route
+	Reason                    string
+}
