@@ -14,10 +14,10 @@ RACE := -race
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint envoy clean
+.PHONY: help build demo test bench fuzz-envoy lint envoy clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/meshtui
 	@mkdir -p bin
@@ -39,6 +39,10 @@ endif
 
 bench: ## run the benchmarks; each reports its ratio against a baseline in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./...
+
+fuzz-envoy: envoy ## hold the matcher and the built-in proxy against a real Envoy with random meshes; N=100000 SEED=1 say how many requests and which
+	MESHTUI_REQUIRE=envoy MESHTUI_FUZZ_ENVOY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestAgainstEnvoy -timeout 120m -v ./engine/match/matchtest
+	MESHTUI_FUZZ_PROXY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestAgainstMatcher -timeout 120m -v ./demo/proxy
 
 lint: ## run golangci-lint, fetched through the module proxy
 	@command -v golangci-lint >/dev/null 2>&1 || [ -x $(TOOLS)/golangci-lint ] || \
