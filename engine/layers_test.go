@@ -80,8 +80,10 @@ func within(path, dep string) string {
 		return "the workspace stands above its parts"
 	case path == "engine/text" && dep != "engine/mesh" && dep != "engine/task":
 		return "text stands on mesh alone"
-	case (path == "engine/match" || path == "engine/match/routes") && dep != "engine/mesh" && dep != "engine/task" && dep != "engine/match/routes":
-		return "matching stands on mesh alone"
+	case path == "engine/match/routes" && dep != "engine/mesh" && dep != "engine/task":
+		return "the route table stands on mesh alone"
+	case path == "engine/match" && dep != "engine/mesh" && dep != "engine/task" && dep != "engine/text" && dep != "engine/match/routes":
+		return "matching stands on mesh and text"
 	case path == "xds/envoy" && dep == "xds":
 		return "xds may import xds/envoy, not the other way round"
 	}
