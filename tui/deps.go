@@ -1,11 +1,15 @@
 package tui
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/xds"
@@ -108,6 +112,44 @@ type Lab interface {
 	Add(cluster string) (address string, err error) // starts one more; its address is then added to the draft
 }
 
+// Trier really sends a request to a node, the way a client would, and tells
+// what came back. Try is called from a goroutine of its own; ctx ends when the
+// operator no longer waits for the answer.
+type Trier interface {
+	Try(ctx context.Context, node string, r match.Request) Tried
+}
+
+// Tried is what became of a request that was really sent.
+type Tried struct {
+	Node, Address string // who was asked, and where it listens
+	Sent          match.Request
+	Status        int // 0 when there was no answer
+	Proto         string
+	Location      string
+	Headers       []routes.Header
+	Body          string // its first 4 KiB
+	Answered      string // "127.0.0.1:9001 (app-v1-a)"; "Envoy" when the proxy answered itself; "" unknown
+	Took          time.Duration
+	Moved         []Moved // the admin interface's counters that the request moved
+	Busy          bool    // other traffic ran meanwhile, so Moved may hold others' requests
+	Err           string  // why there was no answer
+}
+
+// Moved is how many requests an endpoint was asked between two looks at the
+// admin interface.
+type Moved struct {
+	Cluster, Endpoint string
+	Requests          uint64
+}
+
+// Router says which way requests take through one mesh; it is safe for any
+// number of goroutines. Package engine/match has one.
+type Router interface {
+	Match(r *match.Request) match.Way
+	Explain(r *match.Request) match.Explanation
+	Run(rs []kept.Request) []kept.Result
+}
+
 // Deps are the parts that the screen shows. Workspace and Nodes must be there;
 // each of the others may be nil, and then what it tells is not shown.
 type Deps struct {
@@ -117,7 +159,11 @@ type Deps struct {
 	DataPlane DataPlane
 	Traffic   Traffic
 	Lab       Lab
+	Trier     Trier
+	NoTrier   string                         // why Trier is nil; "" says it in general
+	Product   string                         // what the processes that DataPlane tells of call themselves; "" is "Envoy"
 	Project   func(*mesh.Mesh) *nginx.Config // nil is nginx.Project
+	Route     func(*mesh.Mesh) Router        // nil is the matcher of engine/match
 }
 
 // Options say how the screen looks and where it puts things.
