@@ -1,6 +1,3 @@
-// Package admin is the built-in proxy's admin interface: the part of Envoy's
-// that tells what is active, on the same paths and in the same form, so that
-// whoever can read an Envoy can read this proxy.
 package admin
 
 import (
