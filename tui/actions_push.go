@@ -13,7 +13,7 @@ func pushActions() []*Action {
 	return []*Action{
 		{ID: "diff", Title: "diff of the draft against what is live", Short: "diff", Group: group, Keys: []string{"d"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(&diffScreen{}); return nil }},
-		{ID: "push", Title: "push the draft to the Envoys", Short: "push", Group: group, Keys: []string{"p"},
+		{ID: "push", Title: "push the draft to the nodes", Short: "push", Group: group, Keys: []string{"p"},
 			In: InMain | InDiff, Enabled: canPush, Run: func(a *App) tea.Cmd { a.open(&pushDialog{}); return nil }},
 		{ID: "discard", Title: "throw the draft away", Group: group, In: InMain | InDiff, Enabled: hasDraft, Run: (*App).askDiscard},
 		{ID: "rollback", Title: "roll back to the revision before", Group: group, Keys: []string{"r"}, In: InMain | InNodes | InWireScreen,
@@ -71,12 +71,12 @@ func diskChanged(a *App) (bool, string) {
 
 // push sends the draft out.
 func (a *App) push(o engine.PushOptions) tea.Cmd {
-	ws, nodes := a.deps.Workspace, a.data.connected()
+	ws, nodes, name := a.deps.Workspace, a.data.connected(), a.product()
 	return a.wantRevision("push", func() (*engine.Revision, error) { return ws.Push(o) }, func(rev *engine.Revision) string {
 		if nodes == 0 {
-			return fmt.Sprintf("revision %d is live; no Envoy is connected to take it", rev.Number)
+			return fmt.Sprintf("revision %d is live; no %s is connected to take it", rev.Number, name.one)
 		}
-		return fmt.Sprintf("revision %d is on its way to %s", rev.Number, count(nodes, "Envoy"))
+		return fmt.Sprintf("revision %d is on its way to %s", rev.Number, count(nodes, name.one))
 	})
 }
 
@@ -117,7 +117,7 @@ func (a *App) askRollback() tea.Cmd {
 	to := before(a.data.ws.Revisions)
 	a.open(&confirm{head: fmt.Sprintf("Roll back to revision %d?", to.Number),
 		text: fmt.Sprintf("%s, pushed %s ago.\nA new revision with that content goes to %s. The draft stays as it is.",
-			noteOf(to), age(a.at, to.At), count(a.data.connected(), "Envoy")),
+			noteOf(to), age(a.at, to.At), a.nodes(a.data.connected())),
 		yes: "r", yesText: "roll back", do: func(a *App) tea.Cmd { return a.rollback(to.Number) }})
 	return nil
 }

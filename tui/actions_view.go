@@ -26,7 +26,7 @@ func viewActions() []*Action {
 		{ID: "nginx-toggle", Title: "show or hide nginx.conf", Short: "nginx", Group: group, Keys: []string{"m"}, In: InMain, Run: (*App).toggleNginx},
 		{ID: "wire", Title: "the wire: the whole conversation", Short: "wire", Group: group, Keys: []string{"w"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(newWireScreen(a)); return nil }},
-		{ID: "nodes", Title: "the nodes, one for each Envoy: what each was served, ACKed and runs", Short: "nodes", Group: group, Keys: []string{"N"}, In: InMain,
+		{ID: "nodes", Title: "the nodes: what each was served, ACKed and runs", Short: "nodes", Group: group, Keys: []string{"N"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(&nodesScreen{}); return nil }},
 		{ID: "zoom", Title: "the pane on the whole screen, and back", Group: group, Keys: []string{"z"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.zoom = !a.zoom; a.arrange(); return nil }},
@@ -107,8 +107,12 @@ func (a *App) toggleFreeze() tea.Cmd {
 }
 
 func (a *App) askSuspend() tea.Cmd {
-	a.open(&confirm{head: "Suspend meshtui?", text: "The control plane runs in this process and pauses with it: connected Envoys keep " +
-		"what they have and get nothing new until you come back with fg. Envoys that meshtui started go on.",
+	text := "The control plane runs in this process and pauses with it: connected Envoys keep " +
+		"what they have and get nothing new until you come back with fg. Envoys that meshtui started go on."
+	if a.product() == builtinProduct {
+		text = "The control plane and the built-in proxy run in this process and pause with it: no request is answered until you come back with fg."
+	}
+	a.open(&confirm{head: "Suspend meshtui?", text: text,
 		yes: "z", yesText: "suspend", do: func(*App) tea.Cmd { return tea.Suspend }})
 	return nil
 }

@@ -237,7 +237,7 @@ func (a *App) settle() {
 		switch {
 		case a.toast.bad:
 		case r.Outcome.Result == engine.Accepted:
-			a.say(fmt.Sprintf("revision %d: ACKed by %s in %s", r.Number, count(r.Outcome.Nodes, "Envoy"), short(r.Outcome.Took)))
+			a.say(fmt.Sprintf("revision %d: ACKed by %s in %s", r.Number, a.nodes(r.Outcome.Nodes), short(r.Outcome.Took)))
 		case r.Outcome.Result != engine.NoNodes:
 			a.toast = toast{}
 		}

@@ -178,12 +178,12 @@ func (a *App) afterRejection(node string, k mesh.Key, acked xds.Fact) string {
 func (a *App) endpointFacts(r *outline.Row, w int) []string {
 	e, known := a.data.health[hostKey{r.Cluster, r.Address}]
 	if !known {
-		return paragraph("Its health is not known: no Envoy has told anything of it.", w, a.th.Dim)
+		return paragraph("Its health is not known: no "+a.product().one+" has told anything of it.", w, a.th.Dim)
 	}
 	glyph, style := mark.Draw(e.Health, a.th)
 	text := glyph + " " + e.Health.String()
 	if a.healthWord(r.Cluster, e) == "no check" {
-		text += ", as far as Envoy can tell: the cluster has neither health_checks nor outlier_detection"
+		text += ", as far as " + a.product().the + " can tell: the cluster has neither health_checks nor outlier_detection"
 	}
 	if e.Why != "" {
 		text += ": " + e.Why
@@ -195,7 +195,7 @@ func (a *App) endpointFacts(r *outline.Row, w int) []string {
 		text += ". It takes no new requests while others are healthy"
 	}
 	if e.Stale {
-		text += ". This is stale: Envoy's admin interface does not answer"
+		text += ". This is stale: the admin interface of " + a.product().the + " does not answer"
 	}
 	out := paragraph(text+".", w, style)
 	more := fmt.Sprintf("%d requests, %d errors so far", e.Requests, e.Errors)
@@ -215,10 +215,10 @@ func (a *App) endpointFacts(r *outline.Row, w int) []string {
 // and times.
 func (a *App) stateLines(k mesh.Key, w int) []string {
 	if a.data.outline.Draft(k) == outline.Added {
-		return paragraph("New in the draft; no Envoy has it. p pushes the draft.", w, a.th.Info)
+		return paragraph("New in the draft; no "+a.product().one+" has it. p pushes the draft.", w, a.th.Info)
 	}
 	if len(a.data.nodes) == 0 {
-		return paragraph("No Envoy is connected; the next one that connects gets it.", w, a.th.Dim)
+		return paragraph("No "+a.product().one+" is connected; the next one that connects gets it.", w, a.th.Dim)
 	}
 	var out []string
 	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
@@ -244,7 +244,7 @@ func (a *App) stateLine(on *mark.OnNode, w int) []string {
 		}
 	}
 	if on.Served {
-		text += "; in Envoy: " + on.Active.State.String()
+		text += "; in " + productOf(a.data.xs.Node(on.Node)).the + ": " + on.Active.State.String()
 		if on.Active.Detail != "" {
 			text += " (" + on.Active.Detail + ")"
 		}

@@ -93,9 +93,9 @@ func (a *App) helpLine(room int, keys, title, why string, w int) string {
 
 // legend says what the glyphs mean.
 func (a *App) legend(w int) []string {
-	g := a.th.Glyph
+	g, name := a.th.Glyph, a.product()
 	text := g.Added + g.Edited + g.Removed + " added, edited, removed in the draft   " +
-		g.Active + " active: Envoy runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
-		g.NotActive + " ACKed, and yet not in Envoy   " + g.Differs + " Envoy runs something else   " + g.Rejected + " rejected: Envoy's words are in the detail"
+		g.Active + " active: " + name.the + " runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
+		g.NotActive + " ACKed, and yet not in " + name.the + "   " + g.Differs + " " + name.the + " runs something else   " + g.Rejected + " rejected: its words are in the detail"
 	return append([]string{a.th.Strong.Render(widget.Fit("Marks", w))}, paragraph(text, w, a.th.Dim)...)
 }

@@ -151,9 +151,9 @@ func (p *pushDialog) lines(a *App, w, h int) []string {
 	if d.head != nil {
 		next = d.head.Number + 1
 	}
-	to := count(d.connected(), "Envoy")
+	to := a.nodes(d.connected())
 	if d.connected() == 0 {
-		to = "no Envoy: none is connected; the next one that connects gets it"
+		to = "no " + a.product().one + ": none is connected; the next one that connects gets it"
 	}
 	head := []string{widget.Fit("Revision "+itoa(next)+" to "+to, w), widget.Spaces(w)}
 	var body []string
@@ -175,7 +175,7 @@ func (p *pushDialog) foot(a *App, w int) []string {
 		out = append(out, widget.Fit("note: "+widget.Clean(p.written), w))
 	}
 	if errors > 0 {
-		out = append(out, paragraph(count(errors, "error")+" found. Envoy may reject it (nothing that works is lost: "+
+		out = append(out, paragraph(count(errors, "error")+" found. "+a.product().The()+" may reject it (nothing that works is lost: "+
 			"the old version stays active), or take it and answer requests there with 404 or 503.", w, a.th.Bad)...)
 		if p.entered {
 			out = append(out, paragraph("Enter is not enough for this: press F to push all the same.", w, a.th.Warn)...)

@@ -193,6 +193,9 @@ func (a *App) resourceState(k mesh.Key, room int) []widget.Span {
 	s, n, stale := mark.Worst(k, d.hash(k), d.nodes, d.factsOf, a.at)
 	glyph, style := s.Draw(a.th)
 	word := s.Short()
+	if s == mark.NoNode {
+		word = "no " + a.product().short
+	}
 	if n < len(d.nodes) {
 		word += fmt.Sprintf(" %d/%d", n, len(d.nodes))
 	}
@@ -236,7 +239,7 @@ func (a *App) endpointState(r *outline.Row, room int, c columns) []widget.Span {
 	case !known && a.data.outline.Draft(r.Key) != outline.Unchanged:
 		glyph, word, style = a.th.Glyph.Added, "not pushed", a.th.Info
 	case !known && len(a.data.nodes) == 0:
-		word = "no Envoy"
+		word = "no " + a.product().short
 	case !known:
 		word = "unknown"
 	case r.Status == "DRAINING" && e.Health.Takes():

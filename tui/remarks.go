@@ -116,7 +116,7 @@ func (a *App) emptyText(p int) string {
 		return unread + ": ! lists them; mend the file, it is read again when it is saved."
 	}
 	return [...]string{
-		"No listeners: Envoy listens on nothing. n makes one.",
+		"No listeners: " + a.product().the + " listens on nothing. n makes one.",
 		"No routes: requests get 404. n makes a route configuration.",
 		"No clusters: routes have nowhere to lead. n makes one.",
 		"No endpoints: clusters have no hosts. n makes them for a cluster.",

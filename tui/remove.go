@@ -62,16 +62,16 @@ func (a *App) withoutCluster(used []mesh.Reference) string {
 	var out []string
 	said := map[string]bool{}
 	for _, ref := range used {
-		s := "Without it, Envoy closes the connections of " + ref.From.String() + "."
+		s := "Without it, " + a.product().the + " closes the connections of " + ref.From.String() + "."
 		inline := ref.From.Type == mesh.Listener && strings.Contains(ref.Path, "route_config.")
 		switch {
 		case ref.From.Type == mesh.Cluster:
 			s = "Without it, " + ref.From.String() + " loses it as an upstream."
 		case ref.From.Type != mesh.Route && !inline:
 		case a.validated(ref):
-			s = "Without it, Envoy rejects " + ref.From.String() + " (it validates clusters) and keeps the version that it has."
+			s = "Without it, " + a.product().the + " rejects " + ref.From.String() + " (it validates clusters) and keeps the version that it has."
 		default:
-			s = "Without it, " + ref.From.String() + " answers 503 there (NC, no cluster), although Envoy ACKs it."
+			s = "Without it, " + ref.From.String() + " answers 503 there (NC, no cluster), although " + a.product().the + " ACKs it."
 		}
 		if !said[s] {
 			said[s] = true

@@ -80,7 +80,7 @@ func (s *wireScreen) lines(a *App, w, h int) []string {
 	if last {
 		s.list.Select(s.list.Len - 1)
 	}
-	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: widget.Fit(" time", 15) + widget.Fit("node", 14)}, {Style: a.th.Dim, Text: "Envoy                 meshtui"}}, nil)}
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: widget.Fit(" time", 15) + widget.Fit("node", 14)}, {Style: a.th.Dim, Text: widget.Fit(a.product().one, 22) + "meshtui"}}, nil)}
 	for i := s.list.Top; i < s.list.End(); i++ {
 		out = append(out, s.line(a, &a.data.wire[i], i == s.list.Cursor, w))
 	}
@@ -121,7 +121,7 @@ func (s *wireScreen) key(a *App, key string) bool {
 
 // openMessage opens a message of the wire as YAML.
 func (a *App) openMessage(m xds.Message) tea.Cmd {
-	wire := a.deps.Nodes.Wire()
+	wire, name := a.deps.Nodes.Wire(), productOf(a.data.xs.Node(m.Node))
 	return func() tea.Msg {
 		title := fmt.Sprintf("%s %s %s %s", clock(m.At), m.Node, service(&m), m.Kind)
 		lines := messageLines(&m)
@@ -130,7 +130,7 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 			return openMsg{title: title, lines: append(lines, "# "+m.Node+" opened this stream ("+m.Variant.String()+"). It is no message: there is nothing more to show.")}
 		case xds.Disconnected:
 			return openMsg{title: title, lines: append(lines, "# the stream of "+m.Node+" ended. It is no message: there is nothing more to show.",
-				"# Envoy keeps what it has and connects again by itself.")}
+				"# "+name.The()+" keeps what it has and connects again by itself.")}
 		}
 		body, ok := wire.Body(m.Seq)
 		if !ok || body == nil {
@@ -241,7 +241,7 @@ func (a *App) adminLine(n *xds.Node, w int) string {
 	case f.Err != "":
 		style, text = a.th.Warn, fmt.Sprintf("  admin %s does not answer: %s", f.Admin, f.Err)
 	default:
-		text = fmt.Sprintf("  admin %s: %s, Envoy %s, seen %s ago", f.Admin, f.Ready, f.Version, age(a.at, f.At))
+		text = fmt.Sprintf("  admin %s: %s, %s %s, seen %s ago", f.Admin, f.Ready, productOf(n).one, f.Version, age(a.at, f.At))
 		if len(f.Warming) > 0 {
 			text += fmt.Sprintf(", %d warming", len(f.Warming))
 		}

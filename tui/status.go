@@ -147,7 +147,7 @@ func (a *App) slowest() string {
 func (a *App) nodesPart() []widget.Span {
 	here := a.data.connected()
 	if here == 0 {
-		return []widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.NotSent + " no Envoy connected"}}
+		return []widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.NotSent + " no " + a.product().one + " connected"}}
 	}
 	synced := 0
 	for _, n := range a.data.members {
@@ -155,9 +155,9 @@ func (a *App) nodesPart() []widget.Span {
 			synced++
 		}
 	}
-	text, style := count(here, "Envoy")+" in sync", a.th.Good
+	text, style := a.nodes(here)+" in sync", a.th.Good
 	if synced < here {
-		text, style = fmt.Sprintf("%d of %s in sync", synced, count(here, "Envoy")), a.th.Warn
+		text, style = fmt.Sprintf("%d of %s in sync", synced, a.nodes(here)), a.th.Warn
 	}
 	spans := []widget.Span{{Style: style, Text: text}}
 	if a.data.node != "" {

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/meshtui/engine"
@@ -10,10 +11,13 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// count is a number and its noun: "1 Envoy", "3 Envoys".
+// count is a number and its noun: "1 Envoy", "3 Envoys", "2 built-in proxies".
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if s, found := strings.CutSuffix(what, "xy"); found {
+		return itoa(n) + " " + s + "xies"
 	}
 	return itoa(n) + " " + what + "s"
 }

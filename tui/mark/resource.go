@@ -30,7 +30,7 @@ const (
 
 // Word is the state in a word or three.
 func (s State) Word() string {
-	words := [...]string{"no Envoy", "not asked for", "active", "ACKed", "offline", "waiting", "sent", "warming",
+	words := [...]string{"no node", "not asked for", "active", "ACKed", "offline", "waiting", "sent", "warming",
 		"ACKed, not active", "differs", "rejected"}
 	if int(s) < len(words) {
 		return words[s]

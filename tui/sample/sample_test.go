@@ -1,0 +1,112 @@
+package sample_test
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"testing"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+	"example.com/meshtui/tui/sample"
+)
+
+func TestHost(t *testing.T) {
+	for _, tt := range []struct {
+		domains []string
+		want    string
+	}{
+		{[]string{"*"}, "localhost"},
+		{nil, "localhost"},
+		{[]string{"*.example.com"}, "any.example.com"},
+		{[]string{"*-b.example.com"}, "any-b.example.com"},
+		{[]string{"*", "www.example.*", "*.example.com"}, "any.example.com"},
+		{[]string{"www.example.*"}, "www.example.com"},
+		{[]string{"www.example.com:*"}, "www.example.com:80"},
+		{[]string{"*", "api.example.com", "*.example.com"}, "api.example.com"},
+		{[]string{"example.com:8080"}, "example.com:8080"},
+	} {
+		if got := sample.Host(tt.domains); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.domains, got, tt.want)
+		}
+	}
+}
+
+// routed is a route configuration with one virtual host of one route.
+func routed(t *testing.T, route string) *routev3.VirtualHost {
+	t.Helper()
+	r, findings := text.Decode(mesh.Route, mesh.Source{Text: "name: r\nvirtual_hosts:\n- name: v\n  domains: [x.com]\n  routes:\n  - " + route + "\n"})
+	if r == nil {
+		t.Fatalf("%s: %v", route, findings)
+	}
+	return r.Message.(*routev3.RouteConfiguration).GetVirtualHosts()[0]
+}
+
+func TestRoute(t *testing.T) {
+	zero := uint64(0)
+	tests := map[string]match.Request{
+		`match: { prefix: /foo }`:                             {Method: "GET", Path: "/foo"},
+		`match: { prefix: "" }`:                               {Method: "GET", Path: "/"},
+		`match: { path: /health }`:                            {Method: "GET", Path: "/health"},
+		`match: { path_separated_prefix: /a }`:                {Method: "GET", Path: "/a"},
+		`match: { connect_matcher: {} }`:                      {Method: "CONNECT"},
+		`match: { prefix: /, grpc: {} }`:                      {Method: "POST", Path: "/", Headers: []routes.Header{{Name: "content-type", Value: "application/grpc"}}},
+		`match: { safe_regex: { regex: "/v[0-9]+/(a|b)?" } }`: {Method: "GET", Path: "/v1/a"},
+		`match: { path_match_policy: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "/a/{b}/{c=x/*}/**" } } }`: {
+			Method: "GET", Path: "/a/any/x/any/any"},
+		`match: { prefix: /, headers: [ { name: ":method", string_match: { exact: PUT } }, { name: x-a, string_match: { prefix: v } }, { name: x-b, present_match: true }, { name: x-c, present_match: true, invert_match: true }, { name: x-d, range_match: { start: 3, end: 9 } }, { name: x-e, string_match: { exact: b }, invert_match: true } ] }`: {
+			Method: "PUT", Path: "/", Headers: []routes.Header{{Name: "x-a", Value: "v"}, {Name: "x-b", Value: "1"}, {Name: "x-d", Value: "3"}, {Name: "x-e", Value: "other"}}},
+		`match: { prefix: /, query_parameters: [ { name: a, string_match: { exact: "1" } }, { name: b, present_match: true } ] }`: {Method: "GET", Path: "/?a=1&b"},
+		`match: { prefix: /, runtime_fraction: { default_value: { numerator: 1 } } }`:                                             {Method: "GET", Path: "/", Random: &zero},
+	}
+	for route, want := range tests {
+		vh := routed(t, route)
+		want.Host = "x.com"
+		if diff := cmp.Diff(want, sample.Route(vh, vh.GetRoutes()[0]), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+			t.Errorf("%s: -want +got\n%s", route, diff)
+		}
+	}
+}
+
+func TestWeightedChoosesTheCluster(t *testing.T) {
+	vh := routed(t, `{ match: { prefix: / }, route: { weighted_clusters: { clusters: [ { name: a, weight: 90 }, { name: b, weight: 0 }, { name: c, weight: 10 } ] } } }`)
+	for i, want := range []string{"0", "open", "90", "open"} {
+		got := "open"
+		if r := sample.Weighted(vh, vh.GetRoutes()[0], i).Random; r != nil {
+			got = fmt.Sprint(*r)
+		}
+		if got != want {
+			t.Errorf("cluster %d: random %s, want %s", i, got, want)
+		}
+	}
+}
+
+// FuzzRegex: whatever is found is really taken, and nothing hangs.
+func FuzzRegex(f *testing.F) {
+	for _, s := range []string{"/a(b|c)*", "(a{100}){100}", `\d{3}-\w+`, "[^/]+", "(?i)ABC", "$^", "(", "/.*", `\bfoo\b`, "[[:^ascii:]]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, pattern string) {
+		got := sample.Regex(pattern)
+		if got == "" {
+			return
+		}
+		if ok, err := regexp.MatchString("^(?:"+pattern+")$", got); err != nil || !ok {
+			t.Errorf("%q does not take %q: %v", pattern, got, err)
+		}
+	})
+}
+
+func TestRegex(t *testing.T) {
+	for pattern, want := range map[string]string{"/foo": "/foo", "/a/.*": "/a/x", "/u/[0-9]+": "/u/1", "(": "", "[^/]+": "a", `/(en|de)/\w{2,}`: "/en/aa"} {
+		if got := sample.Regex(pattern); got != want {
+			t.Errorf("%q: %q, want %q", pattern, got, want)
+		}
+	}
+}
