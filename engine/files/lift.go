@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -31,12 +32,16 @@ func (b *bootstrap) cluster(t mesh.Type, src mesh.Source, index int) {
 	if r == nil {
 		return
 	}
-	r = b.named(r, fmt.Sprintf("cluster-%d", index+1))
+	b.takeCluster(b.named(r, fmt.Sprintf("cluster-%d", index+1)))
+}
+
+// takeCluster takes a cluster over that has a name.
+func (b *bootstrap) takeCluster(r *mesh.Resource) {
 	if r = b.secretsBySDS(r); r == nil {
 		return
 	}
 	if r.Key.Name == b.adsName && b.adsName != "" {
-		b.note(mesh.Note, "ads-cluster", r.Key, "", src.Line,
+		b.note(mesh.Note, "ads-cluster", r.Key, "", r.Source.Line,
 			"the bootstrap reaches its own management server by this cluster; it is carried as it is, and meshtui does not use it")
 		b.keep(r)
 		return
@@ -127,7 +132,11 @@ func (b *bootstrap) listener(t mesh.Type, src mesh.Source, index int) {
 	if r == nil {
 		return
 	}
-	r = b.named(r, fmt.Sprintf("listener-%d", index+1))
+	b.takeListener(b.named(r, fmt.Sprintf("listener-%d", index+1)))
+}
+
+// takeListener takes a listener over that has a name.
+func (b *bootstrap) takeListener(r *mesh.Resource) {
 	if r = b.secretsBySDS(r); r == nil {
 		return
 	}
@@ -145,10 +154,16 @@ func (b *bootstrap) listener(t mesh.Type, src mesh.Source, index int) {
 	b.keep(r)
 }
 
+// routeWord is in every text that has routes inside.
+var routeWord = regexp.MustCompile(`\broute_?[cC]onfig"?\s*:`)
+
 // inlineRoutes is the field path of the first route_config in an HTTP
 // connection manager, "" without one.
 func inlineRoutes(body string) string {
 	found := ""
+	if !routeWord.MatchString(body) {
+		return ""
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(body), &doc); err != nil || len(doc.Content) == 0 {
 		return ""
@@ -268,6 +283,9 @@ func (b *bootstrap) named(r *mesh.Resource, name string) *mesh.Resource {
 // secretsBySDS lets references to static secrets ask meshtui, which serves
 // them by SDS now.
 func (b *bootstrap) secretsBySDS(r *mesh.Resource) *mesh.Resource {
+	if len(b.secrets) == 0 || !strings.Contains(r.Source.Text, "ecret") {
+		return r
+	}
 	var edits []func(string) (string, error)
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(r.Source.Text), &doc); err != nil || len(doc.Content) == 0 {
@@ -278,7 +296,7 @@ func (b *bootstrap) secretsBySDS(r *mesh.Resource) *mesh.Resource {
 		if value.Kind == yaml.ScalarNode {
 			name = value.Value
 		}
-		if snake(key) != "name" || !b.secrets[name] || !strings.Contains(path, "secret") || field(parent, "sds_config") != nil {
+		if snake(key) != "name" || !b.secrets[name] || !strings.Contains(path, "ecret") || field(parent, "sds_config") != nil {
 			return
 		}
 		at := strings.TrimSuffix(path, ".name")

@@ -13,13 +13,13 @@ import (
 	"example.com/meshtui/engine/text"
 )
 
-const takes = "meshtui opens a folder of xDS files (lds.yaml, rds.yaml, cds.yaml, eds.yaml, sds.yaml) and an Envoy v3 bootstrap in YAML or JSON"
+const takes = "meshtui opens a folder of xDS files (lds.yaml, rds.yaml, cds.yaml, eds.yaml, sds.yaml), an Envoy v3 bootstrap in YAML or JSON, and the config dump of a running Envoy"
 
 // maxFile is more than any configuration has: what is larger is something else.
 const maxFile = 256 << 20
 
-// Open reads what is at path: a folder of xDS files, an Envoy bootstrap or a
-// single DiscoveryResponse, told apart by content. It fails on a path that is
+// Open reads what is at path: a folder of xDS files, an Envoy bootstrap, a config
+// dump or a single DiscoveryResponse, told apart by content. It fails on a path that is
 // missing or unreadable and on content that it does not recognise, in one
 // sentence that says what it takes. What is wrong within a file that it
 // recognises is in Problems.
@@ -63,6 +63,9 @@ func read(path string) (*Opened, error) {
 // openFile recognises one file by its content.
 func openFile(path string, data []byte) (*Opened, error) {
 	content := string(data)
+	if o, ok, err := openJSONDump(path, content); ok {
+		return o, err
+	}
 	if f := text.Check(content); f != nil {
 		return nil, unreadable(path, f)
 	}
@@ -71,14 +74,14 @@ func openFile(path string, data []byte) (*Opened, error) {
 	}
 	places := text.NewLocator(content)
 	has := func(fields ...string) bool { return slices.ContainsFunc(fields, places.Has) }
-	switch {
+	switch found := findDumps(newYAMLNode(text.Whole(path, content))); {
+	case len(found) > 0:
+		return openDump(path, content, found)
 	case has("resources"):
 		f := &file{path: path, rel: filepath.Base(path), group: mesh.DefaultGroup, data: data}
 		return assemble(path, Response, []*file{f}, nil)
 	case has("static_resources", "dynamic_resources", "admin", "node"):
 		return openBootstrap(path, content)
-	case has("configs"):
-		return nil, fmt.Errorf("%s is the config dump of a running Envoy: %s", path, takes)
 	case has("listeners", "clusters"):
 		return nil, fmt.Errorf("%s has listeners or clusters at the top, but an Envoy bootstrap has them under static_resources: %s", path, takes)
 	case has("filter_chains", "virtual_hosts", "load_assignment", "lb_policy", "cluster_name"):

@@ -21,6 +21,7 @@ const (
 	Folder    Kind = iota + 1 // a folder of DiscoveryResponses
 	Bootstrap                 // an Envoy bootstrap
 	Response                  // one file that is a DiscoveryResponse
+	Dump                      // what a running Envoy's /config_dump says
 )
 
 // String is the kind in words.
@@ -32,6 +33,8 @@ func (k Kind) String() string {
 		return "Envoy bootstrap"
 	case Response:
 		return "DiscoveryResponse"
+	case Dump:
+		return "Envoy config dump"
 	}
 	return "unknown"
 }

@@ -1,0 +1,244 @@
+package files
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// block writes a JSON value as the YAML that people write, and says of each line
+// where it stood. Names, their order and their spelling stay as they are.
+type block struct {
+	doc  *jsonDoc
+	out  strings.Builder
+	at   []mesh.LinePlace
+	skip func(name string, value jsonValue) bool // fields to leave out
+}
+
+// deepest is how deep YAML is written as a block; what is below is written in
+// brackets, as it came.
+const deepest = 100
+
+// blockSource is a JSON value as a source in YAML. Fields that skip takes are
+// left out; it may be nil.
+func blockSource(file string, v jsonValue, skip func(string, jsonValue) bool) mesh.Source {
+	b := &block{doc: v.doc, skip: skip}
+	b.value(v, "", 0, 0)
+	src := mesh.NewSource(file, b.out.String(), b.at)
+	return src
+}
+
+// line notes where the line that is being begun stood; column is that of what
+// stands at from in it.
+func (b *block) line(from, column int) {
+	b.at = append(b.at, mesh.LinePlace{Line: b.doc.lineOf(from), Indent: b.doc.columnOf(from) - column, Exact: true})
+}
+
+// value writes a value behind "name:" or "-", or as the whole text. indent is
+// the column at which its own lines begin.
+func (b *block) value(v jsonValue, before string, indent, depth int) {
+	switch {
+	case depth >= deepest && (v.kind() == '{' || v.kind() == '['):
+		b.one(before, compact(v.text()))
+	case v.kind() == '{':
+		b.object(v, before, indent, depth)
+	case v.kind() == '[':
+		b.array(v, before, indent, depth)
+	case v.kind() == '"':
+		b.text(unquoted(v.text()), before, indent)
+	default:
+		b.one(before, v.text())
+	}
+	if len(b.at) == 0 { // the whole is one line
+		b.line(v.from, 0)
+	}
+}
+
+// one ends a line with a value of one line.
+func (b *block) one(before, value string) {
+	if before != "" && before[len(before)-1] != ' ' {
+		b.out.WriteByte(' ')
+	}
+	b.out.WriteString(value)
+	b.out.WriteByte('\n')
+}
+
+func (b *block) object(v jsonValue, before string, indent, depth int) {
+	fields := v.object()
+	if b.skip != nil {
+		kept := fields[:0]
+		for _, f := range fields {
+			if !b.skip(f.name, f.value) {
+				kept = append(kept, f)
+			}
+		}
+		fields = kept
+	}
+	if len(fields) == 0 {
+		b.one(before, "{}")
+		return
+	}
+	inline := strings.HasSuffix(before, "- ") // the first field stands behind the dash
+	if before != "" && !inline {
+		b.out.WriteByte('\n')
+	}
+	for i, f := range fields {
+		if i > 0 || !inline {
+			b.line(f.at, indent)
+			b.pad(indent)
+		}
+		name := key(f.name)
+		b.out.WriteString(name)
+		b.out.WriteByte(':')
+		more := indent + 2
+		if f.value.kind() == '[' {
+			more = indent // lists stand at the column of their name
+		}
+		b.value(f.value, ":", more, depth+1)
+	}
+}
+
+func (b *block) array(v jsonValue, before string, indent, depth int) {
+	items := v.array()
+	if len(items) == 0 {
+		b.one(before, "[]")
+		return
+	}
+	inline := strings.HasSuffix(before, "- ")
+	if before != "" && !inline {
+		b.out.WriteByte('\n')
+	}
+	for i, item := range items {
+		if i > 0 || !inline {
+			b.line(b.begin(item), indent+2)
+			b.pad(indent)
+		}
+		b.out.WriteString("- ")
+		b.value(item, "- ", indent+2, depth+1)
+	}
+}
+
+// begin is the place of an item for people: its first field, where it has one.
+func (b *block) begin(v jsonValue) int {
+	if v.kind() == '{' {
+		if i := b.doc.space(v.from + 1); i < v.to && b.doc.text[i] == '"' {
+			return i
+		}
+	}
+	return v.from
+}
+
+func (b *block) pad(n int) {
+	for range n {
+		b.out.WriteByte(' ')
+	}
+}
+
+// text writes a string: plain where it can be nothing else, as a literal block
+// where it has several lines, else in quotes.
+func (b *block) text(s, before string, indent int) {
+	switch {
+	case plain(s):
+		b.one(before, s)
+	case before != "" && strings.Contains(s, "\n") && literal(s):
+		head, body := "|-", s
+		if strings.HasSuffix(s, "\n") {
+			head, body = "|", s[:len(s)-1]
+		}
+		b.one(before, head)
+		last := b.at[max(len(b.at)-1, 0)]
+		for _, line := range strings.Split(body, "\n") {
+			b.at = append(b.at, mesh.LinePlace{Line: last.Line})
+			if line != "" {
+				b.pad(max(indent, 2))
+			}
+			b.out.WriteString(line)
+			b.out.WriteByte('\n')
+		}
+	default:
+		b.one(before, quoted(s))
+	}
+}
+
+// key is a field's name as YAML.
+func key(name string) string {
+	if plain(name) {
+		return name
+	}
+	return quoted(name)
+}
+
+var (
+	// plainWord is a string that needs no quotes and that no reader of YAML takes
+	// for anything else than a string, less the words that are booleans or null.
+	plainWord = regexp.MustCompile(`^(/|[A-Za-z_/][A-Za-z0-9_./|%$~=+-]*([ :][A-Za-z0-9_./|%$~=+-]+)*|[0-9]+(\.[0-9]+)?s|[0-9]{1,3}(\.[0-9]{1,3}){3})$`)
+	notPlain  = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|y|n|null)$`)
+)
+
+func plain(s string) bool {
+	return len(s) <= 200 && plainWord.MatchString(s) && !notPlain.MatchString(s)
+}
+
+// literal reports whether a text of several lines can stand in a literal block
+// unchanged.
+func literal(s string) bool {
+	if s[0] == ' ' || s[0] == '\n' || s[0] == '\t' || strings.HasSuffix(s, "\n\n") || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r != '\n' && r != '\t' && !printable(r) {
+			return false
+		}
+	}
+	for _, line := range strings.Split(s, "\n") {
+		if strings.TrimRight(line, " \t") != line {
+			return false
+		}
+	}
+	return true
+}
+
+// printable reports whether a character can stand in YAML as it is.
+func printable(r rune) bool {
+	return r >= ' ' && r != 0x7f && r != utf8.RuneError && r != 0xfeff && r != 0x2028 && r != 0x2029 && unicode.IsPrint(r)
+}
+
+// quoted is a string in double quotes, as JSON and YAML both read it.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case printable(r) || r == utf8.RuneError:
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// compact is a JSON text on one line.
+func compact(s string) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(s)); err != nil { // cannot be: the whole text is valid
+		return s
+	}
+	return b.String()
+}

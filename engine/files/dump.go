@@ -1,0 +1,335 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+)
+
+// foundDump is a dump within a file: egctl prints one for each pod, by name.
+type foundDump struct {
+	name    string // "default/eg" where it stands below names, else ""
+	line    int
+	configs []node
+}
+
+// maxWrapped is how deep a dump may stand below names.
+const maxWrapped = 3
+
+// findDumps finds the dumps of a file, in order; none when it is something else.
+func findDumps(root node) []foundDump {
+	if root.fields() == nil {
+		if items := root.items(""); len(items) > 0 && slices.ContainsFunc(items, dumpish) {
+			return []foundDump{{line: root.line(), configs: items}}
+		}
+		return nil
+	}
+	names := snakes(root.fields())
+	for _, own := range []string{"resources", "static_resources", "dynamic_resources"} {
+		if slices.Contains(names, own) {
+			return nil
+		}
+	}
+	return dumpsIn(root, "", 0)
+}
+
+func dumpsIn(n node, name string, depth int) []foundDump {
+	names := snakes(n.fields())
+	if slices.Contains(names, "configs") {
+		if items := n.items("configs"); slices.ContainsFunc(items, dumpish) || n.items("configs") != nil && len(items) == 0 {
+			return []foundDump{{name: name, line: n.line(), configs: items}}
+		}
+	}
+	if message(n, names) {
+		return []foundDump{{name: name, line: n.line(), configs: []node{n}}}
+	}
+	var out []foundDump
+	for _, f := range n.fields() {
+		if inner := n.get(f); depth < maxWrapped && inner != nil && inner.fields() != nil {
+			out = append(out, dumpsIn(inner, strings.TrimPrefix(name+"/"+f, "/"), depth+1)...)
+		}
+	}
+	return out
+}
+
+// dumpish reports whether a list item is one that a dump, or a list of
+// istioctl's, has.
+func dumpish(n node) bool {
+	names := snakes(n.fields())
+	if _, ok := resourceType(n, names); ok {
+		return true
+	}
+	return message(n, names) || strings.Contains(n.scalar("@type"), ".admin.v")
+}
+
+// message reports whether a value is one of Envoy's dump messages, or what
+// ?resource= returns of one.
+func message(n node, names []string) bool {
+	if strings.Contains(n.scalar("@type"), "envoy.admin.v") {
+		return true
+	}
+	has := func(name string) bool { return slices.Contains(names, name) }
+	for _, l := range listFields {
+		if has(l.list) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(otherFields, has) || has("bootstrap") && has("last_updated")
+}
+
+// openJSONDump opens a file in JSON that is a dump; ok is false for any other.
+func openJSONDump(path, content string) (o *Opened, ok bool, err error) {
+	body := strings.TrimLeft(strings.TrimPrefix(content, "\ufeff"), " \t\r\n")
+	if !strings.HasPrefix(body, "{") && !strings.HasPrefix(body, "[") {
+		return nil, false, nil
+	}
+	doc, line, err := newJSON(strings.Replace(content, "\ufeff", "   ", 1)) // a byte order mark, in as many bytes
+	if err != nil {
+		head := content[:min(len(content), 4096)]
+		if !strings.Contains(head, "envoy.admin.v") {
+			return nil, false, nil // YAML in brackets, or nothing of ours
+		}
+		return nil, true, fmt.Errorf("%s:%d: this config dump is no whole JSON (%w): was it cut off when it was saved? take it again", path, line, err)
+	}
+	found := findDumps(newJSONNode(path, doc.root()))
+	if len(found) == 0 {
+		return nil, false, nil
+	}
+	o, err = openDump(path, content, found)
+	return o, true, err
+}
+
+// openDump makes a workspace of what an Envoy said that it holds.
+func openDump(path, content string, found []foundDump) (*Opened, error) {
+	d := &configDump{
+		bootstrap: &bootstrap{whole: mesh.Source{File: path}, secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
+			Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Dump}},
+		parts:  readDump(found[0].configs),
+		states: map[mesh.Key]entry{}, asked: map[string]bool{}, inside: map[string]bool{},
+	}
+	d.files = []*file{{path: path, rel: base(path), group: mesh.DefaultGroup, data: []byte(content)}}
+	if v2 := ofV2(found[0].configs); v2 != nil {
+		return nil, fmt.Errorf("%s:%d is the dump of an Envoy with the v2 API, which was removed in Envoy 1.18", path, v2.line())
+	}
+	d.head(found)
+	d.build()
+	if len(d.collected) == 0 && len(d.Problems) == 0 {
+		return nil, errors.New(path + d.nothing())
+	}
+	d.tail()
+	m, err := mesh.New(d.collected...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d.Meshes = map[string]*mesh.Mesh{mesh.DefaultGroup: m}
+	return d.Opened, nil
+}
+
+func ofV2(configs []node) node {
+	for _, c := range configs {
+		if url := c.scalar("@type"); strings.Contains(url, ".v2.") || strings.Contains(url, "v2alpha") {
+			return c
+		}
+	}
+	return nil
+}
+
+// nothing says of a dump without resources what it is.
+func (d *configDump) nothing() string {
+	if len(d.parts.other) > 0 {
+		return fmt.Sprintf(" is a config dump, but all that is in it is %s: %s", d.parts.other[0].what, takes)
+	}
+	return " is a config dump without listeners, routes, clusters, endpoints and secrets: was its Envoy running yet? take it again with /config_dump?include_eds"
+}
+
+// configDump is a config dump being taken apart. What it shares with a bootstrap is
+// done by that.
+type configDump struct {
+	*bootstrap
+	parts  *parts
+	states map[mesh.Key]entry // what was taken, and how Envoy held it
+	asked  map[string]bool    // names under which clusters ask for endpoints
+	inside map[string]bool    // names of routes that stand inside of listeners
+	twice  int                // entries that say what another one said
+	unused []string           // endpoints that no cluster asks for
+	ill    []mesh.Key         // load assignments with endpoints that are not healthy
+}
+
+// build makes resources of the parts. Secrets come first, since others name
+// them, and routes before the listeners whose inline routes take their names
+// from what is left.
+func (d *configDump) build() {
+	d.each(mesh.Secret, func(e entry, r *mesh.Resource) { d.keepOnce(e, r) })
+	d.clusters()
+	d.endpoints()
+	d.eachIn(mesh.Route, func(e entry) bool { return e.state != isStatic }, func(e entry, r *mesh.Resource) { d.keepOnce(e, r) })
+	n := 0
+	d.each(mesh.Listener, func(e entry, r *mesh.Resource) {
+		n++
+		if r = d.named(r, fmt.Sprintf("listener-%d", n)); d.firstOf(e, r) {
+			d.inlineNames(r)
+			d.served(r)
+		}
+	})
+	d.eachIn(mesh.Route, func(e entry) bool { return e.state == isStatic }, d.staticRoute)
+	for i, r := range d.collected {
+		d.collected[i] = d.byADS(r)
+	}
+}
+
+// each reads every resource of a type: those that Envoy uses before those that
+// are still warming.
+func (d *configDump) each(t mesh.Type, take func(entry, *mesh.Resource)) {
+	d.eachIn(t, func(entry) bool { return true }, take)
+}
+
+func (d *configDump) eachIn(t mesh.Type, wanted func(entry) bool, take func(entry, *mesh.Resource)) {
+	for _, s := range []state{isStatic, isActive, isWarming} {
+		for _, e := range d.parts.resources[t] {
+			if e.state != s || !wanted(e) {
+				continue
+			}
+			if t == mesh.Secret && s == isStatic {
+				d.secrets[e.node.scalar("name")] = true
+			}
+			if r := d.read(t, e); r != nil {
+				take(e, r)
+			}
+		}
+	}
+}
+
+// read decodes an entry; what is wrong with it is a problem, and harms no other.
+func (d *configDump) read(t mesh.Type, e entry) *mesh.Resource {
+	got := e.node.decode(t)
+	if got.resource == nil {
+		d.Problems = append(d.Problems, got.findings...)
+		return nil
+	}
+	d.Notices = append(d.Notices, got.findings...)
+	return got.resource
+}
+
+// keepOnce takes a resource unless there is one of its name.
+func (d *configDump) keepOnce(e entry, r *mesh.Resource) {
+	if d.firstOf(e, r) {
+		d.keep(r)
+	}
+}
+
+// firstOf reports whether a resource is the first of its name. What is said of
+// a second one depends on how Envoy held the two.
+func (d *configDump) firstOf(e entry, r *mesh.Resource) bool {
+	was, there := d.states[r.Key]
+	if !there {
+		d.states[r.Key] = e
+		if e.state == isWarming {
+			d.note(mesh.Warning, "warming", r.Key, "", e.line, "it was still warming when the dump was taken, so that Envoy did not use it yet")
+		}
+		return true
+	}
+	switch {
+	case e.state == isWarming:
+		d.note(mesh.Warning, "warming", r.Key, "", e.line,
+			fmt.Sprintf("a newer version of it was still warming; the one that Envoy used (line %d) is taken", was.line))
+	case was.state == isStatic && e.state != isStatic:
+		d.note(mesh.Warning, "duplicate-resource", r.Key, "", e.line,
+			fmt.Sprintf("it is there as a static one (line %d) and as one from a management server; the static one is taken, as by Envoy", was.line))
+	default:
+		d.duplicate(r, was, e)
+	}
+	return false
+}
+
+// duplicate deals with a resource that is there twice in the same state.
+func (d *configDump) duplicate(r *mesh.Resource, was, e entry) {
+	if kept := d.names[r.Key]; kept != nil && mesh.SameContent(kept, r) {
+		d.twice++
+		return
+	}
+	d.note(mesh.Warning, "duplicate-resource", r.Key, "", e.line,
+		fmt.Sprintf("there is another one of that name on line %d, and that one is taken", was.line))
+}
+
+// clusters takes the clusters. Endpoints of one with fixed addresses are served
+// by EDS, unless another cluster asks for that name.
+func (d *configDump) clusters() {
+	var all []*mesh.Resource
+	d.each(mesh.Cluster, func(e entry, r *mesh.Resource) {
+		if !d.firstOf(e, r) {
+			return
+		}
+		if name, ok := mesh.EndpointsOf(r.Message); ok {
+			d.asked[name] = true
+		}
+		all = append(all, r)
+	})
+	for _, r := range all {
+		if d.asked[r.Key.Name] {
+			if _, ok := mesh.EndpointsOf(r.Message); !ok {
+				d.keep(r)
+				continue
+			}
+		}
+		d.cluster(r)
+	}
+}
+
+// cluster is a cluster as a bootstrap's is taken.
+func (d *configDump) cluster(r *mesh.Resource) { d.takeCluster(r) }
+
+// inlineNames remembers the names of the routes inside of a listener, which the
+// dump lists a second time.
+func (d *configDump) inlineNames(r *mesh.Resource) {
+	for _, name := range inlineRouteNames(r) {
+		d.inside[name] = true
+	}
+}
+
+// staticRoute takes a static route configuration that stands in no listener of
+// the dump.
+func (d *configDump) staticRoute(e entry, r *mesh.Resource) {
+	if d.inside[r.Key.Name] || r.Key.Name == "" {
+		d.twice++
+		return
+	}
+	d.keepOnce(e, r)
+}
+
+// served takes a listener over as a bootstrap's.
+func (d *configDump) served(r *mesh.Resource) { d.takeListener(r) }
+
+// byADS lets the config sources of a resource that name another management
+// server, or a file, ask meshtui where the dump has what they ask for.
+func (d *configDump) byADS(r *mesh.Resource) *mesh.Resource {
+	body := r.Source.Text
+	if !sourceWord.MatchString(body) || !otherSource.MatchString(body) {
+		return r
+	}
+	var edits []func(string) (string, error)
+	for _, s := range configSources(body, r.Key.Name) {
+		if s.ads || d.names[mesh.Key{Type: s.service, Name: s.name}] == nil {
+			continue
+		}
+		for _, kind := range []string{"api_config_source", "path_config_source", "path", "self"} {
+			at := text.Field(s.path, kind)
+			if _, there := text.Sub(body, at); there {
+				edits = append(edits, func(b string) (string, error) { return text.Rename(b, at, "ads", map[string]any{}) })
+				d.note(mesh.Note, "rewritten", r.Key, s.path, r.Source.LineAt(s.line).Line,
+					fmt.Sprintf("%s is served as \"ads: {}\", since the dump has %s", kind, mesh.Key{Type: s.service, Name: s.name}))
+				break
+			}
+		}
+	}
+	if len(edits) == 0 {
+		return r
+	}
+	if out := d.edited(r, edits...); out != nil {
+		return out
+	}
+	return r
+}
