@@ -1,10 +1,3 @@
-// Package routes is Envoy's routing decision within one RouteConfiguration:
-// which virtual host takes the Host, which of its routes is the first that
-// matches, what that route does with the request, and why the others do not.
-//
-// It is pure. A Table is compiled once and is then safe for any number of
-// goroutines. What comes before (listener, filter chain, the normalisation of
-// the path) is package match's.
 package routes
 
 import (
@@ -48,7 +41,10 @@ type Hit struct {
 	HostIndex   int                  // of VirtualHost in the configuration
 	Domain      string               // the domain that took the Host
 	Route       *routev3.Route       // nil when no route matches
-	RouteIndex  int                  // of Route in the virtual host
+	RouteIndex  int                  // of Route in the virtual host; 0 without one
+	// TLSRequired says that the virtual host demands TLS (require_tls) and the
+	// request came without: Envoy sends it to https and asks no route.
+	TLSRequired bool
 	// Assumed says, a sentence each, what the decision rests on that the request
 	// did not tell.
 	Assumed []string
@@ -103,11 +99,14 @@ type Outcome struct {
 	Weighted []Weighted                             // of a weighted route, all of them
 	Weight   *routev3.WeightedCluster_ClusterWeight // the chosen one
 	Host     string                                 // as sent upstream; with host rewriting that depends on the endpoint, see HostOpen
-	HostOpen bool                                   // auto_host_rewrite: the endpoint's host name
+	HostOpen bool                                   // the endpoint's host name (auto_host_rewrite), or what a format yields; Host is then what it replaces
 	Path     string                                 // as sent upstream, with the query
-	Status   int                                    // of a redirect or a direct response, 404 for NotFound, 503 where a named cluster header is absent, …
-	Location string                                 // of a redirect
-	Body     string                                 // of a direct response; "" when it is read from elsewhere
+	PathOpen bool                                   // a format yields the path (path_rewrite); Path is then what it replaces
+	Status   int                                    // of a redirect or a direct response, 404 for NotFound, 503 where a named cluster header is absent; 0 when an upstream answers
+	Detail   string                                 // Envoy's response_code_details where it answers itself: "route_not_found", "direct_response", "cluster_not_found"
+	Location string                                 // of a redirect, and of a direct response with a status of 201 or 3xx
+	Body     string                                 // of a direct response; "" when there is none or it is not known, see BodyOpen
+	BodyOpen bool                                   // the body is read from a file or a variable, or a format yields it
 	Settings []Setting                              // policies in force
 	Assumed  []string
 }

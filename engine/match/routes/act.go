@@ -1,0 +1,147 @@
+package routes
+
+import (
+	"net/http"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// Act says what becomes of a request that found h, which must be of this table
+// or empty: where it is sent and as what, or what Envoy answers itself.
+func (t *Table) Act(h Hit, r *Request) Outcome {
+	v := t.look(r)
+	return t.act(h, &v)
+}
+
+func (t *Table) act(h Hit, v *view) Outcome {
+	switch {
+	case h.VirtualHost == nil:
+		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+	case h.TLSRequired:
+		return Outcome{
+			Kind: Redirect, Status: http.StatusMovedPermanently, Detail: "direct_response",
+			Location: "https://" + v.r.Authority + v.r.Path, Why: "require_tls of the virtual host",
+		}
+	case h.VirtualHost.GetMatcher() != nil:
+		return Outcome{Kind: Unsupported, Why: "the matcher tree of the virtual host decides, and it is not followed here"}
+	case h.Route == nil:
+		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+	}
+	rt := t.at(h)
+	if rt == nil {
+		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+	}
+	out := t.action(rt, h.VirtualHost, v)
+	if why := t.customised(h); why != "" {
+		out.Assumed = append(out.Assumed, why)
+	}
+	return out
+}
+
+// at is the compiled route of a hit, nil when it is not of this table.
+func (t *Table) at(h Hit) *route {
+	if h.Route == nil || h.HostIndex < 0 || h.HostIndex >= len(t.hosts) {
+		return nil
+	}
+	host := &t.hosts[h.HostIndex]
+	if h.RouteIndex < 0 || h.RouteIndex >= len(host.routes) || host.routes[h.RouteIndex].source != h.Route {
+		return nil
+	}
+	return &host.routes[h.RouteIndex]
+}
+
+// customised tells of extensions that may change a route after it was found.
+func (t *Table) customised(h Hit) string {
+	if len(t.source.GetRouteSpecifiers())+len(h.VirtualHost.GetRouteSpecifiers())+len(h.Route.GetRouteSpecifiers()) == 0 {
+		return ""
+	}
+	return "route_specifiers are assumed to leave the route as it is"
+}
+
+func (t *Table) action(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
+	switch a := rt.source.GetAction().(type) {
+	case *routev3.Route_Route:
+		return t.forward(rt, vh, v)
+	case *routev3.Route_Redirect:
+		return redirect(rt, a.Redirect, v)
+	case *routev3.Route_DirectResponse:
+		return t.direct(a.DirectResponse, v)
+	case *routev3.Route_NonForwardingAction:
+		return Outcome{
+			Kind: Forward, Status: http.StatusServiceUnavailable, Detail: "cluster_not_found",
+			Host: v.r.Authority, Path: v.r.Path, Why: "non_forwarding_action names no cluster",
+		}
+	case *routev3.Route_FilterAction:
+		return Outcome{Kind: Unsupported, Why: "filter_action: a filter answers, and it is not known here"}
+	}
+	return Outcome{Kind: Unsupported, Why: "the route has no action, and Envoy refuses it"}
+}
+
+// direct is a direct response. Envoy adds a Location to one with a redirect's
+// status, and it leads back to where the request came from.
+func (t *Table) direct(d *routev3.DirectResponseAction, v *view) Outcome {
+	out := Outcome{Kind: DirectResponse, Status: int(d.GetStatus()), Detail: "direct_response"}
+	if out.Status == http.StatusCreated || out.Status >= 300 && out.Status < 400 {
+		out.Location = location(v, v.scheme(), "", "", v.r.Path)
+	}
+	switch b := d.GetBody().GetSpecifier().(type) {
+	case *corev3.DataSource_InlineString:
+		out.Body = b.InlineString
+	case *corev3.DataSource_InlineBytes:
+		out.Body = string(b.InlineBytes)
+	case *corev3.DataSource_Filename, *corev3.DataSource_EnvironmentVariable:
+		out.BodyOpen = true
+	}
+	if d.GetBodyFormat() != nil {
+		out.Body, out.BodyOpen = "", true
+	}
+	return out
+}
+
+// forward is a route to a cluster.
+func (t *Table) forward(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
+	a := rt.source.GetRoute()
+	out := Outcome{Kind: Forward}
+	switch c := a.GetClusterSpecifier().(type) {
+	case *routev3.RouteAction_Cluster:
+		out.Cluster = c.Cluster
+	case *routev3.RouteAction_ClusterHeader:
+		out.byHeader(c.ClusterHeader, v)
+	case *routev3.RouteAction_WeightedClusters:
+		out.byWeight(c.WeightedClusters, v)
+	case *routev3.RouteAction_ClusterSpecifierPlugin:
+		out.Kind, out.Why = Unsupported, "the cluster specifier plugin "+show(c.ClusterSpecifierPlugin)+" names the cluster, and it is not known here"
+	case *routev3.RouteAction_InlineClusterSpecifierPlugin:
+		out.Kind, out.Why = Unsupported, "a cluster specifier plugin names the cluster, and it is not known here"
+	default:
+		out.Why = "the route names no cluster"
+	}
+	if out.Kind == Forward && out.Cluster == "" && (len(out.Weighted) == 0 || out.Weight != nil) {
+		out.Status, out.Detail = notFoundStatus(a), "cluster_not_found"
+	}
+	rt.rewrite.apply(&out, v)
+	out.Settings = t.settings(rt.source, vh, v)
+	return out
+}
+
+// notFoundStatus is what Envoy answers when the cluster is not there.
+func notFoundStatus(a *routev3.RouteAction) int {
+	switch a.GetClusterNotFoundResponseCode() {
+	case routev3.RouteAction_NOT_FOUND:
+		return http.StatusNotFound
+	case routev3.RouteAction_INTERNAL_SERVER_ERROR:
+		return http.StatusInternalServerError
+	}
+	return http.StatusServiceUnavailable
+}
+
+// byHeader takes the cluster that a request header names.
+func (o *Outcome) byHeader(name string, v *view) {
+	value, times := v.first(lower(name))
+	if times == 0 || value == "" {
+		o.Why = "header " + name + " is absent, and it would name the cluster"
+		return
+	}
+	o.Cluster, o.Why = value, "header "+name
+}

@@ -1,0 +1,22 @@
+// Package routes is Envoy's routing decision within one RouteConfiguration:
+// which virtual host takes the Host, which of its routes is the first that
+// matches, what that route does with the request, and why the others do not.
+//
+// It is pure. A [Table] is compiled once and is then safe for any number of
+// goroutines. What comes before (listener, filter chain, the normalisation of
+// the path, the headers that the connection manager sets) is package match's.
+//
+// The decision is Envoy 1.40's, and it falls in this order:
+//
+//   - domains.go: the virtual host whose domain fits the Host best;
+//   - conditions.go, headers.go, text.go, paths.go, template.go: what one route
+//     asks of a request, each condition with the sentence that says why it is
+//     met or not;
+//   - index.go, trie.go, literal.go: which routes may match a path at all, so
+//     that among ten thousand a few are looked at. The first in the order of
+//     the configuration still wins;
+//   - act.go, redirect.go, rewrite.go, weights.go, settings.go: what the route
+//     then does;
+//   - explain.go, reasons.go: what every other virtual host and route lacked;
+//   - shadow.go: routes that no request can reach.
+package routes

@@ -1,0 +1,145 @@
+package routes
+
+// few is how many routes are quicker walked through than looked up.
+const few = 8
+
+// index finds the routes of a virtual host that may match a path, without
+// looking at the others. What it names is still asked in full, so it may name
+// too many, never too few.
+type index struct {
+	on bool // else the routes are walked through
+
+	// exact are the routes with a whole path, by that path in lower case.
+	exact map[string][]int32
+	// heads are those whose path begins with a known text.
+	heads trie
+	// inner are those whose path holds a known text somewhere.
+	inner   trie
+	innerAt [256]bool // the first bytes of inner's keys
+	// open are those of whose path nothing is known.
+	open []int32
+}
+
+func newIndex(routes []route) index {
+	if len(routes) <= few {
+		return index{}
+	}
+	return buildIndex(routes)
+}
+
+func buildIndex(routes []route) index {
+	x := index{on: true, exact: map[string][]int32{}}
+	var heads, inner []keyed
+	shared := literalCounts(routes)
+	for i := range routes {
+		id, p := int32(i), &routes[i].path
+		switch p.kind {
+		case pathNever:
+		case pathExact:
+			key := lower(p.text)
+			x.exact[key] = append(x.exact[key], id)
+		case pathPrefix, pathSeparated:
+			heads = append(heads, keyed{lower(p.text), id})
+		case pathRegex, pathTemplate:
+			switch best := rarest(literals(p.re.tree), shared); {
+			case best.text == "":
+				x.open = append(x.open, id)
+			case best.head:
+				heads = append(heads, keyed{best.text, id})
+			default:
+				inner = append(inner, keyed{best.text, id})
+				x.innerAt[best.text[0]] = true
+			}
+		default:
+			x.open = append(x.open, id)
+		}
+	}
+	x.heads, x.inner = newTrie(heads), newTrie(inner)
+	return x
+}
+
+// first is the first route that takes the request, -1 when none does.
+func (h *host) first(v *view) int {
+	if !h.index.on {
+		return h.walk(v, 0)
+	}
+	x, best := &h.index, int32(len(h.routes))
+	best = h.better(x.open, best, v)
+	if !v.pathless {
+		best = h.better(x.exactly(v.bare), best, v)
+		best = h.along(&x.heads, v.path, best, v)
+		if len(x.inner.nodes) > 0 {
+			best = h.within(v, best)
+		}
+	}
+	if int(best) == len(h.routes) {
+		return -1
+	}
+	return int(best)
+}
+
+// walk is the first route from one on that takes the request, found without an
+// index; -1 when none does.
+func (h *host) walk(v *view, from int) int {
+	for i := from; i < len(h.routes); i++ {
+		if h.routes[i].matches(v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// better is the first of the routes, which are in order, that takes the request
+// and stands before best; best without one.
+func (h *host) better(routes []int32, best int32, v *view) int32 {
+	for _, id := range routes {
+		if id >= best {
+			break
+		}
+		if h.routes[id].matches(v) {
+			return id
+		}
+	}
+	return best
+}
+
+// exactly are the routes whose whole path it is, in any case.
+func (x *index) exactly(path string) []int32 {
+	var room [256]byte
+	for i := range len(path) {
+		if c := path[i]; 'A' <= c && c <= 'Z' {
+			b := append(room[:0], path...)
+			for ; i < len(b); i++ {
+				b[i] = lowerByte(b[i])
+			}
+			return x.exact[string(b)]
+		}
+	}
+	return x.exact[path]
+}
+
+// along asks the routes of every key that s begins with.
+func (h *host) along(t *trie, s string, best int32, v *view) int32 {
+	if len(t.nodes) == 0 {
+		return best
+	}
+	for n := &t.nodes[0]; n != nil; {
+		rest, ok := n.step(s)
+		if !ok {
+			break
+		}
+		best = h.better(n.ids, best, v)
+		s, n = rest, t.child(n, rest)
+	}
+	return best
+}
+
+// within asks the routes of every key that stands anywhere in the path.
+func (h *host) within(v *view, best int32) int32 {
+	for i := range len(v.path) {
+		if h.index.innerAt[lowerByte(v.path[i])] {
+			best = h.along(&h.index.inner, v.path[i:], best, v)
+		}
+	}
+	return best
+}

@@ -1,0 +1,109 @@
+package routes
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// redirect is a redirect in all its forms.
+func redirect(rt *route, a *routev3.RedirectAction, v *view) Outcome {
+	out := Outcome{Kind: Redirect, Status: redirectStatus(a), Detail: "direct_response"}
+	scheme := v.scheme()
+	switch {
+	case a.GetSchemeRedirect() != "":
+		scheme = a.GetSchemeRedirect()
+	case a.GetHttpsRedirect():
+		scheme = "https"
+	}
+	port := ""
+	if a.GetPortRedirect() != 0 {
+		port = ":" + strconv.FormatUint(uint64(a.GetPortRedirect()), 10)
+	}
+	path, open := redirectPath(rt, a, v)
+	if out.PathOpen = open; open {
+		out.Assumed = append(out.Assumed, "path_rewrite yields the path of the Location; it is shown as it came")
+	}
+	out.Location = location(v, scheme, a.GetHostRedirect(), port, path)
+	return out
+}
+
+func redirectStatus(a *routev3.RedirectAction) int {
+	switch a.GetResponseCode() {
+	case routev3.RedirectAction_FOUND:
+		return http.StatusFound
+	case routev3.RedirectAction_SEE_OTHER:
+		return http.StatusSeeOther
+	case routev3.RedirectAction_TEMPORARY_REDIRECT:
+		return http.StatusTemporaryRedirect
+	case routev3.RedirectAction_PERMANENT_REDIRECT:
+		return http.StatusPermanentRedirect
+	}
+	return http.StatusMovedPermanently
+}
+
+// redirectPath is the path and query that a redirect leads to. A query in
+// path_redirect replaces the request's and is never stripped.
+func redirectPath(rt *route, a *routev3.RedirectAction, v *view) (path string, open bool) {
+	path = v.r.Path
+	switch p := a.GetPathRewriteSpecifier().(type) {
+	case *routev3.RedirectAction_PathRedirect:
+		if strings.Contains(p.PathRedirect, "?") {
+			return p.PathRedirect, false
+		}
+		if p.PathRedirect != "" {
+			_, query, has := strings.Cut(v.r.Path, "?")
+			if path = p.PathRedirect; has {
+				path += "?" + query
+			}
+		}
+	case *routev3.RedirectAction_PrefixRewrite, *routev3.RedirectAction_RegexRewrite:
+		path = rt.rewrite.path(v)
+	case *routev3.RedirectAction_PathRewrite:
+		path, open = literalFormat(p.PathRewrite, v)
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	if a.GetStripQuery() {
+		path, _, _ = strings.Cut(path, "?")
+	}
+	return path, open
+}
+
+// location is where a redirect leads to. Without a host of its own it is the
+// request's, whose port goes when another is given, or when it is the default
+// one of a scheme that changes.
+func location(v *view, scheme, host, port, path string) string {
+	if host == "" {
+		host = requestHost(v, scheme, port)
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return scheme + "://" + host + port + path
+}
+
+func requestHost(v *view, scheme, port string) string {
+	host := v.r.Authority
+	colon := strings.LastIndexByte(host, ':')
+	if strings.HasPrefix(host, "[") {
+		if colon = strings.LastIndex(host, "]:"); colon >= 0 {
+			colon++
+		}
+	}
+	if colon < 0 {
+		return host
+	}
+	was, used := v.forwardedProto(), host[colon:]
+	gone := port != ""
+	if scheme != was {
+		gone = gone || equalFold(was, "https") && used == ":443" || equalFold(was, "http") && used == ":80"
+	}
+	if gone {
+		return host[:colon]
+	}
+	return host
+}

@@ -1,0 +1,221 @@
+package routes
+
+import (
+	"fmt"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// settings are the policies in force for a request that is forwarded, each with
+// the level that it comes from.
+func (t *Table) settings(r *routev3.Route, vh *routev3.VirtualHost, v *view) []Setting {
+	at := t.paths(r, vh)
+	s := settingList{}
+	s.timeouts(r.GetRoute(), at.route, v)
+	s.retry(r.GetRoute(), vh, at, v)
+	s.hedge(r.GetRoute(), vh, at)
+	s.hash(r.GetRoute(), at.route)
+	s.mirrors(t.source, r.GetRoute(), vh, at)
+	s.others(r.GetRoute(), vh, at)
+	return s
+}
+
+// fieldPaths are the places of a route in the configuration.
+type fieldPaths struct{ host, route string }
+
+func (t *Table) paths(r *routev3.Route, vh *routev3.VirtualHost) fieldPaths {
+	for i := range t.hosts {
+		if t.hosts[i].source != vh {
+			continue
+		}
+		host := fmt.Sprintf("virtual_hosts[%d]", i)
+		for j := range t.hosts[i].routes {
+			if t.hosts[i].routes[j].source == r {
+				return fieldPaths{host, fmt.Sprintf("%s.routes[%d].route", host, j)}
+			}
+		}
+	}
+	return fieldPaths{}
+}
+
+type settingList []Setting
+
+func (s *settingList) add(name, value string, level Level, path string) {
+	*s = append(*s, Setting{Name: name, Value: value, Level: level, Path: path})
+}
+
+// timeouts are the bounds on the whole exchange.
+func (s *settingList) timeouts(a *routev3.RouteAction, at string, v *view) {
+	longest := a.GetMaxStreamDuration()
+	switch {
+	case s.asked(v, "timeout", "x-envoy-upstream-rq-timeout-ms"):
+	case longest != nil:
+		// Envoy turns its timeout off for a route with the newer setting.
+		s.add("timeout", "none, as max_stream_duration is set", OfRoute, at+".max_stream_duration")
+	case a.GetTimeout() != nil:
+		s.add("timeout", bound(a.GetTimeout()), OfRoute, at+".timeout")
+	default:
+		s.add("timeout", "15s", Default, "")
+	}
+	for _, one := range []struct {
+		name, field string
+		d           *durationpb.Duration
+	}{
+		{"idle timeout", "idle_timeout", a.GetIdleTimeout()},
+		{"flush timeout", "flush_timeout", a.GetFlushTimeout()},
+		{"longest stream", "max_stream_duration.max_stream_duration", longest.GetMaxStreamDuration()},
+		{"longest grpc-timeout", "max_stream_duration.grpc_timeout_header_max", longest.GetGrpcTimeoutHeaderMax()},
+		{"longest grpc-timeout", "max_grpc_timeout", a.GetMaxGrpcTimeout()},
+	} {
+		if one.d != nil {
+			s.add(one.name, bound(one.d), OfRoute, at+"."+one.field)
+		}
+	}
+}
+
+// asked adds a setting that the request itself brings, if it does.
+func (s *settingList) asked(v *view, name, header string) bool {
+	value, times := v.first(header)
+	if times == 0 {
+		return false
+	}
+	if n, ok := unsigned(value); ok && strings.HasSuffix(header, "-ms") {
+		value = fmt.Sprintf("%dms", n)
+		if n == 0 {
+			value = "none"
+		}
+	}
+	s.add(name, value, OfRequest, header)
+	return true
+}
+
+// bound is a duration that bounds something: 0 is no bound.
+func bound(d *durationpb.Duration) string {
+	if d.AsDuration() == 0 {
+		return "none"
+	}
+	return d.AsDuration().String()
+}
+
+// retry is the policy of the innermost level that has one; they are not merged.
+func (s *settingList) retry(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths, v *view) {
+	s.asked(v, "retry on, too,", "x-envoy-retry-on")
+	switch {
+	case a.GetRetryPolicy() != nil:
+		s.policy(a.GetRetryPolicy(), OfRoute, at.route+".retry_policy")
+	case vh.GetRetryPolicy() != nil:
+		s.policy(vh.GetRetryPolicy(), OfVirtualHost, at.host+".retry_policy")
+	default:
+		s.add("retry", "none", Default, "")
+	}
+}
+
+func (s *settingList) policy(p *routev3.RetryPolicy, level Level, at string) {
+	on := p.GetRetryOn()
+	switch {
+	case on == "" && len(p.GetRetriableStatusCodes()) == 0:
+		s.add("retry", "none: the policy has no retry_on", level, at)
+		return
+	case on == "":
+		on = "no condition"
+	}
+	times := uint32(1)
+	if p.GetNumRetries() != nil {
+		times = p.GetNumRetries().GetValue()
+	}
+	value := fmt.Sprintf("%d retries on %s", times, on)
+	if times == 1 {
+		value = "1 retry on " + on
+	}
+	s.add("retry", value, level, at)
+	if p.GetPerTryTimeout() != nil {
+		s.add("timeout of each try", bound(p.GetPerTryTimeout()), level, at+".per_try_timeout")
+	}
+	if p.GetPerTryIdleTimeout() != nil {
+		s.add("idle timeout of each try", bound(p.GetPerTryIdleTimeout()), level, at+".per_try_idle_timeout")
+	}
+}
+
+func (s *settingList) hedge(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
+	p, level, path := a.GetHedgePolicy(), OfRoute, at.route+".hedge_policy"
+	if p == nil {
+		p, level, path = vh.GetHedgePolicy(), OfVirtualHost, at.host+".hedge_policy"
+	}
+	if p.GetHedgeOnPerTryTimeout() {
+		s.add("hedging", "a second try when the first takes too long", level, path)
+	}
+}
+
+// hash says what a hashing load balancer goes by.
+func (s *settingList) hash(a *routev3.RouteAction, at string) {
+	for i, p := range a.GetHashPolicy() {
+		what := ""
+		switch x := p.GetPolicySpecifier().(type) {
+		case *routev3.RouteAction_HashPolicy_Header_:
+			what = "header " + x.Header.GetHeaderName()
+		case *routev3.RouteAction_HashPolicy_Cookie_:
+			what = "cookie " + x.Cookie.GetName()
+		case *routev3.RouteAction_HashPolicy_ConnectionProperties_:
+			what = "the client's address"
+		case *routev3.RouteAction_HashPolicy_QueryParameter_:
+			what = "query parameter " + x.QueryParameter.GetName()
+		case *routev3.RouteAction_HashPolicy_FilterState_:
+			what = "filter state " + x.FilterState.GetKey()
+		default:
+			continue
+		}
+		if p.GetTerminal() {
+			what += ", and nothing after it when there is one"
+		}
+		s.add("hash policy", what, OfRoute, fmt.Sprintf("%s.hash_policy[%d]", at, i))
+	}
+}
+
+// mirrors are of the innermost level that has any; they are not merged.
+func (s *settingList) mirrors(rc *routev3.RouteConfiguration, a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
+	list, level, path := a.GetRequestMirrorPolicies(), OfRoute, at.route+"."
+	if len(list) == 0 {
+		list, level, path = vh.GetRequestMirrorPolicies(), OfVirtualHost, at.host+"."
+	}
+	if len(list) == 0 {
+		list, level, path = rc.GetRequestMirrorPolicies(), OfConfig, ""
+	}
+	for i, m := range list {
+		to := m.GetCluster()
+		if to == "" {
+			to = "the cluster that header " + m.GetClusterHeader() + " names"
+		}
+		if f := m.GetRuntimeFraction(); f != nil {
+			d := f.GetDefaultValue()
+			to = percent(uint64(d.GetNumerator()), denominator(d.GetDenominator())) + " to " + to
+		}
+		s.add("mirror", to, level, fmt.Sprintf("%srequest_mirror_policies[%d]", path, i))
+	}
+}
+
+// others are settings that are worth a word when they are there.
+func (s *settingList) others(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
+	if a.GetAppendXForwardedHost() {
+		s.add("x-forwarded-host", "the Host that the client sent is added where the Host is rewritten", OfRoute, at.route+".append_x_forwarded_host")
+	}
+	if a.GetPriority() != 0 {
+		s.add("priority", strings.ToLower(a.GetPriority().String()), OfRoute, at.route+".priority")
+	}
+	if a.GetInternalRedirectPolicy() != nil {
+		s.add("internal redirects", "Envoy follows an upstream's redirect itself", OfRoute, at.route+".internal_redirect_policy")
+	}
+	for i, u := range a.GetUpgradeConfigs() {
+		on := "allowed"
+		if u.GetEnabled() != nil && !u.GetEnabled().GetValue() {
+			on = "refused"
+		}
+		s.add("upgrade to "+u.GetUpgradeType(), on, OfRoute, fmt.Sprintf("%s.upgrade_configs[%d]", at.route, i))
+	}
+	if len(a.GetRateLimits()) > 0 {
+		s.add("rate limit", fmt.Sprintf("%d descriptors", len(a.GetRateLimits())), OfRoute, at.route+".rate_limits")
+	} else if len(vh.GetRateLimits()) > 0 {
+		s.add("rate limit", fmt.Sprintf("%d descriptors", len(vh.GetRateLimits())), OfVirtualHost, at.host+".rate_limits")
+	}
+}
