@@ -1,11 +1,3 @@
-// Package match says which way a request takes through a mesh, and why not
-// another one: listener, filter chain, virtual host, route, cluster, and what
-// is sent upstream.
-//
-// It follows Envoy's own decisions, field by field, and is held against a real
-// Envoy by tests. It is pure: no network, no clock, no randomness but what the
-// request brings. What it cannot know (a Lua filter, an external authorisation)
-// it names as a caveat.
 package match
 
 import (

@@ -1,0 +1,173 @@
+package match
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
+)
+
+// Matcher answers which way requests take through one mesh. It is safe for
+// concurrent use and holds the mesh's messages, which it never changes.
+type Matcher struct {
+	mesh      *mesh.Mesh
+	listeners []*listener // in the order of the mesh
+	byName    map[string]*listener
+	compiled  map[*mesh.Resource]*listener
+	tables    map[*mesh.Resource]*table // of the RouteConfigurations served by RDS
+}
+
+// Listener is one listener of the mesh, for whoever offers a choice.
+type Listener struct {
+	Name    string
+	Address string // as mesh.Address has it; "" when it has none
+	Port    uint32 // 0 when it listens on no port
+	Key     mesh.Key
+	HTTP    bool // one of its filter chains ends in an HTTP connection manager
+}
+
+// New makes a matcher. It never fails: what cannot be understood is told by
+// Problems, and by the answer to a request that meets it. A nil mesh is empty.
+func New(m *mesh.Mesh) *Matcher { return (*Matcher)(nil).Renew(m) }
+
+// Renew makes a matcher for another mesh that takes over what this one has
+// compiled of the resources that both share. The matcher itself stays valid;
+// a nil one has nothing to give.
+func (m *Matcher) Renew(to *mesh.Mesh) *Matcher {
+	if m == nil {
+		m = &Matcher{}
+	}
+	n := &Matcher{
+		mesh: to, byName: map[string]*listener{},
+		compiled: map[*mesh.Resource]*listener{}, tables: map[*mesh.Resource]*table{},
+	}
+	for _, r := range to.List(mesh.Route) {
+		t := m.tables[r]
+		if t == nil {
+			config, _ := r.Message.(*routev3.RouteConfiguration)
+			t = &table{config: config, key: r.Key}
+		}
+		n.tables[r] = t
+	}
+	for _, r := range to.List(mesh.Listener) {
+		l := m.compiled[r]
+		if l == nil {
+			proto, _ := r.Message.(*listenerv3.Listener)
+			l = newListener(r.Key, proto)
+		}
+		n.compiled[r] = l
+		n.listeners = append(n.listeners, l)
+		n.byName[r.Key.Name] = l
+	}
+	return n
+}
+
+// Listeners lists the listeners in the order of the mesh.
+func (m *Matcher) Listeners() []Listener {
+	out := make([]Listener, 0, len(m.listeners))
+	for _, l := range m.listeners {
+		out = append(out, Listener{
+			Name: l.key.Name, Address: mesh.Address(l.proto.GetAddress()),
+			Port: l.port(), Key: l.key, HTTP: l.http(),
+		})
+	}
+	return out
+}
+
+// Problems lists what could not be compiled, by resource. It compiles all that
+// no request has asked for so far.
+func (m *Matcher) Problems() []mesh.Finding {
+	var out []mesh.Finding
+	for _, l := range m.listeners {
+		out = append(out, l.problems()...)
+	}
+	for _, r := range m.mesh.List(mesh.Route) {
+		out = append(out, m.tables[r].findings()...)
+	}
+	slices.SortStableFunc(out, func(a, b mesh.Finding) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
+	return out
+}
+
+// routeTable is the table of a RouteConfiguration that RDS serves, nil where
+// there is none of that name.
+func (m *Matcher) routeTable(name string) *table {
+	r := m.mesh.Get(mesh.Key{Type: mesh.Route, Name: name})
+	if r == nil {
+		return nil
+	}
+	return m.tables[r]
+}
+
+func (m *Matcher) cluster(name string) *clusterv3.Cluster {
+	r := m.mesh.Get(mesh.Key{Type: mesh.Cluster, Name: name})
+	if r == nil {
+		return nil
+	}
+	c, _ := r.Message.(*clusterv3.Cluster)
+	return c
+}
+
+func (m *Matcher) endpoints(name string) *endpointv3.ClusterLoadAssignment {
+	r := m.mesh.Get(mesh.Key{Type: mesh.Endpoints, Name: name})
+	if r == nil {
+		return nil
+	}
+	a, _ := r.Message.(*endpointv3.ClusterLoadAssignment)
+	return a
+}
+
+// table is one RouteConfiguration, compiled when it is first asked.
+type table struct {
+	config *routev3.RouteConfiguration
+	key    mesh.Key // the resource that it stands in
+	path   string   // where in it; "" when it is the resource
+
+	once  sync.Once
+	table *routes.Table
+	wrong []routes.Problem
+}
+
+func (t *table) compiled() *routes.Table {
+	t.once.Do(func() {
+		config := t.config
+		if config == nil {
+			config = &routev3.RouteConfiguration{}
+		}
+		t.table, t.wrong = routes.Compile(config)
+	})
+	return t.table
+}
+
+// at is the path, in the resource, of a path in the RouteConfiguration.
+func (t *table) at(path string) string {
+	if t.path == "" || path == "" {
+		return t.path + path
+	}
+	return t.path + "." + path
+}
+
+func (t *table) virtualHost(i int) string { return text.Item(t.at("virtual_hosts"), i) }
+
+func (t *table) route(host, i int) string {
+	return text.Item(t.virtualHost(host)+".routes", i)
+}
+
+func (t *table) findings() []mesh.Finding {
+	t.compiled()
+	var out []mesh.Finding
+	for _, p := range t.wrong {
+		out = append(out, mesh.Finding{
+			Severity: mesh.Error, Rule: "route-match", Key: t.key, Path: t.at(p.Path),
+			Message: p.Message, Hint: p.Hint,
+		})
+	}
+	return out
+}

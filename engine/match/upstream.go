@@ -1,0 +1,100 @@
+package match
+
+import (
+	"fmt"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// upstream is what the mesh says of a cluster that a request is sent to.
+type upstream struct {
+	key       mesh.Key
+	there     bool
+	endpoints mesh.Key // the resource that lists them; zero when the mesh has none
+	path      string   // where in it
+	says      string   // of the endpoints: "2 endpoints", "found by DNS"
+	none      bool     // there is certainly no endpoint that takes a request
+	caveat    string
+}
+
+func (m *Matcher) upstream(name string) upstream {
+	u := upstream{key: mesh.Key{Type: mesh.Cluster, Name: name}}
+	c := m.cluster(name)
+	if c == nil {
+		return u
+	}
+	u.there = true
+	if service, ok := mesh.EndpointsOf(c); ok {
+		key := mesh.Key{Type: mesh.Endpoints, Name: service}
+		a := m.endpoints(service)
+		if a == nil {
+			u.caveat = fmt.Sprintf("the endpoints of cluster %s are not in the mesh; without any Envoy answers 503", name)
+			return u
+		}
+		u.endpoints = key
+		u.count(a, c)
+		return u
+	}
+	switch {
+	case c.GetClusterType() != nil:
+		u.says = "chosen by " + filterCalled(c.GetClusterType().GetName(), typeIn(c.GetClusterType().GetTypedConfig()))
+	case c.GetType() == clusterv3.Cluster_ORIGINAL_DST:
+		u.says = "the address that the connection was meant for"
+	default:
+		u.endpoints, u.path = u.key, "load_assignment"
+		u.count(c.GetLoadAssignment(), c)
+		if c.GetType() != clusterv3.Cluster_STATIC {
+			u.says += ", found by DNS"
+		}
+	}
+	return u
+}
+
+// count tells how many endpoints there are and whether any takes requests. All
+// of them ill is not none: below the panic threshold Envoy uses them all.
+func (u *upstream) count(a *endpointv3.ClusterLoadAssignment, c *clusterv3.Cluster) {
+	total, healthy := 0, 0
+	for _, l := range a.GetEndpoints() {
+		for _, e := range l.GetLbEndpoints() {
+			total++
+			switch e.GetHealthStatus() {
+			case corev3.HealthStatus_UNHEALTHY, corev3.HealthStatus_TIMEOUT, corev3.HealthStatus_DRAINING:
+			default:
+				healthy++
+			}
+		}
+		if named := l.GetLoadBalancerEndpoints(); named != nil {
+			total += len(named.GetLbEndpoints())
+			healthy += len(named.GetLbEndpoints())
+		}
+		if l.GetLedsClusterLocalityConfig() != nil {
+			u.says, u.caveat = "discovered by LEDS", "the endpoints of cluster "+c.GetName()+" are discovered by LEDS, which is not part of the mesh"
+			return
+		}
+	}
+	u.says = fmt.Sprintf("%d endpoints", total)
+	if total == 1 {
+		u.says = "1 endpoint"
+	}
+	if healthy < total {
+		u.says += fmt.Sprintf(", %d of them not healthy", total-healthy)
+	}
+	panics := c.GetCommonLbConfig().GetHealthyPanicThreshold()
+	u.none = total == 0 || healthy == 0 && panics != nil && panics.GetValue() == 0
+}
+
+// notFoundStatus is what a route answers when its cluster is not there.
+func notFoundStatus(r *routev3.Route) int {
+	switch r.GetRoute().GetClusterNotFoundResponseCode() {
+	case routev3.RouteAction_NOT_FOUND:
+		return 404
+	case routev3.RouteAction_INTERNAL_SERVER_ERROR:
+		return 500
+	}
+	return 503
+}
