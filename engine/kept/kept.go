@@ -1,18 +1,22 @@
-// Package kept is about the requests that an operator keeps to ask again: what
-// stands in their file, what each is expected to find, and which of them a
-// change of the mesh would send elsewhere.
-//
-// It is pure; the file itself is read and written by package files.
 package kept
 
-import "example.com/meshtui/engine/match"
+import (
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/mesh"
+)
 
 // Request is one kept request. Name is unique in its file.
 type Request struct {
 	Name   string
+	Group  string // whose mesh it is asked of; "" is mesh.DefaultGroup
 	Ask    match.Request
 	Expect Expect
 	Line   int // 1-based in its file; 0 when it was made here
+}
+
+// Of reports whether the request is asked of the mesh of a group.
+func (r Request) Of(group string) bool {
+	return r.Group == group || r.Group == "" && group == mesh.DefaultGroup
 }
 
 // Expect is what a kept request is expected to find. Empty fields expect

@@ -1,0 +1,119 @@
+package kept
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"example.com/meshtui/engine/match"
+)
+
+// An archive has the old and the new mesh, and requests that are run in both and
+// compared, and probes of both.
+func TestCompare(t *testing.T) {
+	eachArchive(t, "compare", func(t *testing.T, in map[string]string) map[string]string {
+		old, now := meshOf(t, in, "old/"), meshOf(t, in, "new/")
+		rs, findings := Parse(in["requests.yaml"], "requests.yaml")
+		if len(findings) > 0 {
+			t.Fatal(findings)
+		}
+		from, to := match.New(old), match.New(now)
+		var ran, probes strings.Builder
+		for _, r := range Run(from, rs) {
+			fmt.Fprintf(&ran, "%s: %s\n", r.Request.Name, r.Way.Target())
+			for _, d := range r.Differs {
+				fmt.Fprintf(&ran, "  %s\n", d)
+			}
+		}
+		for _, p := range Probe(old, now) {
+			fmt.Fprintf(&probes, "%s\n", p.Name)
+			ws := Run(from, []Request{p})[0]
+			for _, d := range ws.Differs {
+				fmt.Fprintf(&probes, "  old: %s\n", d)
+			}
+		}
+		return map[string]string{"ran": ran.String(), "moves": moves(Compare(from, to, rs)),
+			"probes": probes.String(), "moved-probes": moves(Compare(from, to, Probe(old, now)))}
+	})
+}
+
+func moves(all []Move) string {
+	var b strings.Builder
+	for _, m := range all {
+		fmt.Fprintf(&b, "%s: %s → %s\n", m.Request.Name, m.From, m.To)
+		for _, w := range m.Why {
+			fmt.Fprintf(&b, "  %s\n", w)
+		}
+	}
+	return b.String()
+}
+
+// A request that is kept expects what it found, and finds it.
+func TestWhatIsKeptIsFound(t *testing.T) {
+	eachArchive(t, "compare", func(t *testing.T, in map[string]string) map[string]string {
+		m := match.New(meshOf(t, in, "old/"))
+		names := map[string]bool{}
+		rs, _ := Parse(in["requests.yaml"], "")
+		for _, r := range rs {
+			kept := Of(r.Ask, m.Match(&r.Ask))
+			if kept.Expect.Action == "" {
+				t.Errorf("%s expects nothing", r.Name)
+			}
+			if names[kept.Name] {
+				t.Errorf("two are called %q", kept.Name)
+			}
+			names[kept.Name] = true
+			text, err := Format([]Request{kept})
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, findings := Parse(text, "")
+			if len(findings) > 0 || len(back) != 1 {
+				t.Fatalf("%v\n%s", findings, text)
+			}
+			if res := Run(m, back); len(res[0].Differs) > 0 {
+				t.Errorf("%s: %v\n%s", r.Name, res[0].Differs, text)
+			}
+		}
+		return nil
+	})
+}
+
+func TestSameClusters(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"app", "app", true}, {"app=90,v2=10", "v2=10, app=90", true}, {"app=90,v2=10", "app=10,v2=90", false},
+		{"app=50,app=50", "app=100", true}, {"app", "app=100", false}, {"a=b=1", "a=b=1", true}, {"a=x", "a=y", false}, {"", "a", false},
+		{"outbound|80||x=1", "outbound|80||x=1", true},
+	} {
+		if got := sameClusters(c.a, c.b); got != c.same {
+			t.Errorf("%q and %q: %t", c.a, c.b, got)
+		}
+	}
+}
+
+// A sample of a regex is taken by it.
+func TestSample(t *testing.T) {
+	for regex, want := range map[string]string{
+		"/foo/[0-9]+": "/foo/0", "/(a|b)/.*": "/a/", "/[^/]+/x?": "/x/", "/v[12]{3}": "/v111", "^/a$": "/a", "(": "/probe", "": "/probe",
+		"/x{1000}{1000}": "/probe", `/\d\w\.`: "/0x.", "(?i)/FOO": "/FOO",
+	} {
+		if got := sample(regex); !strings.EqualFold(got, want) {
+			t.Errorf("%q: %q, want %q", regex, got, want)
+		}
+	}
+}
+
+// BenchmarkProbe is of a mesh of 10,000 routes, one of which changed.
+func BenchmarkProbe(b *testing.B) {
+	old, now := big(b, "app"), big(b, "other")
+	b.ReportAllocs()
+	for b.Loop() {
+		moved := Compare(match.New(old), match.New(now), Probe(old, now))
+		if len(moved) != 1 {
+			b.Fatalf("%d moved", len(moved))
+		}
+	}
+}
