@@ -1,6 +1,3 @@
-// Package upstream is the built-in proxy's side towards the backends: clusters
-// with their endpoints, load balancing, health checks, ejection, circuit
-// breakers, timeouts and retries, as Envoy does them.
 package upstream
 
 import (
@@ -16,8 +13,12 @@ import (
 // Options are what a cluster needs besides its configuration.
 type Options struct {
 	Node string            // whose events they are
-	Emit func(envoy.Event) // told of every check that changes a state and every ejection; may be nil
+	Emit func(envoy.Event) // told of every check that changes a state and every ejection; may be nil; must not block
 	Now  func() time.Time  // nil is time.Now
+
+	// Failed is told when a part of the cluster stops unexpectedly (a panic in
+	// one of its goroutines); may be nil.
+	Failed func(error)
 }
 
 // Call says how one request is to be sent.
@@ -28,6 +29,8 @@ type Call struct {
 	Hash     *uint64              // for ring hash; nil picks at random
 	Priority corev3.RoutingPriority
 	AutoHost bool // the endpoint's host name becomes the Host
+
+	CountAttempts bool // each attempt says in x-envoy-attempt-count the how manieth it is
 }
 
 // Answer is what came of a request. Either Response is there, and its body must
@@ -36,29 +39,37 @@ type Answer struct {
 	Response *http.Response
 	Failure  *Failure
 	Endpoint string // the last one that was asked; "" for none
-	Attempts int
+	Attempts int    // how often a host was looked for, at least 1
+
+	// Flags and Details are Envoy's words for a Response: "URX" or "UO" when it
+	// is a failure that could not be retried, else "".
+	Flags, Details string
 }
 
 // Failure is an answer that the proxy gives itself, with Envoy's own status,
-// body and flags (response_flags, response_code_details).
+// body and flags (response_flags, response_code_details). Status 0 means that
+// the client went away and nobody waits for an answer.
 type Failure struct {
-	Status  int
-	Body    string
-	Flags   string
-	Details string
+	Status     int
+	Body       string
+	Flags      string // comma-separated: "UF", "URX,UF"
+	Details    string
+	Overloaded bool // x-envoy-overloaded: true belongs into the answer
 }
 
 // Snapshot is a cluster at one moment, as /clusters tells it.
 type Snapshot struct {
-	Name  string
-	Hosts []Host
-	Stats map[string]uint64 // below "cluster.NAME.": "upstream_rq_total", "health_check.success", …
+	Name    string
+	Service string // the name under which EDS serves its endpoints; "" when it is Name
+	Hosts   []Host
+	Stats   map[string]uint64 // below "cluster.NAME.": "upstream_rq_total", "health_check.success", …
 }
 
 // Host is one endpoint at one moment.
 type Host struct {
 	Address, Hostname                                 string
 	Weight, Priority                                  uint32
+	Region, Zone, SubZone                             string
 	EDS                                               corev3.HealthStatus
 	FailedCheck, CheckTimeout, PendingCheck, Ejected  bool
 	PendingRemoval                                    bool

@@ -1,0 +1,163 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// pool is the connections to one host for one routing priority.
+type pool struct {
+	usage
+	host      *host
+	gate      *gate
+	transport *http.Transport
+	cluster   *Cluster
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	retired bool
+}
+
+// poolAuthority stands in a URL for the one host that a pool dials.
+const poolAuthority = "upstream"
+
+// newPool makes the pool; nothing is dialled before the first request.
+func (c *Cluster) newPool(h *host, priority int) *pool {
+	s := c.settings.Load()
+	p := &pool{host: h, gate: &c.gates[priority], cluster: c, conns: map[*conn]struct{}{}}
+	p.shared = s.http2
+	p.transport = newTransport(s.http2, p.dial)
+	p.transport.IdleConnTimeout = s.idle
+	if !s.http2 {
+		// The gate reckons with connections that the transport has not yet taken
+		// back; this keeps it from opening one more meanwhile.
+		p.transport.MaxConnsPerHost = int(min(max(1, s.limits[priority].connections), 1<<20))
+	}
+	return p
+}
+
+// newTransport speaks HTTP/1.1, or HTTP/2 in clear text, over what dial returns.
+func newTransport(http2 bool, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!http2)
+	protocols.SetUnencryptedHTTP2(http2)
+	return &http.Transport{
+		Protocols: protocols, DialContext: dial, DisableCompression: true,
+		MaxIdleConnsPerHost: 1 << 20, MaxResponseHeaderBytes: maxResponseHeaders,
+	}
+}
+
+// maxResponseHeaders is how many bytes of headers Envoy takes from upstream.
+const maxResponseHeaders = 60 << 10
+
+// dialError is why no connection was had.
+type dialError struct {
+	timedOut bool
+	err      error
+}
+
+func (e *dialError) Error() string { return "connecting: " + e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// dial opens a connection to the host within the connect timeout.
+func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	c := p.cluster
+	ctx, cancel := context.WithTimeout(ctx, c.settings.Load().connect)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	c.stats.connections.Add(1)
+	p.host.stats.connections.Add(1)
+	raw, err := c.dialer(ctx, p.host.network, p.host.dial)
+	if err != nil {
+		c.stats.connectFailures.Add(1)
+		p.host.stats.connectFailures.Add(1)
+		timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+		if timedOut {
+			c.stats.connectTimeouts.Add(1)
+		}
+		return nil, &dialError{timedOut: timedOut, err: err}
+	}
+	if p.shared {
+		c.stats.http2Connections.Add(1)
+	} else {
+		c.stats.http1Connections.Add(1)
+	}
+	return p.track(raw), nil
+}
+
+// conn is a connection that is counted.
+type conn struct {
+	net.Conn
+	pool *pool
+	once sync.Once
+}
+
+func (p *pool) track(raw net.Conn) *conn {
+	c := &conn{Conn: raw, pool: p}
+	p.mu.Lock()
+	p.conns[c] = struct{}{}
+	p.mu.Unlock()
+	p.host.stats.activeConnections.Add(1)
+	p.cluster.stats.activeConnections.Add(1)
+	p.gate.opened(p)
+	return c
+}
+
+// Close closes the connection and counts that once.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() {
+		p := c.pool
+		p.mu.Lock()
+		delete(p.conns, c)
+		p.mu.Unlock()
+		p.host.stats.activeConnections.Add(-1)
+		p.cluster.stats.activeConnections.Add(-1)
+		p.cluster.stats.destroyed.Add(1)
+		p.gate.closed(p)
+	})
+	return err
+}
+
+// retire closes the pool's idle connections now and the others as soon as no
+// request uses the pool any more.
+func (p *pool) retire() {
+	p.mu.Lock()
+	p.retired = true
+	p.mu.Unlock()
+	p.transport.CloseIdleConnections()
+	p.gate.mu.Lock()
+	idle := p.using == 0
+	p.gate.mu.Unlock()
+	if idle {
+		p.closeAll()
+	}
+}
+
+// endIfRetired is called when the last request has left the pool.
+func (p *pool) endIfRetired() {
+	p.mu.Lock()
+	retired := p.retired
+	p.mu.Unlock()
+	if retired {
+		p.closeAll()
+	}
+}
+
+// closeAll cuts every connection.
+func (p *pool) closeAll() {
+	p.mu.Lock()
+	all := make([]*conn, 0, len(p.conns))
+	for c := range p.conns {
+		all = append(all, c)
+	}
+	p.mu.Unlock()
+	for _, c := range all {
+		c.Close()
+	}
+	p.transport.CloseIdleConnections()
+}
