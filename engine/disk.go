@@ -36,7 +36,8 @@ func newOffer(o *files.Opened, draft content, at time.Time, changed []string) *o
 // An opened single file is never overwritten, so that its first save needs a
 // folder. Files that another program changed since they were read are not
 // overwritten either: take or dismiss that change first. After it, Save writes
-// to that folder, also in later runs that open the same single file.
+// to that folder, also in later runs that open the same single file. Kept
+// requests go with it, and are kept there from then on.
 func (w *Workspace) Save(dir string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,6 +57,10 @@ func (w *Workspace) Save(dir string) error {
 	if err := w.unchangedOnDisk(dir); err != nil {
 		return err
 	}
+	keep, err := w.moveKept(dir)
+	if err != nil {
+		return err
+	}
 	saved, err := files.Save(dir, w.opened, w.draft.now.rules, w.draft.now.meshes, w.options.Writer)
 	if err != nil {
 		return err
@@ -67,9 +72,11 @@ func (w *Workspace) Save(dir string) error {
 	if w.watch != nil {
 		w.watch.follow(saved)
 	}
+	err = keep()
+	w.readKept()
 	w.keepDraft()
 	w.show()
-	return nil
+	return err
 }
 
 // unchangedOnDisk refuses to write over what another program wrote.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -16,6 +17,7 @@ type Options struct {
 	Writer    files.Writer     // nil is files.Disk
 	Now       func() time.Time // nil is time.Now
 	Author    string           // written into revisions
+	Kept      []kept.Request   // what OpenMeshes keeps from the beginning; Open reads its own from a file
 }
 
 func (o Options) filled() Options {

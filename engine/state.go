@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -24,6 +25,10 @@ type State struct {
 	Revisions []*Revision    // oldest first; the last is what is served
 	Notices   []mesh.Finding // what could not be carried over on opening, and what was rewritten
 	At        time.Time
+
+	Kept         []kept.Request // of all groups, in the order of their file
+	KeptProblems []mesh.Finding // what is wrong in that file; such requests are not in Kept
+	KeptFile     string         // where they are kept, also where there are none yet; "" in memory
 }
 
 // Head is the newest revision, or nil when nothing was pushed yet.
@@ -51,6 +56,7 @@ type GroupState struct {
 	Draft    *mesh.Mesh     // what a push would send; equals Live when nothing was edited
 	Changes  []mesh.Change  // from Live to Draft, by text
 	Findings []mesh.Finding // of Draft, worst first, then by place
+	Moved    []kept.Move    // kept requests that a push would send elsewhere, from Live to Draft
 }
 
 // DiskChange is a change to the workspace's files made by another program. It

@@ -115,6 +115,7 @@ func (w *Workspace) watchFiles(ctx context.Context) error {
 
 // look reads the files if they differ from what is known.
 func (w *Workspace) look() {
+	w.lookKept()
 	w.mu.Lock()
 	known, offered, ready := w.opened, w.disk, w.state.Load() != nil
 	w.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
 )
@@ -47,6 +48,8 @@ type Workspace struct {
 	dismissed string                  // digest of unreadable files that the operator will write over
 	notices   map[string]mesh.Finding // of our own, by rule
 	checked   map[string]checked      // by group
+	kept      keptRequests
+	moved     map[string]*moved // by group
 	wakes     task.Wakes
 }
 
@@ -92,6 +95,7 @@ func Open(ctx context.Context, path string, o Options) (*Workspace, error) {
 			Message: fmt.Sprintf("the files are not watched: %v", err), Hint: "open the workspace again to see changes made by other programs"})
 	}
 	w.restore()
+	w.readKept()
 	w.serveOpened()
 	if w.watch != nil {
 		w.look() // for what changed before the watch began
@@ -109,6 +113,13 @@ func OpenMeshes(ctx context.Context, name string, meshes map[string]*mesh.Mesh, 
 	w := newWorkspace(name, o)
 	w.base = content{meshes: withDefault(maps.Clone(meshes))}
 	w.draft.now = w.base
+	if len(o.Kept) > 0 {
+		text, err := kept.Format(o.Kept)
+		if err != nil {
+			return nil, err
+		}
+		w.setKept(text)
+	}
 	w.serveOpened()
 	return w, nil
 }
@@ -116,7 +127,7 @@ func OpenMeshes(ctx context.Context, name string, meshes map[string]*mesh.Mesh, 
 func newWorkspace(name string, o Options) *Workspace {
 	return &Workspace{
 		options: o.filled(), name: name,
-		notices: map[string]mesh.Finding{}, checked: map[string]checked{},
+		notices: map[string]mesh.Finding{}, checked: map[string]checked{}, moved: map[string]*moved{},
 	}
 }
 
@@ -198,10 +209,13 @@ func (w *Workspace) show() {
 		Undo: describe(w.draft.undo), Redo: describe(w.draft.redo),
 		Unsaved:   changes(w.base, w.draft.now) > 0,
 		Revisions: slices.Clone(w.revisions), Notices: w.allNotices(), At: w.options.Now(),
+		Kept: w.kept.requests, KeptProblems: w.keptProblems(w.draft.now), KeptFile: w.keptFile(),
 	}
 	live := w.live()
 	for _, g := range w.draft.now.groups() {
-		s.Groups = append(s.Groups, w.groupState(g, live.meshes[g], w.draft.now.meshes[g]))
+		group := w.groupState(g, live.meshes[g], w.draft.now.meshes[g])
+		group.Moved = w.movedBy(group)
+		s.Groups = append(s.Groups, group)
 	}
 	if w.disk != nil {
 		s.Disk = w.disk.change

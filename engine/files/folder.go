@@ -26,7 +26,7 @@ func isConfig(name string) bool {
 }
 
 // folderFiles lists the files of a workspace folder, sorted by group, less
-// groups.yaml. A sub-folder is a group when it has a file named as xDS files
+// groups.yaml and the kept requests. A sub-folder is a group when it has a file named as xDS files
 // are.
 func folderFiles(dir string) ([]*file, error) {
 	out, subs, err := configFiles(dir, "", mesh.DefaultGroup)
@@ -58,7 +58,7 @@ func configFiles(dir, sub, group string) (out []*file, subs []string, err error)
 			continue // gone meanwhile, or a link that leads nowhere
 		case info.IsDir() && !strings.HasPrefix(e.Name(), "."):
 			subs = append(subs, rel)
-		case info.Mode().IsRegular() && isConfig(e.Name()) && rel != groupsFile:
+		case info.Mode().IsRegular() && isConfig(e.Name()) && rel != groupsFile && !isKept(rel):
 			out = append(out, &file{path: filepath.Join(dir, rel), rel: rel, group: group})
 		}
 	}

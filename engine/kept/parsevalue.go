@@ -158,10 +158,10 @@ func (p *parser) header(key, n *yaml.Node) []routes.Header {
 	named := false
 	var out []routes.Header
 	for name, value := range p.mapping(key, n) {
-		switch {
-		case name.Value == "name":
+		switch name.Value {
+		case "name":
 			h.Name, named = p.text(name, value), true
-		case name.Value == "value":
+		case "value":
 			h.Value = p.text(name, value)
 		default:
 			for _, v := range p.texts(name, value) {

@@ -98,7 +98,7 @@ func connection(listener string, chain *listenerv3.FilterChain) match.Request {
 func (p *prober) table(on match.Request, table *routev3.RouteConfiguration, rank int) {
 	for _, vh := range table.GetVirtualHosts() {
 		host := hostOf(vh)
-		for i, route := range vh.GetRoutes() {
+		for _, route := range vh.GetRoutes() {
 			if len(p.probes) >= 50*MaxProbes {
 				return // whatever is in there, it is enough to choose from
 			}
@@ -111,9 +111,6 @@ func (p *prober) table(on match.Request, table *routev3.RouteConfiguration, rank
 			}
 			p.seen[name] = true
 			expect := Expect{VirtualHost: vh.GetName(), Route: route.GetName()}
-			if expect.Route == "" {
-				expect.Route = fmt.Sprint(i)
-			}
 			p.probes = append(p.probes, probe{request: Request{Name: name, Ask: r, Expect: expect}, rank: rank, order: len(p.probes)})
 		}
 	}

@@ -62,7 +62,7 @@ func member(class []rune) rune {
 		}
 	}
 	for i := 0; i+1 < len(class); i += 2 {
-		for r := max(class[i], '!'); r <= min(class[i+1], '~'); r++ {
+		if r := max(class[i], '!'); r <= min(class[i+1], '~') {
 			return r
 		}
 	}
