@@ -22,10 +22,11 @@ const (
 	InWireScreen
 	InNodes
 	InHistory
+	InTry
 
 	InPanes  = InLDS | InRDS | InCDS | InEDS
 	InMain   = InPanes | InNginx | InWire
-	InScreen = InDiff | InWireScreen | InNodes | InHistory
+	InScreen = InDiff | InWireScreen | InNodes | InHistory | InTry
 	Anywhere = InMain | InScreen
 )
 
@@ -55,7 +56,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	r := &registry{byKey: map[string][]*Action{}}
-	for _, list := range [][]*Action{editActions(), pushActions(), labActions(), viewActions(), moveActions(), programActions()} {
+	for _, list := range [][]*Action{editActions(), tryActions(), pushActions(), labActions(), viewActions(), moveActions(), programActions()} {
 		for _, act := range list {
 			if act.Enabled == nil {
 				act.Enabled = always

@@ -42,7 +42,7 @@ func programActions() []*Action {
 		{ID: "back", Title: "one step back: closes, clears the filter; never quits", Group: group, Keys: []string{"esc"}, In: Anywhere, Run: (*App).back},
 		{ID: "command", Title: "any of these by name", Short: "command", Group: group, Keys: []string{":", "ctrl+p"}, In: Anywhere,
 			Run: func(a *App) tea.Cmd { a.open(newPalette(a)); return nil }},
-		{ID: "help", Title: "this help", Short: "help", Group: group, Keys: []string{"?"}, In: Anywhere,
+		{ID: "help", Title: "this help", Short: "help", Group: group, Keys: []string{"?", "f1"}, In: Anywhere,
 			Run: func(a *App) tea.Cmd { a.open(newHelp(a)); return nil }},
 		{ID: "notices", Title: "what was remarked on when the workspace was opened", Group: group, In: Anywhere, Run: (*App).openNotices},
 		{ID: "findings", Title: "everything that the checks say of the draft", Short: "findings", Group: group, Keys: []string{"!"}, In: Anywhere, Run: (*App).openFindings},

@@ -54,6 +54,7 @@ type App struct {
 	nginxWide, nginxSmall, zoom, frozen bool
 
 	screen   screen
+	try      *tryScreen // nil until it is first asked for
 	overlays []overlay
 	toast    toast
 	intents  []intent
@@ -106,38 +107,49 @@ func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 // Init starts the wait for changes and the second hand.
 func (a *App) Init() tea.Cmd { return tea.Batch(a.waitCmd(), a.clockCmd()) }
 
-// Update routes a message.
+// Update routes a message. Whatever it was, the tester may have something to
+// ask after it: another letter in its form, another mesh.
 func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	a.version++
+	cmd := a.handle(msg)
+	return a, tea.Batch(cmd, a.ask())
+}
+
+func (a *App) handle(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		a.w, a.h = msg.Width, msg.Height
 		a.arrange()
-		return a, nil
 	case dataMsg:
-		return a, a.handleData(msg)
+		return a.handleData(msg)
 	case clockMsg:
 		if !a.frozen {
 			a.at = a.now()
 		}
-		return a, a.clockCmd()
+		return a.clockCmd()
 	case intentDoneMsg:
-		return a, a.intentDone(msg)
+		return a.intentDone(msg)
 	case tea.KeyMsg:
-		return a, a.keys(msg)
+		return a.keys(msg)
 	case tea.ResumeMsg:
 		a.say("back; the control plane runs again")
-		return a, a.loadCmd()
+		return a.loadCmd()
 	case editReadyMsg:
-		return a, a.runEditor(msg.job)
+		return a.runEditor(msg.job)
 	case editorExitedMsg:
-		return a, a.editorExited(msg)
+		return a.editorExited(msg)
 	case editReadMsg:
-		return a, a.editRead(msg)
+		return a.editRead(msg)
 	case openMsg:
-		return a, a.opened(msg)
+		return a.opened(msg)
+	case forecastMsg:
+		a.forecast(msg)
+	case shotMsg:
+		a.landed(msg)
+	case volleyMsg:
+		return a.volleyed(msg)
 	}
-	return a, nil
+	return nil
 }
 
 func (a *App) handleData(msg dataMsg) tea.Cmd {
@@ -254,7 +266,7 @@ func (a *App) shout(text string) { a.toast = toast{text: text, bad: true} }
 // keys takes keys apart that came in one read, as they do from quick fingers
 // over a slow line. A paste is for a text line; elsewhere it is no command.
 func (a *App) keys(msg tea.KeyMsg) tea.Cmd {
-	if msg.Paste && len(a.overlays) == 0 && a.input == nil {
+	if msg.Paste && len(a.overlays) == 0 && a.input == nil && !a.typing() {
 		return nil
 	}
 	if msg.Type != tea.KeyRunes || len(msg.Runes) == 1 || msg.Paste {
@@ -291,6 +303,9 @@ func (a *App) key(msg tea.KeyMsg) tea.Cmd {
 		}
 		return nil
 	}
+	if a.typing() && a.try.typed(a, msg) {
+		return nil
+	}
 	if a.screen != nil && a.screen.key(a, k) {
 		return nil
 	}
@@ -301,6 +316,12 @@ func (a *App) key(msg tea.KeyMsg) tea.Cmd {
 		a.navigate(k)
 	}
 	return nil
+}
+
+// typing reports whether a line of the screen has the keyboard, so that letters
+// are no commands.
+func (a *App) typing() bool {
+	return a.try != nil && a.screen == screen(a.try) && a.try.form.typing()
 }
 
 // keyName is a key as the registry writes it.

@@ -8,6 +8,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/tui/mark"
@@ -47,6 +48,10 @@ type data struct {
 	notices   []Notice
 	traffic   TrafficSnapshot
 	backends  map[string]Backend // by address
+
+	draftWays, liveWays *routing // one and the same when the draft is what is live
+	kept                []kept.Request
+	keptDraft, keptLive []kept.Result // of kept, in its order
 }
 
 // hostKey names an endpoint across nodes.
@@ -132,6 +137,7 @@ type maker struct {
 
 	mu       sync.Mutex
 	last     *data
+	matchers matchers
 	builder  outline.Builder
 	wire     []xds.Message
 	dropped  uint64
@@ -172,6 +178,8 @@ func (m *maker) make(group, node string) *data {
 		d.seq = m.last.seq + 1
 	}
 	m.workspace(d)
+	m.routings(d)
+	m.askKept(d)
 	m.people(d)
 	m.surroundings(d)
 	m.readWire(d)

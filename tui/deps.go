@@ -35,6 +35,8 @@ type Workspace interface {
 	Save(dir string) error
 	TakeDisk() error
 	DismissDisk()
+	Keep(kept.Request) error
+	Forget(name string) error
 }
 
 // WireReader reads the recorded conversation; *xds.Wire is one.
@@ -142,14 +144,6 @@ type Moved struct {
 	Requests          uint64
 }
 
-// Router says which way requests take through one mesh; it is safe for any
-// number of goroutines. Package engine/match has one.
-type Router interface {
-	Match(r *match.Request) match.Way
-	Explain(r *match.Request) match.Explanation
-	Run(rs []kept.Request) []kept.Result
-}
-
 // Deps are the parts that the screen shows. Workspace and Nodes must be there;
 // each of the others may be nil, and then what it tells is not shown.
 type Deps struct {
@@ -163,7 +157,6 @@ type Deps struct {
 	NoTrier   string                         // why Trier is nil; "" says it in general
 	Product   string                         // what the processes that DataPlane tells of call themselves; "" is "Envoy"
 	Project   func(*mesh.Mesh) *nginx.Config // nil is nginx.Project
-	Route     func(*mesh.Mesh) Router        // nil is the matcher of engine/match
 }
 
 // Options say how the screen looks and where it puts things.

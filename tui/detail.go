@@ -33,6 +33,14 @@ func (a *App) detailTitle() string {
 	return title
 }
 
+// detailNote is what can be asked of what is selected.
+func (a *App) detailNote() string {
+	if r := a.selected(); r != nil && a.focus == PanelRDS && r.Kind != outline.RouteConfigRow {
+		return "t: try a request here"
+	}
+	return ""
+}
+
 // detailLines is what is known of the selection, as much as fits: what is
 // wrong first.
 func (a *App) detailLines(r widget.Rect) []string {

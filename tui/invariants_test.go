@@ -11,6 +11,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/tuitest"
@@ -58,10 +60,10 @@ func hostileScene() *tuitest.Scene {
 	return s
 }
 
-var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene, "unreadable": unreadable, "grouped": grouped}
+var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene, "unreadable": unreadable, "grouped": grouped, "kept": keepers, "drafted": drafted, "cautious": cautious}
 
 var invariantKeys = []string{"j", "k", "j", "j", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "tab", "shift+tab", "1", "2", "3", "4", "5", "6", "enter", "esc",
-	"/", "a", "x", "上", "?", ":", "d", "p", "R", "N", "w", "m", "z", "P", "[", "]", "space", "+", "-", "u", "y", "n", "D", "q", "o", "s", "!", "pgdown", "backspace"}
+	"/", "a", "x", "上", "?", ":", "d", "p", "R", "N", "w", "m", "z", "P", "[", "]", "space", "+", "-", "u", "y", "n", "D", "q", "o", "s", "!", "pgdown", "backspace", "t", "ctrl+s", "ctrl+o", "ctrl+g", "ctrl+t"}
 
 func TestEveryFrameFits(t *testing.T) {
 	sizes := [][2]int{{1, 1}, {2, 3}, {20, 10}, {59, 20}, {60, 19}, {60, 20}, {60, 24}, {61, 33}, {79, 24}, {80, 24}, {81, 25}, {99, 30},
@@ -99,9 +101,48 @@ func TestEveryFrameFits(t *testing.T) {
 func pressQuietly(a *App, k string) {
 	if _, cmd := a.Update(keyMsg(k)); cmd != nil && !a.quitting {
 		switch msg := cmd().(type) {
-		case dataMsg, intentDoneMsg, openMsg:
-			a.Update(msg)
+		case dataMsg, intentDoneMsg, openMsg, forecastMsg, shotMsg, volleyMsg:
+			if _, next := a.Update(msg); next != nil {
+				a.Update(next()) // the tester asks, or sends the next
+			}
 		}
+	}
+}
+
+// hostileAnswer tries to break the screen from a backend.
+func hostileAnswer(r match.Request) Tried {
+	evil := "\x1b[2J\x07上流\u202e\t\r\n" + strings.Repeat("長い名前", 40)
+	return Tried{Status: 200, Proto: evil, Location: evil, Answered: evil, Body: evil + strings.Repeat(evil+"\n", 30), Err: evil,
+		Headers: []routes.Header{{Name: evil, Value: evil}}, Moved: []Moved{{Cluster: evil, Endpoint: evil, Requests: 3}}, Busy: len(r.Path)%2 == 0}
+}
+
+// TestEveryTryFrameFits: the tester at all sizes, with whatever is typed.
+func TestEveryTryFrameFits(t *testing.T) {
+	keys := []string{"a", "/", "上", ":", "?", "\x1b", "1", "space", "tab", "tab", "shift+tab", "up", "down", "pgdown", "pgup", "enter", "enter", "ctrl+t",
+		"backspace", "left", "right", "home", "ctrl+u", "j", "k", "G", "g", "esc", "t", "ctrl+s", "ctrl+o", "ctrl+g", "f1", "x"}
+	sizes := [][2]int{{20, 10}, {60, 20}, {60, 24}, {80, 24}, {109, 24}, {110, 24}, {150, 40}, {400, 20}, {61, 90}}
+	for name, scene := range scenes {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewSource(7))
+			d := depsOf(scene())
+			d.Trier = by(hostileAnswer)
+			a := stage(t, d, 80, 24)
+			for _, s := range sizes {
+				run(a, tea.WindowSizeMsg{Width: s[0], Height: s[1]})
+				pressQuietly(a, "2")
+				pressQuietly(a, "t")
+				var pressed []string
+				for range 30 {
+					k := keys[random.Intn(len(keys))]
+					pressed = append(pressed, k)
+					pressQuietly(a, k)
+					checkFrame(t, a, fmt.Sprint(name, pressed))
+				}
+				for range 4 {
+					pressQuietly(a, "esc")
+				}
+			}
+		})
 	}
 }
 

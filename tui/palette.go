@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/widget"
 )
@@ -157,6 +158,11 @@ func (p *pushDialog) lines(a *App, w, h int) []string {
 	}
 	head := []string{widget.Fit("Revision "+itoa(next)+" to "+to, w), widget.Spaces(w)}
 	var body []string
+	var moved []kept.Move
+	for i := range d.ws.Groups {
+		moved = append(moved, d.ws.Groups[i].Moved...)
+	}
+	body = append(body, a.movedLines(moved, w)...)
 	for i := range d.ws.Groups {
 		body = append(body, a.changeLines(&d.ws.Groups[i], len(d.ws.Groups) > 1, w)...)
 	}

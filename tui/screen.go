@@ -23,7 +23,8 @@ type screen interface {
 	key(a *App, key string) bool
 }
 
-// diffScreen is the draft against what is live, with what the checks say.
+// diffScreen is the draft against what is live: what the checks say, which kept
+// requests it sends elsewhere, and the texts.
 type diffScreen struct{ list widget.List }
 
 func (s *diffScreen) context() Context { return InDiff }
@@ -39,6 +40,9 @@ func (s *diffScreen) lines(a *App, w, h int) []string {
 	}
 	if len(body) > 0 {
 		body = append(body, widget.Spaces(w))
+	}
+	if len(a.data.gs.Changes) > 0 {
+		body = append(append(body, a.movedLines(a.data.gs.Moved, w)...), widget.Spaces(w))
 	}
 	body = append(body, diffLines(a.th, a.data.gs.Changes, w)...)
 	if len(a.data.gs.Changes) == 0 {

@@ -59,7 +59,7 @@ func (a *App) drawMain() []string {
 		}
 	}
 	if !a.lay.Detail.Empty() {
-		boxes = append(boxes, widget.Box{Rect: a.lay.Detail, Title: a.detailTitle(), Lines: a.detailLines(a.lay.Detail.Inner())})
+		boxes = append(boxes, widget.Box{Rect: a.lay.Detail, Title: a.detailTitle(), Note: a.detailNote(), Lines: a.detailLines(a.lay.Detail.Inner())})
 	}
 	lines := widget.Frame(a.w, a.h, a.th, boxes)
 	lines[a.lay.Status.Y] = a.statusLine(a.w)
@@ -170,10 +170,31 @@ func (a *App) footer(w int) string {
 	return a.footerKeys(w)
 }
 
+// keyFor is the key for an action here: while letters are typed, one that is no
+// letter; "" when it has none.
+func (a *App) keyFor(act *Action) string {
+	for _, k := range act.Keys {
+		if !a.typing() || len(k) > 1 {
+			return k
+		}
+	}
+	return ""
+}
+
+// keyOf is the key for the action of that name.
+func (a *App) keyOf(id string) string {
+	for _, act := range a.reg.all {
+		if act.ID == id {
+			return a.keyFor(act)
+		}
+	}
+	return ""
+}
+
 // footerKeys are the keys that matter here, as many as fit; what cannot be
 // done now is greyed. Help is always the last.
 func (a *App) footerKeys(w int) string {
-	help := []widget.Span{{Style: a.th.Key, Text: "?"}, {Text: " help "}}
+	help := []widget.Span{{Style: a.th.Key, Text: a.keyOf("help")}, {Text: " help "}}
 	if len(a.data.ws.Groups) > 1 {
 		help = append([]widget.Span{{Style: a.th.Key, Text: "{ }"}, {Text: " group  "}}, help...)
 	}
@@ -184,7 +205,10 @@ func (a *App) footerKeys(w int) string {
 		if act.Short == "" || act.ID == "help" || act.Hidden(a) {
 			continue
 		}
-		key, text := act.Keys[0], " "+act.Short
+		key, text := a.keyFor(act), " "+act.Short
+		if key == "" {
+			continue
+		}
 		if act.ID == "heavier" {
 			key = "+/-"
 		}

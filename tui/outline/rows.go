@@ -156,3 +156,40 @@ func unpack(a *anypb.Any) any {
 	}
 	return m
 }
+
+// InlineRoutes is the route configuration that stands inline in a listener and
+// encloses the field at path; nil when there is none.
+func InlineRoutes(l *listenerv3.Listener, path string) *routev3.RouteConfiguration {
+	for i, fc := range l.GetFilterChains() {
+		if rc := inlineIn(fc, item("", "filter_chains", i), path); rc != nil {
+			return rc
+		}
+	}
+	return inlineIn(l.GetDefaultFilterChain(), "default_filter_chain", path)
+}
+
+func inlineIn(fc *listenerv3.FilterChain, chain, path string) *routev3.RouteConfiguration {
+	for j, f := range fc.GetFilters() {
+		if !within(path, item(chain, "filters", j)) {
+			continue
+		}
+		if m, ok := unpack(f.GetTypedConfig()).(*hcmv3.HttpConnectionManager); ok {
+			return m.GetRouteConfig()
+		}
+	}
+	return nil
+}
+
+// Chain is the filter chain of a listener that encloses the field at path, or
+// nil.
+func Chain(l *listenerv3.Listener, path string) *listenerv3.FilterChain {
+	for i, fc := range l.GetFilterChains() {
+		if within(path, item("", "filter_chains", i)) {
+			return fc
+		}
+	}
+	if within(path, "default_filter_chain") {
+		return l.GetDefaultFilterChain()
+	}
+	return nil
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -91,6 +92,27 @@ func Weighted(vh *routev3.VirtualHost, r *routev3.Route, i int) match.Request {
 	}
 	req.Random = &before
 	return req
+}
+
+// Connect adds to a request what a connection must have for the filter chain to
+// take it: TLS where the chain speaks it, and the name that it is chosen by.
+func Connect(req *match.Request, fc *listenerv3.FilterChain) {
+	m := fc.GetFilterChainMatch()
+	names := m.GetServerNames()
+	if fc.GetTransportSocket() == nil && m.GetTransportProtocol() != "tls" && len(names) == 0 {
+		return
+	}
+	req.TLS = true
+	host, _, _ := strings.Cut(req.Host, ":")
+	req.SNI = host
+	for _, n := range names {
+		if n == host || strings.HasPrefix(n, "*") && strings.HasSuffix(host, n[1:]) {
+			return
+		}
+	}
+	if len(names) > 0 {
+		req.SNI = Host(names)
+	}
 }
 
 // path is one that the match takes.

@@ -3,12 +3,14 @@ package tuitest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
@@ -137,6 +139,26 @@ func (w *Workspace) TakeDisk() error { return w.call("take disk") }
 
 // DismissDisk notes that it was asked.
 func (w *Workspace) DismissDisk() { _ = w.call("dismiss disk") }
+
+// Keep notes the request and keeps it.
+func (w *Workspace) Keep(r kept.Request) error {
+	if err := w.call("keep " + r.Name); err != nil {
+		return err
+	}
+	w.Set(func(s *engine.State) { s.Kept = append(s.Kept[:len(s.Kept):len(s.Kept)], r) })
+	return nil
+}
+
+// Forget notes the name and forgets the request.
+func (w *Workspace) Forget(name string) error {
+	if err := w.call("forget " + name); err != nil {
+		return err
+	}
+	w.Set(func(s *engine.State) {
+		s.Kept = slices.DeleteFunc(slices.Clone(s.Kept), func(r kept.Request) bool { return r.Name == name })
+	})
+	return nil
+}
 
 // Nodes are nodes and a wire that a test sets.
 type Nodes struct {

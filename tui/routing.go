@@ -1,0 +1,57 @@
+package tui
+
+import (
+	"sync"
+
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/mesh"
+)
+
+// matchers makes the matcher of each mesh from the one before, so that an edit
+// costs no more than what it changes.
+type matchers struct {
+	mu   sync.Mutex
+	last *match.Matcher
+}
+
+func (m *matchers) of(to *mesh.Mesh) *match.Matcher {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last = m.last.Renew(to)
+	return m.last
+}
+
+// routing is the routing of one mesh. Its matcher is made when it is first
+// asked, which is never in the event loop.
+type routing struct {
+	mesh *mesh.Mesh
+	from *matchers
+
+	once    sync.Once
+	matcher *match.Matcher
+}
+
+func (r *routing) get() *match.Matcher {
+	r.once.Do(func() { r.matcher = r.from.of(r.mesh) })
+	return r.matcher
+}
+
+// routings gives a picture the routing of its draft and of what is live, and
+// takes them over from the one before where the mesh is the same.
+func (m *maker) routings(d *data) {
+	var known []*routing
+	if m.last != nil {
+		known = []*routing{m.last.draftWays, m.last.liveWays}
+	}
+	find := func(of *mesh.Mesh) *routing {
+		for _, r := range known {
+			if r.mesh == of {
+				return r
+			}
+		}
+		r := &routing{mesh: of, from: &m.matchers}
+		known = append(known, r)
+		return r
+	}
+	d.draftWays, d.liveWays = find(d.gs.Draft), find(d.live)
+}

@@ -1,0 +1,313 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/tui/mark"
+	"example.com/meshtui/tui/outline"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// sideBySide is the width from which predicted and observed stand beside each
+// other.
+const sideBySide = 110
+
+// lines draws the form, and below it what scrolls: how it went, the predicted
+// and the observed way, and why every other route lost.
+func (s *tryScreen) lines(a *App, w, h int) []string {
+	out := s.form.lines(a, w, max(3, h/3))
+	out = append(out, s.hintLine(a, w))
+	head := s.headLines(a, w)
+	var picked []string
+	s.head, s.reasons = len(head), 0
+	if s.seen != nil {
+		s.reasons = len(s.seen.Losers)
+		if s.seen.winner >= 0 {
+			s.reasons++
+		}
+		if !s.form.typing() {
+			picked = s.reasonLines(a, s.window.pick, w)
+		}
+	}
+	s.window.resize(h-len(out), s.head, s.reasons, len(picked))
+	for i := 0; len(out) < h && s.window.top+i < s.head+s.reasons+s.window.tall-1; i++ {
+		row, n := s.window.line(i, s.head)
+		switch {
+		case row < 0:
+			out = append(out, head[n])
+		case row == s.window.pick && len(picked) > 0:
+			out = append(out, picked[n])
+		case row < s.reasons:
+			out = append(out, s.reasonLine(a, row, w))
+		}
+	}
+	return out
+}
+
+// hintLine stands between the form and the rest: what is wrong with a field,
+// else what can be typed into the one that has the keyboard.
+func (s *tryScreen) hintLine(a *App, w int) string {
+	_, wrong := s.form.request()
+	if len(wrong) > 0 {
+		return a.th.Bad.Render(widget.Fit(widget.Clean(a.th.Glyph.Rejected+" "+strings.Join(wrong, "; ")), w))
+	}
+	hint := ""
+	switch s.form.focus {
+	case fieldMethod:
+		hint = "space: the next method"
+	case fieldHost:
+		hint = "the Host header as sent; a whole URL may be pasted"
+	case fieldPath:
+		hint = "the path as sent, with its query; a whole URL may be pasted"
+	case fieldListener:
+		hint = "a name or a port; space: the next of " + orNone(strings.Join(a.listenerNames(), ", "))
+	case fieldSNI:
+		hint = "makes it TLS: the name that the client asks for; " + tlsOnly + " without one"
+	case fieldRandom:
+		hint = "the request's random value: it decides weighted clusters and fractions"
+	case len(s.form.fields):
+		hint = "ctrl+g shows this route in the panes; tab goes back to the form"
+	default:
+		hint = "name: value"
+	}
+	right := []widget.Span{}
+	if !s.live && s.seen != nil && s.seen.differ || s.live {
+		right = append(right, widget.Span{Style: a.th.Key, Text: "ctrl+t"}, widget.Span{Style: a.th.Dim, Text: " live or draft"})
+	}
+	if len(s.seenWrong()) > 0 {
+		right = nil
+	}
+	return widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: "  " + hint}}, right)
+}
+
+func (s *tryScreen) seenWrong() []string {
+	if s.seen == nil {
+		return nil
+	}
+	return s.seen.wrong
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// headLines are what stands above the reasons.
+func (s *tryScreen) headLines(a *App, w int) []string {
+	out := s.verdictLines(a, w)
+	if w >= sideBySide {
+		left := (w - 3) * 55 / 100
+		out = append(out, beside(s.predictedLines(a, left), s.observedLines(a, w-3-left), left, w-3-left, a.th)...)
+	} else {
+		out = append(out, s.predictedLines(a, w)...)
+		out = append(out, s.observedLines(a, w)...)
+	}
+	out = append(out, a.th.Dim.Render(widget.Fit(a.keepHint(), w)))
+	if s.seen == nil || s.seen.Config == nil { // no route was asked for
+		return out
+	}
+	return append(append(out, widget.Spaces(w)), s.reasonHeading(a, w))
+}
+
+// beside joins two columns of lw and rw cells by a line between them.
+func beside(left, right []string, lw, rw int, th *theme.Theme) []string {
+	out := make([]string, max(len(left), len(right)))
+	for i := range out {
+		l, r := widget.Spaces(lw), widget.Spaces(rw)
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		out[i] = l + th.Border.Render(" "+th.Glyph.Border[5]+" ") + r
+	}
+	return out
+}
+
+// labelWidth is the room for the word before each fact.
+const labelWidth = 14
+
+// factLines draws a word, and beside it what it is, and why that is so.
+func (a *App) factLines(word, what, why string, style theme.Style, w int) []string {
+	room := w - labelWidth
+	what, why = widget.Clean(what), widget.Clean(why)
+	var lines []string
+	n := widget.Width(what)
+	switch {
+	case why == "" || n > room-12: // each on lines of its own
+		lines = styled(widget.Wrap(what, room), style, room)
+		if why != "" {
+			lines = append(lines, styled(widget.Wrap(why, room), a.th.Dim, room)...)
+		}
+	default: // one behind the other; the first is a word that is not broken
+		wrapped := widget.Wrap(strings.Repeat("x", n)+"  "+why, room)
+		first := style.Render(what) + a.th.Dim.Render(widget.Fit(wrapped[0][n:], room-n))
+		lines = append([]string{first}, styled(wrapped[1:], a.th.Dim, room)...)
+	}
+	for i, l := range lines {
+		head := widget.Spaces(labelWidth)
+		if i == 0 {
+			head = a.th.Dim.Render(widget.Fit(widget.Clean(word), labelWidth))
+		}
+		lines[i] = head + l
+	}
+	return lines
+}
+
+// styled are lines in a style, each w cells wide.
+func styled(lines []string, style theme.Style, w int) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = style.Render(widget.Fit(l, w))
+	}
+	return out
+}
+
+// predictedLines are the way that the request takes, link by link, and what is
+// in force on it.
+func (s *tryScreen) predictedLines(a *App, w int) []string {
+	out := []string{a.th.Strong.Render(widget.Fit("predicted", w))}
+	f := s.seen
+	if f == nil {
+		return append(out, a.th.Dim.Render(widget.Fit("…", w)))
+	}
+	for i := range f.Steps {
+		step := &f.Steps[i]
+		name, why := step.Name, step.Why
+		if step.Kind == "endpoints" {
+			name, why = step.Why, a.hostsText(step)
+		}
+		out = append(out, a.factLines(shortKind(step.Kind), name, why, a.th.Strong, w)...)
+	}
+	out = append(out, a.endLines(&f.Way, w)...)
+	if settings := settingsText(f.Settings); settings != "" {
+		out = append(out, a.factLines("in force", settings, "", theme.Style{}, w)...)
+	}
+	for _, c := range f.Caveats {
+		out = append(out, a.factLines(a.th.Glyph.Warning+" caveat", c, "", a.th.Warn, w)...)
+	}
+	if f.differ {
+		out = append(out, a.otherLines(f, s.live, w)...)
+	}
+	return out
+}
+
+// mostHosts is how many endpoints are listed.
+const mostHosts = 4
+
+// hostsText are the endpoints that a step leads to, with their health.
+func (a *App) hostsText(step *match.Step) string {
+	var parts []string
+	from, to := a.data.outline.Span(outline.EDS, step.Key)
+	for _, r := range a.data.outline.Rows[outline.EDS][from:to] {
+		if r.Kind != outline.EndpointRow {
+			continue
+		}
+		if len(parts) == mostHosts {
+			parts = append(parts, a.th.Glyph.Ellipsis)
+			break
+		}
+		text := r.Address
+		if e, known := a.data.health[hostKey{r.Cluster, r.Address}]; known {
+			glyph, _ := mark.Draw(e.Health, a.th)
+			text += " " + glyph + " " + a.healthWord(r.Cluster, e)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shortKind is a step's kind in the room that it has.
+func shortKind(kind string) string {
+	if kind == "route configuration" {
+		return "route config"
+	}
+	return kind
+}
+
+// endLines say what becomes of the request at the end of its way.
+func (a *App) endLines(way *match.Way, w int) []string {
+	switch way.Action {
+	case match.Forward:
+		if way.Status != 0 {
+			return a.factLines("answer", fmt.Sprintf("%d %s", way.Status, way.Detail), way.Reason, a.th.Bad, w)
+		}
+		var out []string
+		if len(way.Weighted) > 0 && way.Cluster == "" {
+			out = a.factLines("clusters", sharesText(way.Weighted), "by its random value", a.th.Strong, w)
+		}
+		return append(out, a.factLines("sent upstream", way.Host+" "+way.Path, "", a.th.Strong, w)...)
+	case match.Redirect:
+		return a.factLines("answer", fmt.Sprintf("%d to %s", way.Status, way.Location), "redirect", a.th.Info, w)
+	case match.DirectResponse:
+		return a.factLines("answer", fmt.Sprint(way.Status), strings.TrimSpace("direct response "+quoted(way.Body)), a.th.Info, w)
+	}
+	what := strings.ReplaceAll(string(way.Action), "_", " ")
+	if way.Status > 0 {
+		what = fmt.Sprintf("%d %s", way.Status, what)
+	}
+	why := way.Reason
+	if way.Detail != "" {
+		why = strings.TrimSpace(why + " (" + way.Detail + ")")
+	}
+	return a.factLines("answer", what, why, a.th.Warn, w)
+}
+
+// quoted is the beginning of a body on one line.
+func quoted(body string) string {
+	if body == "" {
+		return ""
+	}
+	return fmt.Sprintf("“%s”", widget.Truncate(widget.Clean(body), 60))
+}
+
+// sharesText is how a request's cluster is drawn by lot: "app 90%, app-v2 10%".
+func sharesText(ws []routes.Weighted) string {
+	var sum uint64
+	for _, c := range ws {
+		sum += uint64(c.Weight)
+	}
+	var parts []string
+	for _, c := range ws {
+		name := c.Name
+		if name == "" {
+			name = "by header " + c.Header
+		}
+		share := 0.0
+		if sum > 0 {
+			share = float64(c.Weight) / float64(sum)
+		}
+		parts = append(parts, name+" "+percent(share))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// settingsText are the policies in force, each with the level that it comes
+// from: "timeout: 5s (route)".
+func settingsText(settings []routes.Setting) string {
+	var parts []string
+	for _, s := range settings {
+		parts = append(parts, fmt.Sprintf("%s: %s (%s)", s.Name, s.Value, s.Level))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// otherLines say where the mesh that is not shown sends the request.
+func (a *App) otherLines(f *forecast, live bool, w int) []string {
+	which := "on live"
+	if live {
+		which = "on the draft"
+	}
+	here, there := f.Way.Target(), f.other.Target()
+	if here == there {
+		return a.factLines(which, "the same target", "", a.th.Dim, w)
+	}
+	return a.factLines(which, there, "a push changes this", a.th.Warn, w)
+}

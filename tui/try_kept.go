@@ -1,0 +1,292 @@
+package tui
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// askKept asks the draft and what is live for the requests that are kept,
+// unless neither they nor the meshes have changed.
+func (m *maker) askKept(d *data) {
+	d.kept = d.ws.Kept
+	if len(d.kept) == 0 {
+		return
+	}
+	if l := m.last; l != nil && l.draftWays == d.draftWays && l.liveWays == d.liveWays && reflect.DeepEqual(l.kept, d.kept) {
+		d.keptDraft, d.keptLive = l.keptDraft, l.keptLive
+		return
+	}
+	d.keptDraft = kept.Run(d.draftWays.get(), d.kept)
+	d.keptLive = d.keptDraft
+	if d.liveWays != d.draftWays {
+		d.keptLive = kept.Run(d.liveWays.get(), d.kept)
+	}
+}
+
+// keptResults are the kept requests, asked of the mesh that the tester asks.
+func (a *App) keptResults() []kept.Result {
+	if a.try != nil && a.try.live {
+		return a.data.keptLive
+	}
+	return a.data.keptDraft
+}
+
+func canKeep(a *App) (bool, string) {
+	if ok, why := writable(a); !ok {
+		return ok, why
+	}
+	switch s := a.try; {
+	case s.seen == nil || s.seen.question != a.question():
+		return false, "its way is still being found"
+	case len(s.seen.wrong) > 0:
+		return false, s.seen.wrong[0]
+	}
+	return true, ""
+}
+
+// askKeep asks under which name the request is to be kept, and says what it
+// will be expected to find.
+func (a *App) askKeep() tea.Cmd {
+	f := a.try.seen
+	r := kept.Of(f.request, f.Way)
+	a.open(&prompt{head: "Keep this request", label: "name", text: r.Name, hint: "Expected from now on: " + expectText(r.Expect) +
+		". Before a push you are told if that changes, and ctrl+o lists what is kept.",
+		do: func(a *App, name string) tea.Cmd {
+			if slices.ContainsFunc(a.data.kept, func(k kept.Request) bool { return k.Name == name }) {
+				a.shout("a kept request is called " + name + " already: forget that one first (ctrl+o), or choose another name")
+				return nil
+			}
+			r.Name = name
+			ws := a.deps.Workspace
+			return a.want("keep "+name, func() (string, error) { return "kept: " + name, ws.Keep(r) })
+		}})
+	return nil
+}
+
+// expectText is what a kept request is expected to find, in a line.
+func expectText(e kept.Expect) string {
+	var parts []string
+	add := func(what, value string) {
+		if value != "" {
+			parts = append(parts, what+" "+value)
+		}
+	}
+	add("", strings.ReplaceAll(e.Action, "_", " "))
+	add("listener", e.Listener)
+	add("virtual host", e.VirtualHost)
+	add("route", e.Route)
+	add("cluster", e.Cluster)
+	add("sent as", strings.TrimSpace(e.Host+" "+e.Path))
+	if e.Status > 0 {
+		add("status", fmt.Sprint(e.Status))
+	}
+	add("location", e.Location)
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.TrimSpace(strings.Join(parts, ", "))
+}
+
+// keptBox lists the requests that are kept, each with whether it finds what it
+// should, and below them what was in the form before.
+type keptBox struct{ list widget.List }
+
+func (a *App) openKept() tea.Cmd {
+	a.open(&keptBox{})
+	return nil
+}
+
+func (k *keptBox) title() string { return "Kept requests" }
+func (k *keptBox) width() int    { return 108 }
+
+func (k *keptBox) lines(a *App, w, h int) []string {
+	results, recent := a.keptResults(), a.tester().recent
+	out := k.headLines(a, w)
+	details := k.details(a, w)
+	foot := []string{widget.Spaces(w), a.keysLine(w, "enter", "open", "x", "forget", "a", "send all", "esc", "close")}
+	n := len(results) + len(recent)
+	k.list.Resize(n, max(1, min(n, h-len(out)-len(foot)-len(details))))
+	for i := k.list.Top; i < k.list.End(); i++ {
+		if i < len(results) {
+			out = append(out, k.line(a, &results[i], i == k.list.Cursor, w))
+		} else {
+			out = append(out, k.recentLine(a, recent[i-len(results)], i == k.list.Cursor, w))
+		}
+	}
+	return append(append(out, details...), foot...)
+}
+
+// headLines say of which mesh the marks tell, and what is wrong with the file.
+func (k *keptBox) headLines(a *App, w int) []string {
+	which := "on the draft"
+	if a.data.draftWays == a.data.liveWays || a.tester().live {
+		which = "on the live mesh"
+	}
+	text := "None is kept yet. Press t, try a request, and keep it with ctrl+s: before each push you are then told whether its way changes."
+	if n := len(a.data.kept); n > 0 {
+		text = fmt.Sprintf("%s, asked %s", count(n, "request"), which)
+		if a.data.ws.KeptFile != "" {
+			text += "; they stand in " + baseName(a.data.ws.KeptFile)
+		}
+	}
+	out := paragraph(text, w, a.th.Dim)
+	for _, f := range a.data.ws.KeptProblems {
+		out = append(out, a.findingLines(f, w)...)
+	}
+	return append(out, widget.Spaces(w))
+}
+
+// line is one kept request: whether it finds what it should, its name, and
+// where it goes or what differs.
+func (k *keptBox) line(a *App, r *kept.Result, cursor bool, w int) string {
+	glyph, style, text := a.th.Glyph.Acked, a.th.Good, r.Way.Target()
+	if len(r.Differs) > 0 {
+		glyph, style, text = a.th.Glyph.Rejected, a.th.Bad, r.Differs[0]
+	}
+	left := []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: widget.Fit(widget.Clean(r.Request.Name), min(30, w/3)) + "  "}, {Style: style, Text: text}}
+	right := k.sentSpans(a, r.Request.Name)
+	if cursor {
+		return widget.Row(w, &a.th.Selected, left, right)
+	}
+	return widget.Row(w, nil, left, right)
+}
+
+// sentSpans are what came of really sending a kept request, "" before that.
+func (k *keptBox) sentSpans(a *App, name string) []widget.Span {
+	v := a.tester().volley
+	if v == nil {
+		return nil
+	}
+	t := v.results[name]
+	switch {
+	case t == nil && slices.Contains(v.names, name):
+		return []widget.Span{{Style: a.th.Dim, Text: a.th.Glyph.Warming + " waits"}}
+	case t == nil:
+		return nil
+	case t.tried.Status == 0:
+		return []widget.Span{{Style: a.th.Bad, Text: a.th.Glyph.Rejected + " no answer"}}
+	case len(t.verdict.live) > 0:
+		return []widget.Span{{Style: a.th.Bad, Text: fmt.Sprintf("%s %d, not as live", a.th.Glyph.Rejected, t.tried.Status)}}
+	}
+	return []widget.Span{{Style: a.th.Good, Text: fmt.Sprintf("%s %d as live", a.th.Glyph.Acked, t.tried.Status)}}
+}
+
+func (k *keptBox) recentLine(a *App, r match.Request, cursor bool, w int) string {
+	left := []widget.Span{{Style: a.th.Dim, Text: "  typed before: "}, {Text: requestText(r)}}
+	if cursor {
+		return widget.Row(w, &a.th.Selected, left, nil)
+	}
+	return widget.Row(w, nil, left, nil)
+}
+
+// requestText is a request in a line: "GET www.example.com/foo".
+func requestText(r match.Request) string {
+	return strings.TrimSpace(orGet(r.Method) + " " + r.Host + orRoot(r))
+}
+
+// details are what is known of the row under the cursor.
+func (k *keptBox) details(a *App, w int) []string {
+	results := a.keptResults()
+	if k.list.Cursor >= len(results) {
+		return nil
+	}
+	r := &results[k.list.Cursor]
+	out := append([]string{widget.Spaces(w)}, paragraph(requestText(r.Request.Ask)+": "+r.Way.Target(), w, theme.Style{})...)
+	out = append(out, sentences(a.th.Glyph.Rejected, r.Differs, w, a.th.Bad)...)
+	if v := a.tester().volley; v != nil && v.results[r.Request.Name] != nil {
+		t := v.results[r.Request.Name]
+		out = append(out, paragraph("sent: "+outcomeText(&t.tried), w, a.th.Dim)...)
+		out = append(out, sentences(a.th.Glyph.Rejected, t.verdict.live, w, a.th.Bad)...)
+	}
+	return out
+}
+
+func (k *keptBox) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
+	results := a.keptResults()
+	at := k.list.Cursor
+	switch key := keyName(msg); key {
+	case "esc", "q", "ctrl+o":
+		return nil, true
+	case "enter":
+		return nil, k.openAt(a, at)
+	case "x":
+		if at < len(results) {
+			a.askForget(results[at].Request.Name)
+		}
+	case "a":
+		return a.sendAll(), false
+	default:
+		k.list.Key(key)
+	}
+	return nil, false
+}
+
+// openAt puts a request into the form and shows the tester.
+func (k *keptBox) openAt(a *App, i int) bool {
+	results, s := a.keptResults(), a.tester()
+	var r match.Request
+	switch {
+	case i < len(results):
+		r = results[i].Request.Ask
+	case i-len(results) < len(s.recent):
+		r = s.recent[i-len(results)]
+	default:
+		return false
+	}
+	s.fill(r, s.from)
+	a.show(s)
+	return true
+}
+
+func (a *App) askForget(name string) {
+	if ok, why := writable(a); !ok {
+		a.shout(why)
+		return
+	}
+	a.open(&confirm{head: "Forget " + name + "?", text: "It goes from the file of kept requests, and nobody is told any more when its way changes.",
+		yes: "x", yesText: "forget", harm: true, do: func(a *App) tea.Cmd {
+			ws := a.deps.Workspace
+			return a.want("forget "+name, func() (string, error) { return "forgotten: " + name, ws.Forget(name) })
+		}})
+}
+
+// movedLines say which kept requests a push would send elsewhere.
+func (a *App) movedLines(moved []kept.Move, w int) []string {
+	n := len(a.data.kept)
+	switch {
+	case n == 0:
+		return paragraph("No request is kept: t tries one and keeps it, and then a push that changes its way says so here.", w, a.th.Dim)
+	case len(moved) == 0:
+		return paragraph(fmt.Sprintf("%s no kept request changes its target (%d kept)", a.th.Glyph.Acked, n), w, a.th.Good)
+	}
+	out := paragraph(fmt.Sprintf("%s %d of %s would go elsewhere:", a.th.Glyph.Edited, len(moved), count(n, "kept request")), w, a.th.Warn)
+	for i := range moved {
+		m := &moved[i]
+		out = append(out, a.th.Strong.Render(widget.Fit("  "+widget.Clean(m.Request.Name), w)))
+		out = append(out, indented(m.From, "    from ", w, a.th.Del)...)
+		out = append(out, indented(m.To, "    to   ", w, a.th.Add)...)
+	}
+	return out
+}
+
+// indented is text behind a head, its further lines below the first.
+func indented(text, head string, w int, style theme.Style) []string {
+	n := widget.Width(head)
+	lines := widget.Wrap(text, w-n)
+	for i, l := range lines {
+		if i > 0 {
+			head = widget.Spaces(n)
+		}
+		lines[i] = style.Render(widget.Fit(head+l, w))
+	}
+	return lines
+}

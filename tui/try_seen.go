@@ -1,0 +1,198 @@
+package tui
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// verdictLines say at the top what came of sending: as predicted or not, and
+// if not, in what.
+func (s *tryScreen) verdictLines(a *App, w int) []string {
+	t := s.shot
+	if t == nil {
+		return nil
+	}
+	if !t.done {
+		text := fmt.Sprintf("%s sending to %s", a.th.Glyph.Warming, t.node)
+		if waited := a.at.Sub(t.started); waited.Seconds() >= 1 {
+			text += fmt.Sprintf(", for %s; %s at most", span(waited), span(patience))
+		}
+		return []string{a.th.Info.Render(widget.Fit(widget.Clean(text), w))}
+	}
+	g, v := a.th.Glyph, t.verdict
+	var out []string
+	switch agrees := len(v.live) == 0 && (len(v.draft) == 0 || !t.differ); {
+	case agrees && t.forwarded() && t.tried.byItself():
+		out = paragraph(fmt.Sprintf("%s %s. %s answered this itself, where an endpoint was to: the request got no further.",
+			g.Warning, outcomeText(&t.tried), t.tried.Answered), w, a.th.Warn)
+	case agrees && t.forwarded() && t.seen.Clusters == nil:
+		out = paragraph(fmt.Sprintf("%s %s. Nothing speaks against what was predicted, but who answered is not known.",
+			g.Acked, outcomeText(&t.tried)), w, a.th.Info)
+	case agrees:
+		out = paragraph(fmt.Sprintf("%s as predicted: %s", g.Acked, outcomeText(&t.tried)), w, a.th.Good)
+	case len(v.live) == 0:
+		out = paragraph(fmt.Sprintf("%s as the live mesh says: %s. Not as the draft says, which is not pushed yet: "+
+			"%s has the live mesh. That is no fault; p pushes the draft.", g.Differs, outcomeText(&t.tried), t.node), w, a.th.Warn)
+		out = append(out, sentences(g.Differs, v.draft, w, a.th.Warn)...)
+	case len(v.draft) == 0 && t.differ:
+		out = paragraph(fmt.Sprintf("%s as the draft says, and not as the live mesh does: %s", g.Rejected, outcomeText(&t.tried)), w, a.th.Bad)
+		out = append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
+	default:
+		out = paragraph(g.Rejected+" not as predicted: "+outcomeText(&t.tried), w, a.th.Bad)
+		if t.differ {
+			out = append(out, paragraph("  (compared with the live mesh, which "+t.node+" has; the draft is not pushed yet)", w, a.th.Dim)...)
+		}
+		out = append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
+	}
+	if lag := a.lag(t.node); lag != "" {
+		out = append(out, paragraph(g.Warning+" "+lag, w, a.th.Warn)...)
+	}
+	if req, _ := s.form.request(); !reflect.DeepEqual(req, t.request) {
+		out = append(out, paragraph(fmt.Sprintf("%s that was %s %s%s; the form has changed since, enter sends it anew",
+			g.Note, orGet(t.request.Method), t.request.Host, t.request.Path), w, a.th.Dim)...)
+	}
+	return append(out, widget.Spaces(w))
+}
+
+// sentences draws each on lines of its own, behind a mark.
+func sentences(mark string, texts []string, w int, style theme.Style) []string {
+	var out []string
+	for _, text := range texts {
+		for i, l := range widget.Wrap(text, w-4) {
+			head := "    "
+			if i == 0 {
+				head = "  " + mark + " "
+			}
+			out = append(out, style.Render(widget.Fit(head+l, w)))
+		}
+	}
+	return out
+}
+
+// outcomeText is what came back, in a line.
+func outcomeText(t *Tried) string {
+	if t.Status == 0 {
+		return "no answer: " + t.Err
+	}
+	text := statusText(t.Status)
+	if t.Answered != "" {
+		text += " from " + t.Answered
+	}
+	if t.Location != "" {
+		text += " to " + t.Location
+	}
+	if t.Took > 0 {
+		text += " in " + short(t.Took)
+	}
+	return text
+}
+
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
+}
+
+// What is shown of an answer; the rest is counted.
+const (
+	mostHeaders = 24
+	mostBody    = 12
+)
+
+// observedLines are what came back, and what the admin interface's counters
+// say of the way that it took.
+func (s *tryScreen) observedLines(a *App, w int) []string {
+	t := s.shot
+	if t == nil || !t.done {
+		return s.unobservedLines(a, w)
+	}
+	r := &t.tried
+	title := "observed on " + t.node
+	if r.Address != "" {
+		title += ", " + r.Address
+	}
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: title}, {Style: a.th.Dim, Text: "  " + age(a.at, t.ended) + " ago"}}, nil)}
+	if r.Status == 0 {
+		return append(out, a.factLines("answer", "none", r.Err, a.th.Bad, w)...)
+	}
+	style := a.th.Good
+	if r.Status >= http.StatusInternalServerError {
+		style = a.th.Bad
+	} else if r.Status >= http.StatusBadRequest {
+		style = a.th.Warn
+	}
+	out = append(out, a.factLines("answer", statusText(r.Status), strings.TrimSpace(r.Proto+"  "+short(r.Took)), style, w)...)
+	if r.Location != "" {
+		out = append(out, a.factLines("location", r.Location, "", a.th.Strong, w)...)
+	}
+	from := r.Answered
+	if from == "" {
+		from = "unknown"
+	}
+	out = append(out, a.factLines("answered by", from, "", a.th.Strong, w)...)
+	out = append(out, a.countedLines(r, w)...)
+	return append(out, a.answerLines(r, w)...)
+}
+
+// unobservedLines say that nothing was sent, and whether it could be.
+func (s *tryScreen) unobservedLines(a *App, w int) []string {
+	out := []string{a.th.Strong.Render(widget.Fit("observed", w))}
+	if s.shot != nil {
+		return append(out, a.th.Dim.Render(widget.Fit("…", w)))
+	}
+	if ok, why := canSend(a); !ok {
+		return append(out, paragraph(strings.ToUpper(why[:1])+why[1:]+".", w, a.th.Dim)...)
+	}
+	return append(out, paragraph("Not sent yet: enter really sends it to "+a.target()+".", w, a.th.Dim)...)
+}
+
+// countedLines are the counters that moved.
+func (a *App) countedLines(r *Tried, w int) []string {
+	if len(r.Moved) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, m := range r.Moved {
+		parts = append(parts, fmt.Sprintf("%s %s +%d", m.Cluster, m.Endpoint, m.Requests))
+	}
+	why := ""
+	if r.Busy {
+		why = "other traffic ran meanwhile, so some are others' requests"
+	}
+	return a.factLines("counted", strings.Join(parts, ", "), why, theme.Style{}, w)
+}
+
+// answerLines are the answer's headers and the beginning of its body.
+func (a *App) answerLines(r *Tried, w int) []string {
+	var out []string
+	for i, h := range r.Headers {
+		if i == mostHeaders {
+			out = append(out, a.factLines("", "", fmt.Sprintf("… %d more headers", len(r.Headers)-i), theme.Style{}, w)...)
+			break
+		}
+		word := ""
+		if i == 0 {
+			word = "headers"
+		}
+		out = append(out, a.factLines(word, h.Name+": "+h.Value, "", theme.Style{}, w)...)
+	}
+	if r.Body == "" {
+		return out
+	}
+	lines := strings.Split(strings.TrimRight(r.Body, "\n"), "\n")
+	for i, l := range lines {
+		if i == mostBody {
+			out = append(out, a.factLines("", "", fmt.Sprintf("… %d more lines", len(lines)-i), theme.Style{}, w)...)
+			break
+		}
+		word := ""
+		if i == 0 {
+			word = "body"
+		}
+		out = append(out, a.factLines(word, l, "", theme.Style{}, w)...)
+	}
+	return out
+}

@@ -1,0 +1,462 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/tuitest"
+)
+
+// by is a Trier that answers at once with what a test says.
+func by(answer func(r match.Request) Tried) *tuitest.Trier[Tried] {
+	t := tuitest.NewTrier[Tried]()
+	t.AtOnce = func(node string, r match.Request) Tried {
+		got := answer(r)
+		got.Node, got.Sent, got.Address = node, r, "127.0.0.1:10000"
+		return got
+	}
+	return t
+}
+
+// fine is the answer that the example's mesh leads one to expect.
+func fine(match.Request) Tried {
+	return Tried{Status: 200, Proto: "HTTP/1.1", Answered: "127.0.0.1:9001 (app-v1-a)", Took: 1200 * time.Microsecond,
+		Headers: []routes.Header{{Name: "content-type", Value: "text/plain"}, {Name: "server", Value: "envoy"}}, Body: "hello from app-v1-a\n",
+		Moved: []Moved{{Cluster: "app", Endpoint: "127.0.0.1:9001", Requests: 1}}}
+}
+
+// tried is a tester on a scene, opened at /foo of the example, on its way to app.
+func tried(t testing.TB, s *tuitest.Scene, trier Trier, w, h int) *App {
+	t.Helper()
+	d := steady(s)
+	d.Trier = trier
+	a := stage(t, d, w, h)
+	press(a, "2", "g", "j", "j", "t")
+	return a
+}
+
+// drafted is a calm scene whose draft sends /foo to legacy.
+func drafted() *tuitest.Scene {
+	live := tuitest.Mesh()
+	draft := live.With(tuitest.Resource(mesh.Route, `name: local_route
+virtual_hosts:
+- name: shop
+  domains: [www.example.com]
+  retry_policy: { retry_on: connect-failure, num_retries: 2 }
+  routes:
+  - match: { prefix: /foo }
+    route: { cluster: legacy, timeout: 5s }
+  - match: { prefix: / }
+    route: { cluster: legacy }
+`))
+	return &tuitest.Scene{Workspace: tuitest.NewWorkspace(live, draft), Nodes: tuitest.NodesFor(live, "envoy-1"), Evidence: tuitest.EvidenceFor(live, "envoy-1")}
+}
+
+func TestTryIsFilledFromTheRoute(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	shows(t, a, "host www.example.com", "path /foo", "listener web", "route 0 path /foo starts with /foo", "app 90%, app-v2 10%",
+		"takes it: path /foo starts with /foo", "path /foo is not /health", "the next: would match too")
+	press(a, "esc", "j", "j", "j", "t") // the next route
+	shows(t, a, "path /health", "direct response")
+}
+
+// What is typed is predicted on at once, and is there again after the tester
+// was closed; another route's request does not lose it.
+func TestTryKeepsWhatIsTyped(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	typed(a, "d")
+	shows(t, a, "path /food", "path /food starts with /foo")
+	press(a, "shift+tab")
+	typed(a, ".evil")
+	shows(t, a, "404 not found", "no virtual host has a domain", "route_not_found")
+	press(a, "esc", "t")
+	shows(t, a, "host www.example.com.evil", "path /food")
+	press(a, "esc", "j", "j", "j", "t", "ctrl+o")
+	shows(t, a, "typed before: GET www.example.com.evil/food")
+	press(a, "enter")
+	shows(t, a, "host www.example.com.evil", "path /food")
+}
+
+func TestLettersAreTypedAndNotCommands(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 80, 24)
+	typed(a, "?q=:jkgGtdpP[]{}!")
+	if got := a.try.form.text(fieldPath); got != "/foo?q=:jkgGtdpP[]{}!" || len(a.overlays) != 0 || a.frozen {
+		t.Errorf("path %q, %d overlays, frozen %t", got, len(a.overlays), a.frozen)
+	}
+	press(a, "f1")
+	if len(a.overlays) != 1 {
+		t.Error("f1 opens no help while a field is typed in")
+	}
+	press(a, "esc", "tab", "tab", "tab", "tab", "tab", "?")
+	if len(a.overlays) != 1 {
+		t.Error("? opens no help among the reasons")
+	}
+}
+
+func TestFields(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	press(a, "shift+tab", "shift+tab", "space") // GET → POST
+	press(a, "tab", "tab", "tab", "space")      // web is the only listener with HTTP
+	press(a, "backspace", "backspace", "backspace")
+	typed(a, ":10000")
+	press(a, "tab")
+	typed(a, "a.example.com")
+	press(a, "tab")
+	typed(a, "95")
+	press(a, "tab")
+	typed(a, "X-Canary: yes")
+	press(a, "tab")
+	typed(a, "cookie: a=1; b=2")
+	r, wrong := a.try.form.request()
+	want := match.Request{Method: "POST", Host: "www.example.com", Path: "/foo", Port: 10000, TLS: true, SNI: "a.example.com",
+		Headers: []routes.Header{{Name: "X-Canary", Value: "yes"}, {Name: "cookie", Value: "a=1; b=2"}}}
+	if r.Random == nil || *r.Random != 95 {
+		t.Errorf("random %v", r.Random)
+	}
+	r.Random = nil
+	if !slices.Equal(r.Headers, want.Headers) || len(wrong) > 0 {
+		t.Errorf("headers %v, wrong %q", r.Headers, wrong)
+	}
+	r.Headers, want.Headers = nil, nil
+	if got, want := requestText(r)+listenerText(r)+r.SNI, requestText(want)+listenerText(want)+want.SNI; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	typed(a, "zz")
+	press(a, "tab")
+	typed(a, "nonsense")
+	shows(t, a, `header: "nonsense" is not written as name: value`)
+	if ok, _ := canKeep(a); ok {
+		t.Error("a request that cannot be read can be kept")
+	}
+}
+
+func TestAURLIsTakenApart(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	run(a, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("http://shop.example.com:10000/a%20b?x=1\n"), Paste: true})
+	r, _ := a.try.form.request()
+	if r.Host != "shop.example.com:10000" || r.Path != "/a%20b?x=1" || r.Port != 10000 || r.TLS {
+		t.Errorf("%+v", r)
+	}
+	press(a, "ctrl+u")
+	run(a, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("/plain"), Paste: true})
+	if got := a.try.form.text(fieldPath); got != "/plain" {
+		t.Errorf("path %q", got)
+	}
+}
+
+func TestSentAndAsPredicted(t *testing.T) {
+	trier := by(fine)
+	a := tried(t, tuitest.Calm(), trier, 150, 40)
+	press(a, "enter")
+	shows(t, a, "✓ as predicted: 200 OK from 127.0.0.1:9001 (app-v1-a) in 1.2 ms", "observed on envoy-1, 127.0.0.1:10000", "content-type: text/plain", "hello from app-v1-a")
+	if got := trier.Sent(); len(got) != 1 || got[0].Node != "envoy-1" || got[0].Request.Path != "/foo" {
+		t.Errorf("sent %+v", got)
+	}
+	typed(a, "x")
+	shows(t, a, "that was GET www.example.com/foo; the form has changed since")
+}
+
+func TestADifferenceIsSaid(t *testing.T) {
+	a := tried(t, tuitest.Calm(), by(func(match.Request) Tried {
+		return Tried{Status: 200, Answered: "127.0.0.1:9009 (legacy)", Moved: []Moved{{Cluster: "legacy", Endpoint: "127.0.0.1:9009", Requests: 1}}}
+	}), 150, 40)
+	press(a, "enter")
+	shows(t, a, "✗ not as predicted", "predicted cluster app or app-v2, but the counters of legacy moved")
+}
+
+func TestWhoAnsweredMatters(t *testing.T) {
+	for answered, want := range map[string]string{"Envoy": "Envoy answered this itself, where an endpoint was to", "": "who answered is not known"} {
+		a := tried(t, tuitest.Calm(), by(func(match.Request) Tried { return Tried{Status: 503, Answered: answered} }), 150, 40)
+		press(a, "enter")
+		shows(t, a, want)
+	}
+}
+
+func TestOtherTrafficMovesTheCountersToo(t *testing.T) {
+	a := tried(t, tuitest.Calm(), by(func(r match.Request) Tried {
+		f := fine(r)
+		f.Busy, f.Moved = true, append(f.Moved, Moved{Cluster: "legacy", Endpoint: "127.0.0.1:9009", Requests: 44})
+		return f
+	}), 150, 40)
+	press(a, "enter")
+	shows(t, a, "✓ as predicted", "other traffic ran meanwhile")
+}
+
+// The Envoys have the live mesh: that a draft says otherwise is no fault.
+func TestADraftThatIsNotPushedIsNoFault(t *testing.T) {
+	a := tried(t, drafted(), by(fine), 150, 40)
+	shows(t, a, "Try a request on the draft", "timeout: 5s (route)", "retry: 2 retries on connect-failure", "on live web ▸ shop", "a push changes")
+	press(a, "enter")
+	shows(t, a, "as the live mesh says", "not pushed yet", "That is no fault", "≠ predicted cluster legacy")
+	if v := a.View(); strings.Contains(v, "✗") {
+		t.Errorf("it is drawn as a fault:\n%s", v)
+	}
+	press(a, "ctrl+t")
+	shows(t, a, "Try a request on the live mesh", "app 90%, app-v2 10%", "on the draft web ▸ shop")
+}
+
+func TestANodeThatLagsIsNamed(t *testing.T) {
+	s := tuitest.Calm()
+	st := *s.Nodes.State()
+	n := *st.Nodes[0]
+	n.Rollout.Revision, n.Rollout.Result = 11, engine.Accepted
+	st.Nodes = append(st.Nodes[:0:0], &n)
+	s.Nodes.Set(&st)
+	a := tried(t, s, by(func(match.Request) Tried {
+		return Tried{Status: 200, Moved: []Moved{{Cluster: "legacy", Requests: 1}}}
+	}), 150, 40)
+	press(a, "enter")
+	shows(t, a, "✗ not as predicted", "envoy-1 does not have revision 12 yet")
+}
+
+// pressSlowly presses keys and collects what they ask for without running it.
+func pressSlowly(a *App, keys ...string) []tea.Cmd {
+	var cmds []tea.Cmd
+	for _, k := range keys {
+		if _, cmd := a.Update(keyMsg(k)); cmd != nil {
+			cmds = append(cmds, cmd)
+		}
+	}
+	return cmds
+}
+
+// A Trier that does not answer blocks nothing, and the answer to an older
+// request is not shown as that of the new one.
+func TestALateAnswerIsNotTheNewOnes(t *testing.T) {
+	trier := tuitest.NewTrier[Tried]()
+	a := tried(t, tuitest.Calm(), trier, 150, 40)
+	answers := make(chan tea.Msg, 2)
+	for i := range 2 {
+		cmds := pressSlowly(a, "enter")
+		if len(cmds) != 1 {
+			t.Fatalf("%d commands", len(cmds))
+		}
+		go func() { answers <- cmds[0]() }()
+		sent := <-trier.Arrived
+		shows(t, a, "sending to envoy-1")
+		press(a, "x", "backspace") // the form goes on
+		if i == 0 {
+			continue
+		}
+		first := trier.Sent()[0]
+		if first.Context.Err() == nil {
+			t.Error("the older request is still waited for")
+		}
+		late := <-answers // the first one's, which was given up
+		a.Update(late)
+		shows(t, a, "sending to envoy-1")
+		f := fine(match.Request{})
+		f.Answered = "the second"
+		sent.Answer(f)
+		a.Update(<-answers)
+		a.Update(late)
+		shows(t, a, "from the second")
+	}
+}
+
+func TestNothingCanBeSent(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	shows(t, a, "Nothing can be sent from here")
+	press(a, "enter")
+	shows(t, a, "✗ send the request, and compare: nothing can be sent")
+	d := steady(tuitest.Calm())
+	d.NoTrier = "it was started with --nodes 0"
+	a = stage(t, d, 150, 40)
+	press(a, "t")
+	shows(t, a, "Nothing can be sent: it was started with --nodes 0.")
+
+	s := tuitest.Empty()
+	a = tried(t, s, by(fine), 150, 40)
+	press(a, "enter")
+	shows(t, a, "no Envoy is connected", "no listener")
+	if a.try.shot != nil {
+		t.Error("it was sent to nobody")
+	}
+}
+
+func TestTheRouteIsShownInThePanes(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	press(a, "backspace", "backspace", "backspace", "backspace")
+	typed(a, "/bar")
+	press(a, "ctrl+g")
+	if r := a.selected(); a.screen != nil || a.focus != PanelRDS || r == nil || r.Path != "virtual_hosts[0].routes[2]" {
+		t.Fatalf("on %+v", r)
+	}
+	if r := a.current(2); r.Key.Name != "legacy" {
+		t.Errorf("the thread leads to %s", r.Key)
+	}
+	press(a, "t", "tab", "tab", "tab", "tab", "tab", "g", "j", "ctrl+g") // the second reason: /health
+	if r := a.selected(); r == nil || r.Path != "virtual_hosts[0].routes[1]" {
+		t.Errorf("on %+v", r)
+	}
+}
+
+// keepers is a calm scene with requests that are kept.
+func keepers() *tuitest.Scene {
+	s := tuitest.Calm()
+	s.Workspace.Set(func(st *engine.State) {
+		st.KeptFile = "/srv/shop/requests.yaml"
+		st.Kept = []kept.Request{
+			{Name: "foo", Ask: match.Request{Host: "www.example.com", Path: "/foo", Listener: "web"}, Expect: kept.Expect{VirtualHost: "shop", Cluster: "app=90,app-v2=10"}},
+			{Name: "the root", Ask: match.Request{Host: "www.example.com", Path: "/", Listener: "web"}, Expect: kept.Expect{Cluster: "app"}}}
+	})
+	return s
+}
+
+func TestKeptRequests(t *testing.T) {
+	s := keepers()
+	a := tried(t, s, by(fine), 150, 40)
+	shows(t, a, "2 kept, 1 not as expected")
+	press(a, "ctrl+o")
+	shows(t, a, "✓ foo", "✗ the root", "expected app, found legacy", "requests.yaml")
+	press(a, "a")
+	shows(t, a, "✓ 200 as live", "✗ 200, not as live")
+	press(a, "j", "x")
+	shows(t, a, "Forget the root?")
+	press(a, "x", "esc")
+	if got := s.Workspace.Calls; !slices.Equal(got, []string{"forget the root"}) {
+		t.Errorf("asked %q", got)
+	}
+	shows(t, a, "1 kept, all as expected")
+	press(a, "ctrl+u")
+	typed(a, "/new")
+	press(a, "ctrl+s")
+	shows(t, a, "Keep this request", "Expected from now on: route, virtual host shop")
+	press(a, "enter")
+	if n := len(s.Workspace.State().Kept); n != 2 {
+		t.Fatalf("%d kept, asked %q", n, s.Workspace.Calls)
+	}
+	press(a, "ctrl+o", "enter")
+	shows(t, a, "path /foo")
+	press(a, "ctrl+s")
+	typed(a, "x")
+	for range 40 {
+		press(a, "backspace")
+	}
+	typed(a, "foo")
+	press(a, "enter")
+	shows(t, a, "is called foo already")
+}
+
+func TestAPushSaysWhatMoves(t *testing.T) {
+	s := drafted()
+	a := stage(t, steady(s), 100, 30)
+	press(a, "d")
+	shows(t, a, "No request is kept: t tries one")
+	s.Workspace.Set(func(st *engine.State) { st.Kept = keepers().Workspace.State().Kept })
+	a = stage(t, steady(s), 100, 30)
+	press(a, "p")
+	shows(t, a, "no kept request changes its target (2 kept)")
+	s.Workspace.Set(func(st *engine.State) {
+		st.Groups[0].Moved = []kept.Move{{Request: st.Kept[0], From: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", To: "web ▸ shop ▸ prefix /foo ▸ legacy"}}
+	})
+	a = stage(t, steady(s), 100, 30)
+	for _, k := range []string{"d", "p"} {
+		press(a, k)
+		shows(t, a, "1 of 2 kept requests would go elsewhere", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", "to web ▸ shop ▸ prefix /foo ▸ legacy")
+		v := a.View()
+		if moved, text := strings.Index(v, "would go elsewhere"), strings.Index(v, "local_route"); k == "d" && moved > text {
+			t.Error("the behaviour stands behind the text")
+		}
+	}
+}
+
+func TestTheRoutePaneTellsOfTheTester(t *testing.T) {
+	a := stage(t, steady(tuitest.Calm()), 80, 24)
+	press(a, "2", "g", "j", "j")
+	shows(t, a, "t: try a request here")
+	press(a, "1")
+	if strings.Contains(a.View(), "try a request here") {
+		t.Error("a listener is no route")
+	}
+}
+
+// While letters are typed, the footer names no letter as a key.
+func TestTheFooterNamesKeysThatWork(t *testing.T) {
+	a := tried(t, tuitest.Calm(), by(fine), 150, 40)
+	lines := strings.Split(a.View(), "\n")
+	if foot := lines[len(lines)-1]; strings.Contains(foot, ": command") || !strings.Contains(foot, "ctrl+p command") || !strings.Contains(foot, "f1 help") {
+		t.Errorf("while typing: %q", foot)
+	}
+	press(a, "tab", "tab", "tab", "tab", "tab")
+	lines = strings.Split(a.View(), "\n")
+	if foot := lines[len(lines)-1]; !strings.Contains(foot, ": command") || !strings.Contains(foot, "? help") {
+		t.Errorf("among the reasons: %q", foot)
+	}
+}
+
+// The row under the cursor is seen whole, however narrow the screen is.
+func TestTheReasonUnderTheCursorIsWhole(t *testing.T) {
+	a := tried(t, tuitest.Calm(), by(fine), 60, 24)
+	press(a, "tab", "tab", "tab", "tab", "tab", "G")
+	v := a.View()
+	for _, want := range []string{"the next: would match too", "route 0 stands before it"} {
+		if !strings.Contains(v, want) {
+			t.Errorf("%q is not seen:\n%s", want, v)
+		}
+	}
+	press(a, "g", "k", "k", "k", "k", "k", "k", "k", "k", "k")
+	shows(t, a, "│ predicted", "│ listener web")
+}
+
+// manyRoutes is a scene with a virtual host of n routes.
+func manyRoutes(n int) *tuitest.Scene {
+	var b strings.Builder
+	b.WriteString("name: local_route\nvirtual_hosts:\n- name: shop\n  domains: [www.example.com]\n  routes:\n")
+	for i := range n {
+		b.WriteString("  - match: { prefix: /r" + itoa(i) + "/ }\n    route: { cluster: app }\n")
+	}
+	m := tuitest.Mesh().With(tuitest.Resource(mesh.Route, b.String()))
+	return &tuitest.Scene{Workspace: tuitest.NewWorkspace(m, m), Nodes: tuitest.NodesFor(m, "envoy-1"), Evidence: tuitest.EvidenceFor(m, "envoy-1")}
+}
+
+// Typing asks the same matcher again: it is compiled once a mesh.
+func TestTypingCompilesNothing(t *testing.T) {
+	a := tried(t, manyRoutes(100), nil, 150, 40)
+	before := a.data.draftWays.get()
+	typed(a, "abc")
+	if a.data.draftWays.get() != before || a.try.seen.request.Path != "/r0/abc" {
+		t.Errorf("another matcher, or %q", a.try.seen.request.Path)
+	}
+	run(a, a.loadCmd()())
+	if a.data.draftWays.get() != before {
+		t.Error("a new picture of the same mesh has another matcher")
+	}
+}
+
+// BenchmarkTryFrame is a letter typed into the tester at 200×60: what the event
+// loop does, and with ask what is done beside it. The loop's part must not grow
+// with the routes.
+func BenchmarkTryFrame(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		for _, ask := range []bool{false, true} {
+			b.Run("routes="+itoa(n)+map[bool]string{true: " and asking"}[ask], func(b *testing.B) {
+				a := tried(b, manyRoutes(n), nil, 200, 60)
+				b.ReportAllocs()
+				b.ResetTimer()
+				for i := range b.N {
+					k := "x"
+					if i%2 == 1 {
+						k = "backspace"
+					}
+					_, cmd := a.Update(keyMsg(k))
+					if ask {
+						a.Update(cmd())
+					} else {
+						a.try.asking = false
+					}
+					_ = a.View()
+				}
+			})
+		}
+	}
+}
