@@ -8,6 +8,7 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
 // foundDump is a dump within a file: egctl prints one for each pod, by name.
@@ -22,6 +23,14 @@ const maxWrapped = 3
 
 // findDumps finds the dumps of a file, in order; none when it is something else.
 func findDumps(root node) []foundDump {
+	all := allDumps(root)
+	if filled := slices.DeleteFunc(slices.Clone(all), func(f foundDump) bool { return len(f.configs) == 0 }); len(filled) > 0 {
+		return filled
+	}
+	return all
+}
+
+func allDumps(root node) []foundDump {
 	if root.fields() == nil {
 		if items := root.items(""); len(items) > 0 && slices.ContainsFunc(items, dumpish) {
 			return []foundDump{{line: root.line(), configs: items}}
@@ -40,7 +49,8 @@ func findDumps(root node) []foundDump {
 func dumpsIn(n node, name string, depth int) []foundDump {
 	names := snakes(n.fields())
 	if slices.Contains(names, "configs") {
-		if items := n.items("configs"); slices.ContainsFunc(items, dumpish) || n.items("configs") != nil && len(items) == 0 {
+		items, list := n.items("configs"), n.get("configs")
+		if slices.ContainsFunc(items, dumpish) || len(items) == 0 && list != nil && list.fields() == nil {
 			return []foundDump{{name: name, line: n.line(), configs: items}}
 		}
 	}
@@ -163,16 +173,18 @@ type configDump struct {
 // them, and routes before the listeners whose inline routes take their names
 // from what is left.
 func (d *configDump) build() {
-	d.each(mesh.Secret, func(e entry, r *mesh.Resource) { d.keepOnce(e, r) })
+	d.each(mesh.Secret, d.secretOnce)
 	d.clusters()
 	d.endpoints()
-	d.eachIn(mesh.Route, func(e entry) bool { return e.state != isStatic }, func(e entry, r *mesh.Resource) { d.keepOnce(e, r) })
+	d.eachIn(mesh.Route, func(e entry) bool { return e.state != isStatic }, d.keepOnce)
 	n := 0
 	d.each(mesh.Listener, func(e entry, r *mesh.Resource) {
 		n++
 		if r = d.named(r, fmt.Sprintf("listener-%d", n)); d.firstOf(e, r) {
-			d.inlineNames(r)
-			d.served(r)
+			for _, name := range inlineRouteNames(r) {
+				d.inside[name] = true // the dump lists them a second time
+			}
+			d.takeListener(r)
 		}
 	})
 	d.eachIn(mesh.Route, func(e entry) bool { return e.state == isStatic }, d.staticRoute)
@@ -212,6 +224,15 @@ func (d *configDump) read(t mesh.Type, e entry) *mesh.Resource {
 	}
 	d.Notices = append(d.Notices, got.findings...)
 	return got.resource
+}
+
+// secretOnce takes a secret, unless it is one that has not come yet.
+func (d *configDump) secretOnce(e entry, r *mesh.Resource) {
+	if s, ok := r.Message.(*tlsv3.Secret); ok && s.GetType() == nil && e.state == isWarming && d.names[r.Key] == nil {
+		d.note(mesh.Warning, "warming", r.Key, "", e.line, "it had not come yet when the dump was taken, so it is not taken")
+		return
+	}
+	d.keepOnce(e, r)
 }
 
 // keepOnce takes a resource unless there is one of its name.
@@ -275,18 +296,7 @@ func (d *configDump) clusters() {
 				continue
 			}
 		}
-		d.cluster(r)
-	}
-}
-
-// cluster is a cluster as a bootstrap's is taken.
-func (d *configDump) cluster(r *mesh.Resource) { d.takeCluster(r) }
-
-// inlineNames remembers the names of the routes inside of a listener, which the
-// dump lists a second time.
-func (d *configDump) inlineNames(r *mesh.Resource) {
-	for _, name := range inlineRouteNames(r) {
-		d.inside[name] = true
+		d.takeCluster(r)
 	}
 }
 
@@ -299,9 +309,6 @@ func (d *configDump) staticRoute(e entry, r *mesh.Resource) {
 	}
 	d.keepOnce(e, r)
 }
-
-// served takes a listener over as a bootstrap's.
-func (d *configDump) served(r *mesh.Resource) { d.takeListener(r) }
 
 // byADS lets the config sources of a resource that name another management
 // server, or a file, ask meshtui where the dump has what they ask for.

@@ -76,7 +76,7 @@ func (d *configDump) head(found []foundDump) {
 		d.note(mesh.Warning, "other-dump", mesh.Key{}, "", f.line,
 			fmt.Sprintf("the dump of %s is left out: the file has %d dumps, and the first, of %s, is opened", f.name, len(found), found[0].name))
 	}
-	of := "a part of an Envoy's config"
+	of := "a part of an Envoy's config, " + d.parts.count()
 	if b := d.parts.bootstrap; b != nil {
 		of = d.whose(b)
 		line = b.line()
@@ -91,6 +91,20 @@ func (d *configDump) head(found []foundDump) {
 	if b := d.parts.bootstrap; b != nil {
 		d.bootstrapLeft(b)
 	}
+}
+
+// count says how many resources of which types there are: "2 listeners, 1 route".
+func (p *parts) count() string {
+	var out []string
+	for _, t := range mesh.Types() {
+		switch n := len(p.resources[t]); {
+		case n > 0 && t == mesh.Endpoints:
+			out = append(out, "the endpoints of "+several(n, "cluster", "clusters"))
+		case n > 0:
+			out = append(out, several(n, t.String(), t.String()+"s"))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // whose says which Envoy a bootstrap is of, and notes the cluster by which it
@@ -158,7 +172,7 @@ func (d *configDump) bootstrapLeft(b node) {
 	if len(left) > 0 {
 		sort.Strings(left)
 		d.note(mesh.Note, "not-carried", mesh.Key{}, "", b.line(),
-			"of the bootstrap, "+list(left, 12)+" are not carried over: they belong to that Envoy's own start, its management server and its extension list included")
+			"of the bootstrap, "+list(left, 12)+" are not carried over: they belong to that Envoy's own start")
 	}
 }
 
@@ -173,7 +187,7 @@ func (d *configDump) tail() {
 	}
 	if asks > 0 && len(d.parts.resources[mesh.Endpoints]) == 0 && !d.parts.seen["EndpointsConfigDump"] && !d.hasType(mesh.Endpoints) {
 		d.note(mesh.Warning, "no-endpoints", mesh.Key{}, "", 1,
-			fmt.Sprintf("%s asked for by EDS are not in it: take the dump with /config_dump?include_eds", several(asks, "cluster's endpoints", "clusters' endpoints")))
+			fmt.Sprintf("the endpoints of %s are not in it: take the dump with /config_dump?include_eds", several(asks, "cluster that asks EDS", "clusters that ask EDS")))
 	}
 	if len(d.unused) > 0 {
 		sort.Strings(d.unused)
@@ -211,8 +225,8 @@ func (d *configDump) lost() {
 		d.note(mesh.Warning, "rejected", mesh.Key{Type: mesh.Listener, Name: name}, "", failed.line(),
 			"Envoy had rejected a newer version of it, which is not taken: "+strings.Join(strings.Fields(why), " "))
 	}
-	for _, name := range d.parts.draining {
-		d.note(mesh.Note, "draining", mesh.Key{Type: mesh.Listener, Name: name}, "", 1, "it was draining, so it is not taken")
+	for _, l := range d.parts.draining {
+		d.note(mesh.Note, "draining", mesh.Key{Type: mesh.Listener, Name: l.name}, "", l.line, "it was draining, so it is not taken")
 	}
 	byKind := map[string][]leftOut{}
 	for _, o := range d.parts.other {

@@ -30,7 +30,7 @@ type parts struct {
 	resources map[mesh.Type][]entry
 	bootstrap node
 	rejected  []node          // error_state of listeners, with their names
-	draining  []string        // listeners that are only draining
+	draining  []leftOut       // listeners that are only draining
 	other     []leftOut       // what xDS has no place for here
 	seen      map[string]bool // kinds of dumps that were there
 	updated   string          // the newest last_updated
@@ -160,7 +160,7 @@ func (p *parts) listener(e node) {
 		}
 	}
 	if active == nil && warming == nil && e.get("draining_state") != nil {
-		p.draining = append(p.draining, e.scalar("name"))
+		p.draining = append(p.draining, leftOut{name: e.scalar("name"), line: e.line()})
 	}
 	if e.get("error_state") != nil {
 		p.rejected = append(p.rejected, e)

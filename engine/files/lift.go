@@ -256,7 +256,7 @@ func (b *bootstrap) routeName(name, listener, body string) (unique string, share
 		if was == nil {
 			return try, false
 		}
-		if same, _ := text.Set(body, "validate_clusters", true); same == was.Source.Text {
+		if same, err := applied(mesh.Source{Text: body}, servedByRDS(body, try)); err == nil && same.Text == was.Source.Text {
 			return try, true
 		}
 		if try == name {
