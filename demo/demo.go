@@ -182,3 +182,15 @@ func (d *Demo) Close() error {
 	}
 	return d.group.Wait()
 }
+
+// Who is the backend that an answer came from, by its headers, and where it
+// listens; "" for an answer that came from no backend of this demo.
+func (d *Demo) Who(header func(name string) string) (name, address string) {
+	said := header(backendHeader)
+	for _, b := range d.Backends() {
+		if b.Name == said {
+			return b.Name, b.Address
+		}
+	}
+	return "", ""
+}

@@ -36,7 +36,8 @@ func newDemo() *cobra.Command {
 		Short: "Open the screen on a demo mesh with backends and live traffic",
 		Long: `Open the screen on a demo mesh: www.example.com/foo goes to app, nine in ten to
 v1 and one to v2, all else goes to legacy. The backends and a steady load run in
-this process; the traffic goes through a real Envoy.`,
+this process; the traffic goes through a real Envoy, or through the built-in
+proxy where none can be had.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, f) },
 	}
@@ -58,14 +59,14 @@ func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	return onScreen(ctx, s, tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}}, f.screen)
+	return onScreen(ctx, s, tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}, Trier: tester{s: s, backend: lab.Who}}, f.screen)
 }
 
 // startDemo starts the backends, a session on their mesh over a socket of its
 // own, and the load.
 func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, *session, error) {
 	if f.envoys.nodes < 1 {
-		return nil, nil, usageError(errors.New("the demo needs at least one Envoy: --nodes 1"))
+		return nil, nil, usageError(errors.New("the demo needs at least one proxy: --nodes 1"))
 	}
 	port := freePort(f.port, f.envoys.nodes)
 	moved := ""

@@ -13,8 +13,9 @@ import (
 	"example.com/meshtui/xds/envoy"
 )
 
-// envoyFlags say which local Envoys a command starts.
+// envoyFlags say which local proxies a command starts: Envoys, or built-in ones.
 type envoyFlags struct {
+	plane string // see planeAny
 	path  string
 	tools []string
 	nodes int
@@ -23,10 +24,11 @@ type envoyFlags struct {
 
 func (f *envoyFlags) bind(cmd *cobra.Command, nodes int) {
 	fs := cmd.Flags()
-	fs.IntVar(&f.nodes, "nodes", nodes, "how many local Envoys to start")
+	fs.IntVar(&f.nodes, "nodes", nodes, "how many local proxies to start")
+	fs.StringVar(&f.plane, "data-plane", planeAny, "envoy or builtin: which proxies (default: Envoy, and the built-in proxy where none can be had)")
 	fs.StringVar(&f.path, "envoy", "", "the Envoy to run (default: $MESHTUI_ENVOY, envoy on PATH, .tools/envoy, else it is downloaded)")
 	fs.StringArrayVar(&f.tools, "tools", nil, "a folder to look for an envoy in, before a download")
-	fs.BoolVar(&f.delta, "delta", false, "let the local Envoys speak delta xDS")
+	fs.BoolVar(&f.delta, "delta", false, "let the local proxies speak delta xDS")
 }
 
 // check refuses what cannot be meant.
@@ -34,7 +36,7 @@ func (f envoyFlags) check() error {
 	if f.nodes < 0 {
 		return usageError(fmt.Errorf("--nodes %d: there cannot be fewer than none", f.nodes))
 	}
-	return nil
+	return f.checkPlane()
 }
 
 // find looks for an Envoy, and downloads one when there is none.
@@ -70,10 +72,4 @@ func checkoutTools() []string {
 		out = append(out, filepath.Join(dir, ".tools"), filepath.Join(filepath.Dir(dir), ".tools"))
 	}
 	return out
-}
-
-// fleetOptions are those for StartFleet; the overlay of them is needed before
-// the server has an address.
-func (f envoyFlags) fleetOptions() envoy.FleetOptions {
-	return envoy.FleetOptions{Nodes: f.nodes, Delta: f.delta}
 }

@@ -13,18 +13,43 @@ import (
 	"example.com/meshtui/xds/envoy"
 )
 
-// The journey that the product exists for, on a real Envoy under load.
+// The journey that the product exists for, under load: on a real Envoy, and on
+// the built-in proxy, which needs none.
 func TestJourney(t *testing.T) {
-	for _, delta := range []bool{false, true} {
-		t.Run(map[bool]string{false: "SotW", true: "delta"}[delta], func(t *testing.T) {
-			l := newLab(t, 1, delta)
-			drainAnEndpoint(l)
-			moveAListener(l)
-			forceADanglingRoute(l)
-			takeATakenPort(l)
-			killABackend(l)
-		})
+	for _, plane := range []string{planeEnvoy, planeBuiltin} {
+		for _, delta := range []bool{false, true} {
+			t.Run(plane+map[bool]string{false: " SotW", true: " delta"}[delta], func(t *testing.T) {
+				l := newLab(t, envoyFlags{plane: plane, nodes: 1, delta: delta})
+				drainAnEndpoint(l)
+				shiftTheCanary(l)
+				moveAListener(l)
+				forceADanglingRoute(l)
+				takeATakenPort(l)
+				killABackend(l)
+			})
+		}
 	}
+}
+
+// shiftTheCanary: the shares follow the weights.
+func shiftTheCanary(l *lab) {
+	routes := key(mesh.Route, "local_route")
+	weights := "virtual_hosts[0].routes[0].route.weighted_clusters.clusters"
+	shift := func(app, v2 uint32) {
+		l.edit(engine.SetRouteWeight{Key: routes, Path: weights + "[0]", Weight: app},
+			engine.SetRouteWeight{Key: routes, Path: weights + "[1]", Weight: v2})
+		if o := l.outcome(l.push(engine.PushOptions{Note: "canary"}).Number); o.Result != engine.Accepted {
+			l.Fatalf("shifting: %s %s", o.Result, o.Detail)
+		}
+	}
+	shift(0, 100)
+	l.until("v2 has all of it", func() bool {
+		return l.backend("app-v1-a").RPS == 0 && l.backend("app-v1-b").RPS == 0 && l.backend("app-v2-a").RPS > 0
+	})
+	shift(90, 10)
+	l.until("v1 has most of it again", func() bool {
+		return l.backend("app-v1-a").RPS+l.backend("app-v1-b").RPS > l.backend("app-v2-a").RPS && l.backend("app-v2-a").RPS > 0
+	})
 }
 
 // drainAnEndpoint: its traffic goes, and no request fails.
@@ -36,8 +61,8 @@ func drainAnEndpoint(l *lab) {
 	if o := l.outcome(r.Number); o.Result != engine.Accepted {
 		l.Fatalf("draining: %s %s", o.Result, o.Detail)
 	}
-	l.until("Envoy shows it draining", func() bool {
-		return l.endpoint("envoy-1", victim.Address).Health == envoy.Draining
+	l.until("the proxy shows it draining", func() bool {
+		return l.endpoint(victim.Address).Health == envoy.Draining
 	})
 	l.until("its traffic is gone", func() bool { return l.backend("app-v1-a").RPS == 0 })
 	if after := l.demo.Snapshot().Failed; after != before {
@@ -91,7 +116,7 @@ func forceADanglingRoute(l *lab) {
 	}
 	r := l.push(engine.PushOptions{Note: "on purpose", Force: true})
 	if o := l.outcome(r.Number); o.Result != engine.Accepted {
-		l.Fatalf("Envoy should have taken it: %s %s", o.Result, o.Detail)
+		l.Fatalf("the proxy should have taken it: %s %s", o.Result, o.Detail)
 	}
 	if code, by := l.ask("/"); code != 503 || by != "" {
 		l.Errorf("a request got %d from %q", code, by)
@@ -118,7 +143,7 @@ func (l *lab) rollBack(number int) {
 	l.until("all is green again", l.inSync(1))
 }
 
-// takeATakenPort: Envoy refuses it in its own words, and is told once.
+// takeATakenPort: the proxy refuses it in its own words, and is told once.
 func takeATakenPort(l *lab) {
 	good := l.session.workspace.State().Head().Number
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -135,7 +160,7 @@ func takeATakenPort(l *lab) {
 	if o.Result != engine.Rejected || !strings.Contains(o.Detail, "Address already in use") {
 		l.Fatalf("outcome: %s %q", o.Result, o.Detail)
 	}
-	status := l.session.server.State().Node("envoy-1").Resources[key(mesh.Listener, "second")]
+	status := l.session.server.State().Node(l.node()).Resources[key(mesh.Listener, "second")]
 	if status.Rejected == nil || !strings.Contains(status.Rejected.Detail, "cannot bind") || status.Rejected.Sent != 1 {
 		l.Errorf("the resource says %+v", status.Rejected)
 	}
@@ -159,18 +184,18 @@ func killABackend(l *lab) {
 		l.Fatal(err)
 	}
 	l.until("its illness is known with a reason", func() bool {
-		e := l.endpoint("envoy-1", victim.Address)
+		e := l.endpoint(victim.Address)
 		return e.Health == envoy.CheckFailed && e.Why != "" && !e.Since.IsZero()
 	})
 	if err := l.demo.Become(victim.Name, demo.Up); err != nil {
 		l.Fatal(err)
 	}
-	l.until("it is well again", func() bool { return l.endpoint("envoy-1", victim.Address).Health == envoy.Healthy })
+	l.until("it is well again", func() bool { return l.endpoint(victim.Address).Health == envoy.Healthy })
 }
 
 // Several local Envoys get the same mesh, each on ports of its own.
 func TestSeveralEnvoys(t *testing.T) {
-	l := newLab(t, 2, false)
+	l := newLab(t, envoyFlags{plane: planeEnvoy, nodes: 2})
 	l.until("both carry traffic", func() bool {
 		ports := map[int]bool{}
 		for _, a := range l.demo.Snapshot().Last {

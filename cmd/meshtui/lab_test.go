@@ -81,12 +81,15 @@ type lab struct {
 	wakes   []<-chan struct{}
 }
 
-func newLab(t *testing.T, nodes int, delta bool) *lab {
+// newLab runs the demo on the data plane that the flags name.
+func newLab(t *testing.T, f envoyFlags) *lab {
 	t.Helper()
 	privateXDG(t)
+	if f.plane == planeEnvoy {
+		f.path = needEnvoy(t)
+	}
 	d, s, err := startDemo(t.Context(), demoFlags{
-		envoys: envoyFlags{path: needEnvoy(t), nodes: nodes, delta: delta},
-		port:   freeBase(t, nodes), rate: 200,
+		envoys: f, port: freeBase(t, f.nodes), rate: 200,
 	}, func(line string) { t.Log(line) })
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +110,7 @@ func newLab(t *testing.T, nodes int, delta bool) *lab {
 		t.Cleanup(stop)
 		l.wakes = append(l.wakes, wake)
 	}
-	l.until("every Envoy is in sync", l.inSync(nodes))
+	l.until("every proxy is in sync", l.inSync(f.nodes))
 	l.until("there is traffic", func() bool { s := d.Snapshot(); return !s.Waiting && s.Total > 50 })
 	return l
 }
@@ -245,8 +248,12 @@ func (l *lab) backend(name string) demo.Share {
 	return demo.Share{}
 }
 
-func (l *lab) endpoint(node, address string) envoy.Endpoint {
-	if f := l.session.watcher.Facts(node); f != nil {
+// node is the id of the first proxy.
+func (l *lab) node() string { return l.session.fleet.Processes()[0].Node }
+
+// endpoint is what is known of an endpoint in the first proxy.
+func (l *lab) endpoint(address string) envoy.Endpoint {
+	if f := l.session.watcher.Facts(l.node()); f != nil {
 		for _, e := range f.Endpoints {
 			if e.Address == address {
 				return e
@@ -266,7 +273,7 @@ func (l *lab) findings(rule string) []mesh.Finding {
 	return out
 }
 
-// ask sends one request to the first Envoy.
+// ask sends one request to the first proxy.
 func (l *lab) ask(path string) (int, string) {
 	l.Helper()
 	ctx, cancel := context.WithTimeout(l.Context(), patience)

@@ -43,7 +43,7 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 	}
 	ctx := cmd.Context()
 	s, err := startSession(ctx, sessionOptions{
-		address: f.xds, envoys: f.envoys, say: say, withoutEnvoy: f.envoys.path == "",
+		address: f.xds, envoys: f.envoys, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			return engine.Open(ctx, path, o)
 		},

@@ -39,7 +39,7 @@ start page opens.`,
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	o.bind(root)
-	root.AddCommand(newDemo(), newServe(), newCheck(), newBootstrap(), newWatchdog())
+	root.AddCommand(newDemo(), newServe(), newCheck(), newMatch(), newDiff(), newBootstrap(), newWatchdog())
 	return root
 }
 

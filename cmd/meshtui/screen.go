@@ -33,6 +33,10 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Nodes = nodes{s.server}
 	d.Evidence = s.watcher
 	d.DataPlane = dataPlane{s}
+	d.Product = s.plane.product
+	if d.Trier == nil {
+		d.Trier = tester{s: s}
+	}
 	// The screen ends with the session: one that shows a dead control plane
 	// would tell yesterday's news.
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -47,10 +51,10 @@ type nodes struct{ *xds.Server }
 
 func (n nodes) Wire() tui.WireReader { return n.Server.Wire() }
 
-// dataPlane is the local Envoys as the screen sees them.
+// dataPlane is the local proxies as the screen sees them.
 type dataPlane struct{ s *session }
 
-// Changed wakes when a process has come or gone; never without local Envoys.
+// Changed wakes when a process has come or gone; never without local proxies.
 func (d dataPlane) Changed() (<-chan struct{}, func()) {
 	if d.s.fleet == nil {
 		return nil, func() {}
@@ -58,17 +62,13 @@ func (d dataPlane) Changed() (<-chan struct{}, func()) {
 	return d.s.fleet.Changed()
 }
 
-// Describe names the Envoy that runs, where it came from and how many there are.
+// Describe names the data plane: which proxy, where it came from and how many
+// there are.
 func (d dataPlane) Describe() string {
 	if d.s.fleet == nil {
 		return ""
 	}
-	n := len(d.s.fleet.Processes())
-	plural := "s"
-	if n == 1 {
-		plural = ""
-	}
-	return fmt.Sprintf("Envoy %s (%s), %d node%s", d.s.binary.Version, d.s.binary.Origin, n, plural)
+	return d.s.plane.describe()
 }
 
 // Notices are the warnings of the start, and what is amiss with a process.
@@ -97,7 +97,7 @@ func trouble(p envoy.Process) string {
 	if !p.NextTry.IsZero() {
 		text += "; next start at " + p.NextTry.Format("15:04:05")
 	}
-	if p.State == envoy.Restarting {
+	if p.State == envoy.Restarting && p.Log != "" {
 		text += "; its log is " + p.Log
 	}
 	return text

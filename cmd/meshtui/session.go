@@ -26,19 +26,17 @@ type sessionOptions struct {
 	address string // xDS address; "" the default one
 	envoys  envoyFlags
 	say     func(string) // progress before there is a screen; may be nil
-
-	withoutEnvoy bool // go on without local Envoys where none can be had
 }
 
 // session is one running control plane: the workspace, the server that rolls
-// its revisions out, the local Envoys and the watcher that reads what they do.
+// its revisions out, the local proxies and the watcher that reads what they do.
 type session struct {
 	workspace *engine.Workspace
 	server    *xds.Server
-	fleet     *envoy.Fleet // nil when no local Envoy was asked for
+	plane     *plane
+	fleet     proxies // nil when no local proxy runs
 	watcher   *envoy.Watcher
 	eyes      atomic.Pointer[envoy.Watcher] // watcher, for who may ask before it is there
-	binary    envoy.Binary
 
 	mu      sync.Mutex
 	notices []string // see note
@@ -67,17 +65,8 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 			s = nil
 		}
 	}()
-	if o.envoys.nodes > 0 {
-		if s.binary, err = o.envoys.find(ctx, o.say); err != nil {
-			if !o.withoutEnvoy {
-				return s, err
-			}
-			s.note("no local Envoy was started: " + err.Error())
-			o.envoys.nodes = 0
-		}
-		if w := s.binary.Warning(); w != "" {
-			s.note(w)
-		}
+	if s.plane, err = o.envoys.choose(ctx, o.say, s.note); err != nil {
+		return s, err
 	}
 	// First the address: a start that fails on it leaves no mark in the history.
 	l, err := listen(o.address)
@@ -85,10 +74,9 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		return s, err
 	}
 	s.address = xds.Address(l)
-	fleet := o.envoys.fleetOptions()
 	outcomes := &outcomeRelay{}
 	s.server = xds.New(xds.Options{
-		Overlay:   func(node string) xds.Overlay { return fleet.Overlay(node) },
+		Overlay:   func(node string) xds.Overlay { return s.plane.overlay(node) },
 		OnOutcome: outcomes.told,
 		OnError:   s.broke,
 		Draining:  s.draining,
@@ -99,7 +87,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	}
 	outcomes.to(s.workspace.Record)
 	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, l) })
-	if err = s.startEnvoys(ctx, fleet, o.say); err != nil {
+	if err = s.startProxies(ctx, o.say); err != nil {
 		return s, err
 	}
 	s.watch()
@@ -144,32 +132,35 @@ func (s *session) draining(node string) (int, time.Time, bool) {
 	return w.Draining(node)
 }
 
-// startEnvoys starts the local Envoys, after a look at the ports that they
+// startProxies starts the local proxies, after a look at the ports that they
 // will be told to open. A workspace that another process holds gets none: they
 // would take a share of the other's traffic.
-func (s *session) startEnvoys(ctx context.Context, o envoy.FleetOptions, say func(string)) (err error) {
+func (s *session) startProxies(ctx context.Context, say func(string)) error {
 	state := s.workspace.State()
-	if o.Nodes > 0 && state.ReadOnly != "" {
-		s.note("no local Envoy was started, because the workspace is read-only: " + state.ReadOnly)
+	if s.plane.nodes > 0 && state.ReadOnly != "" {
+		s.note("no local proxy was started, because the workspace is read-only: " + state.ReadOnly)
 		return nil
 	}
-	if o.Nodes == 0 {
+	if s.plane.nodes == 0 {
 		return nil
 	}
 	for _, g := range state.Groups {
-		for _, taken := range envoy.PortsTaken(g.Draft, o.Nodes) {
+		for _, taken := range envoy.PortsTaken(g.Draft, s.plane.nodes) {
 			say(taken.String())
 			s.note(taken.String())
 		}
 	}
-	if o.Dir, err = runDir(); err != nil {
+	dir, err := runDir()
+	if err != nil {
 		return err
 	}
-	o.Binary, o.XDS = s.binary, s.address
 	// Until they are up the command's own end ends them; from then on stop does.
 	starting, cancel := context.WithCancel(s.ctx)
 	detach := context.AfterFunc(ctx, cancel)
-	s.fleet, err = envoy.StartFleet(starting, o)
+	fleet, err := s.plane.start(starting, s.address, dir)
+	if err == nil {
+		s.fleet = fleet
+	}
 	if !detach() && err == nil {
 		return context.Cause(ctx)
 	}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+)
+
+// reportJSON is the answer of `match --json`.
+type reportJSON struct {
+	wayJSON
+	Losers []loserJSON `json:"losers"`
+}
+
+// wayJSON is the way that a request takes. What does not apply is left out.
+type wayJSON struct {
+	Listener         string         `json:"listener,omitempty"`
+	FilterChain      string         `json:"filter_chain,omitempty"`
+	VirtualHost      string         `json:"virtual_host,omitempty"`
+	Domain           string         `json:"domain,omitempty"`
+	Route            *routeJSON     `json:"route,omitempty"`
+	Action           match.Action   `json:"action"`
+	Cluster          string         `json:"cluster,omitempty"`
+	WeightedClusters []weightedJSON `json:"weighted_clusters,omitempty"`
+	Host             string         `json:"host,omitempty"`
+	Path             string         `json:"path,omitempty"`
+	Status           int            `json:"status,omitempty"`
+	Location         string         `json:"location,omitempty"`
+	Detail           string         `json:"detail,omitempty"` // Envoy's response_code_details, where it answers itself
+	Reason           string         `json:"reason,omitempty"`
+	Settings         []settingJSON  `json:"settings,omitempty"`
+	Caveats          []string       `json:"caveats"`
+}
+
+type routeJSON struct {
+	Index int    `json:"index"`
+	Name  string `json:"name"`
+}
+
+type weightedJSON struct {
+	Name   string `json:"name"`
+	Weight uint32 `json:"weight"`
+}
+
+type settingJSON struct {
+	Name  string       `json:"name"`
+	Value string       `json:"value"`
+	Level routes.Level `json:"level"`
+}
+
+// loserJSON is a virtual host (then route is null) or a route that did not
+// take the request.
+type loserJSON struct {
+	VirtualHost string     `json:"virtual_host"`
+	Route       *routeJSON `json:"route"`
+	Reason      string     `json:"reason"`
+	Next        bool       `json:"next,omitempty"` // it would take the request if the winner were not there
+}
+
+func reportOf(e match.Explanation) reportJSON {
+	out := reportJSON{wayJSON: wayOf(e.Way), Losers: []loserJSON{}}
+	for _, l := range e.Losers {
+		j := loserJSON{VirtualHost: l.VirtualHost, Reason: l.Reason, Next: l.Next}
+		if l.HasRoute {
+			j.Route = &routeJSON{Index: l.Route.Index, Name: l.Route.Name}
+		}
+		out.Losers = append(out.Losers, j)
+	}
+	return out
+}
+
+func wayOf(w match.Way) wayJSON {
+	out := wayJSON{Listener: w.Listener, FilterChain: w.FilterChain, VirtualHost: w.VirtualHost, Domain: w.Domain,
+		Action: w.Action, Cluster: w.Cluster, Host: w.Host, Path: w.Path, Status: w.Status, Location: w.Location,
+		Detail: w.Detail, Reason: w.Reason, Caveats: orEmpty(w.Caveats)}
+	if w.Matched {
+		out.Route = &routeJSON{Index: w.Route.Index, Name: w.Route.Name}
+	}
+	for _, c := range w.Weighted {
+		out.WeightedClusters = append(out.WeightedClusters, weightedJSON{Name: weightedName(c), Weight: c.Weight})
+	}
+	for _, s := range w.Settings {
+		out.Settings = append(out.Settings, settingJSON{Name: s.Name, Value: s.Value, Level: s.Level})
+	}
+	return out
+}
+
+// weightedName is the cluster's name, or which header names it.
+func weightedName(c routes.Weighted) string {
+	if c.Name == "" && c.Header != "" {
+		return "header " + c.Header
+	}
+	return c.Name
+}
+
+// orEmpty makes a list that JSON shows as [] and not as null.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// explained is the answer for people.
+func explained(r match.Request, e match.Explanation) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s%s\n", r.Method, r.Host, r.Path)
+	row := func(what, name, why string) {
+		line := fmt.Sprintf("  %-20s %-24s %s", what, name, why)
+		fmt.Fprintln(&b, strings.TrimRight(line, " "))
+	}
+	for _, s := range e.Steps {
+		row(s.Kind, s.Name, s.Why)
+	}
+	row("", "", "")
+	row(answer(e.Way))
+	for _, s := range e.Settings {
+		row(s.Name, s.Value, "("+string(s.Level)+")")
+	}
+	if len(e.Losers) > 0 {
+		fmt.Fprintln(&b, "\n  why not")
+	}
+	for _, l := range e.Losers {
+		fmt.Fprintf(&b, "    %-28s %s%s\n", loserName(l), l.Reason, next(l))
+	}
+	if len(e.Caveats) > 0 {
+		fmt.Fprintln(&b, "\n  not known here")
+	}
+	for _, c := range e.Caveats {
+		fmt.Fprintln(&b, "    "+c)
+	}
+	return b.String()
+}
+
+// answer is what comes of the request, as a row.
+func answer(w match.Way) (what, name, why string) {
+	switch w.Action {
+	case match.Forward:
+		if w.Status != 0 {
+			return "answer", fmt.Sprint(w.Status), w.Reason
+		}
+		return "sent upstream", w.Host + w.Path, shares(w)
+	case match.Redirect:
+		return "redirect", fmt.Sprint(w.Status), w.Location
+	case match.NoListener, match.NoFilterChain, match.TCPProxy, match.Undecided:
+		return strings.ReplaceAll(string(w.Action), "_", " "), "", w.Reason
+	}
+	return "answer", fmt.Sprint(w.Status), w.Reason
+}
+
+// shares is how a weighted route divides its requests; "" where the cluster is
+// known.
+func shares(w match.Way) string {
+	if w.Cluster != "" {
+		return ""
+	}
+	var parts []string
+	for _, c := range w.Weighted {
+		parts = append(parts, fmt.Sprintf("%s %d", weightedName(c), c.Weight))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "to " + strings.Join(parts, ", ")
+}
+
+func loserName(l match.Loser) string {
+	if !l.HasRoute {
+		return l.VirtualHost
+	}
+	name := fmt.Sprintf("%s route %d", l.VirtualHost, l.Route.Index)
+	if l.Route.Name != "" {
+		name += " " + l.Route.Name
+	}
+	return name
+}
+
+func next(l match.Loser) string {
+	if l.Next {
+		return " (the next in line)"
+	}
+	return ""
+}
