@@ -82,6 +82,7 @@ const (
 // Client asks one control plane. Make it with New; Run makes it ask.
 type Client struct {
 	o     Options
+	dial  dialer
 	taker Taker
 	wake  chan struct{}
 	limit limiter
@@ -94,12 +95,17 @@ type Client struct {
 	versions map[mesh.Type]map[string]string // delta: by name
 }
 
-// New makes a client that asks for nothing yet.
-func New(o Options, t Taker) *Client {
-	return &Client{
-		o: o, taker: t, wake: make(chan struct{}, 1), limit: limiter{tokens: burst},
-		wants: map[mesh.Type][]string{}, accepted: map[mesh.Type]string{}, versions: map[mesh.Type]map[string]string{},
+// New makes a client that asks for nothing yet. It fails on an address that
+// cannot be one.
+func New(o Options, t Taker) (*Client, error) {
+	dial, err := dialerOf(o.XDS)
+	if err != nil {
+		return nil, err
 	}
+	return &Client{
+		o: o, dial: dial, taker: t, wake: make(chan struct{}, 1), limit: limiter{tokens: burst},
+		wants: map[mesh.Type][]string{}, accepted: map[mesh.Type]string{}, versions: map[mesh.Type]map[string]string{},
+	}, nil
 }
 
 // Subscribe says what is wanted of a type from now on: these names, and for
@@ -124,14 +130,13 @@ func (c *Client) wanted() map[mesh.Type][]string {
 // wildcard reports whether no names mean everything for a type.
 func wildcard(t mesh.Type) bool { return t == mesh.Listener || t == mesh.Cluster }
 
-// Run keeps a stream open until ctx ends. It fails on an address that cannot be
-// one, and on a panic of the Taker's.
+// Run keeps a stream open until ctx ends. It fails on a panic of the Taker's.
 func (c *Client) Run(ctx context.Context) error {
-	conn, err := dial(c.o.XDS)
+	conn, err := connect(c.dial)
 	if err != nil {
-		return err
+		return fmt.Errorf("the control plane at %s: %w", c.o.XDS, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it can only be closed already
 	pause := firstPause
 	for ctx.Err() == nil {
 		answered, err := c.converse(ctx, conn)
@@ -175,21 +180,26 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// dial prepares a connection; it is made when a stream is opened, and made anew
-// for as long as that takes.
-func dial(addr string) (*grpc.ClientConn, error) {
+// dialer makes a connection to the control plane.
+type dialer func(ctx context.Context, _ string) (net.Conn, error)
+
+func dialerOf(addr string) (dialer, error) {
 	network, target := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok && path != "" {
 		network, target = "unix", path
-	} else if _, _, err := net.SplitHostPort(addr); err != nil {
+	} else if _, _, err := net.SplitHostPort(addr); ok || err != nil {
 		return nil, fmt.Errorf("%q is neither unix:PATH nor HOST:PORT", addr)
 	}
-	dialer := &net.Dialer{Timeout: time.Second}
-	conn, err := grpc.NewClient("passthrough:///meshtui",
+	d := &net.Dialer{Timeout: time.Second}
+	return func(ctx context.Context, _ string) (net.Conn, error) { return d.DialContext(ctx, network, target) }, nil
+}
+
+// connect prepares a connection; it is made when a stream is opened, and made
+// anew for as long as that takes.
+func connect(dial dialer) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///meshtui",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, target)
-		}),
+		grpc.WithContextDialer(dial),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: lastPause},
 			MinConnectTimeout: time.Second,
@@ -197,8 +207,4 @@ func dial(addr string) (*grpc.ClientConn, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 2 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.WaitForReady(true)),
 	)
-	if err != nil {
-		return nil, fmt.Errorf("the control plane at %s: %w", addr, err)
-	}
-	return conn, nil
 }

@@ -310,16 +310,20 @@ func TestRequestsAreLimited(t *testing.T) {
 }
 
 func TestBadAddress(t *testing.T) {
-	c := client.New(client.Options{XDS: "nonsense"}, newTaker(nil))
-	if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), `"nonsense" is neither unix:PATH nor HOST:PORT`) {
-		t.Error(err)
+	for _, address := range []string{"nonsense", "unix:", ""} {
+		if _, err := client.New(client.Options{XDS: address}, newTaker(nil)); err == nil || !strings.Contains(err.Error(), "is neither unix:PATH nor HOST:PORT") {
+			t.Errorf("%q: %v", address, err)
+		}
 	}
 }
 
 // A panic in what applies a response comes back from Run.
 func TestPanicComesBack(t *testing.T) {
 	s := listen(t, "")
-	c := client.New(client.Options{XDS: "unix:" + s.addr}, newTaker(func(*client.Response) client.Answer { panic("boom") }))
+	c, err := client.New(client.Options{XDS: "unix:" + s.addr}, newTaker(func(*client.Response) client.Answer { panic("boom") }))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.Subscribe(mesh.Listener)
 	group, ctx := task.New(context.Background())
 	group.Go("client", func() error { return c.Run(ctx) })

@@ -72,9 +72,7 @@ func (s *server) StreamAggregatedResources(st discovery.AggregatedDiscoveryServi
 		for {
 			select {
 			case m := <-s.say:
-				if err := st.Send(m.(*discovery.DiscoveryResponse)); err != nil {
-					return nil
-				}
+				_ = st.Send(m.(*discovery.DiscoveryResponse)) // a stream that has ended ends its context
 			case <-st.Context().Done():
 				return nil
 			}
@@ -83,7 +81,7 @@ func (s *server) StreamAggregatedResources(st discovery.AggregatedDiscoveryServi
 	for {
 		r, err := st.Recv()
 		if err != nil {
-			return nil
+			return err
 		}
 		t, _ := mesh.TypeOfURL(r.GetTypeUrl())
 		s.said <- said{
@@ -98,9 +96,7 @@ func (s *server) DeltaAggregatedResources(st discovery.AggregatedDiscoveryServic
 		for {
 			select {
 			case m := <-s.say:
-				if err := st.Send(m.(*discovery.DeltaDiscoveryResponse)); err != nil {
-					return nil
-				}
+				_ = st.Send(m.(*discovery.DeltaDiscoveryResponse))
 			case <-st.Context().Done():
 				return nil
 			}
@@ -109,7 +105,7 @@ func (s *server) DeltaAggregatedResources(st discovery.AggregatedDiscoveryServic
 	for {
 		r, err := st.Recv()
 		if err != nil {
-			return nil
+			return err
 		}
 		t, _ := mesh.TypeOfURL(r.GetTypeUrl())
 		s.said <- said{
@@ -190,7 +186,10 @@ func (t *taker) Connected(yes bool)                    { t.connected <- yes }
 // says what Run returned.
 func start(t testing.TB, s *server, delta bool, taker client.Taker) (*client.Client, func() error) {
 	t.Helper()
-	c := client.New(client.Options{XDS: "unix:" + s.addr, Node: &corev3.Node{Id: "builtin-1"}, Delta: delta}, taker)
+	c, err := client.New(client.Options{XDS: "unix:" + s.addr, Node: &corev3.Node{Id: "builtin-1"}, Delta: delta}, taker)
+	if err != nil {
+		t.Fatal(err)
+	}
 	group, ctx := task.New(context.Background())
 	group.Go("client", func() error { return c.Run(ctx) })
 	stop := func() error {
