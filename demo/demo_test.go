@@ -14,6 +14,10 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/mesh"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -241,5 +245,44 @@ func TestSharesAreOfWholeSeconds(t *testing.T) {
 	now = now.Add(window * time.Second)
 	if got := ta.snapshot(nil).RPS; got != 0 {
 		t.Errorf("an old second counts: %v", got)
+	}
+}
+
+// The demo's kept requests find in its mesh what they expect.
+func TestKeptRequestsAreAsExpected(t *testing.T) {
+	d := newDemo(t, Options{})
+	meshes, err := d.Meshes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, err := d.Kept()
+	if err != nil || len(asks) == 0 {
+		t.Fatalf("%d kept: %v", len(asks), err)
+	}
+	for _, r := range kept.Run(match.New(meshes[mesh.DefaultGroup]), asks) {
+		if len(r.Differs) > 0 {
+			t.Errorf("%s: %v", r.Request.Name, r.Differs)
+		}
+	}
+}
+
+func TestWho(t *testing.T) {
+	d := newDemo(t, Options{})
+	b := d.Backends()[0]
+	says := func(name string) func(string) string {
+		return func(header string) string {
+			if header == backendHeader {
+				return name
+			}
+			return ""
+		}
+	}
+	if name, address := d.Who(says(b.Name)); name != b.Name || address != b.Address {
+		t.Errorf("%s %s", name, address)
+	}
+	for _, stranger := range []string{"", "nobody"} {
+		if name, address := d.Who(says(stranger)); name != "" || address != "" {
+			t.Errorf("%q is taken for %s %s", stranger, name, address)
+		}
 	}
 }

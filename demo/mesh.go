@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -40,4 +41,17 @@ func (d *Demo) Meshes() (map[string]*mesh.Mesh, error) {
 		out[group] = free
 	}
 	return out, nil
+}
+
+// Kept are the demo's kept requests: one for each thing that its mesh says.
+func (d *Demo) Kept() ([]kept.Request, error) {
+	content, err := workspace.ReadFile("workspace/requests.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("the demo's requests: %w", err)
+	}
+	asks, problems := kept.Parse(string(content), "")
+	if len(problems) > 0 {
+		return nil, errors.New(problems[0].String())
+	}
+	return asks, nil
 }

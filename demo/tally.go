@@ -11,8 +11,8 @@ import (
 // window is how many whole seconds rates and shares are taken over.
 const window = 5
 
-// kept is how many answers, and how many failures, are remembered one by one.
-const kept = 50
+// remembered is how many answers, and how many failures, are remembered one by one.
+const remembered = 50
 
 // Answer is what one request of the load came back with.
 type Answer struct {
@@ -108,7 +108,7 @@ func (t *tally) count(a Answer, refused bool) {
 }
 
 func remember(list []Answer, a Answer) []Answer {
-	if len(list) >= kept {
+	if len(list) >= remembered {
 		list = append(list[:0], list[1:]...)
 	}
 	return append(list, a)

@@ -82,9 +82,14 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 	if err != nil {
 		return nil, nil, errors.Join(err, lab.Close())
 	}
+	asks, err := lab.Kept()
+	if err != nil {
+		return nil, nil, errors.Join(err, lab.Close())
+	}
 	s, err := startSession(ctx, sessionOptions{
 		address: demoAddress(), envoys: f.envoys, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
+			o.Kept = asks
 			return engine.OpenMeshes(ctx, "shop", meshes, o)
 		},
 	})
