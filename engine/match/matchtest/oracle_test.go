@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -16,7 +17,8 @@ import (
 
 // Every request of random meshes goes where the matcher says, with a real Envoy
 // for a judge. MESHTUI_FUZZ_ENVOY is how many requests to send, MESHTUI_SEED
-// where to begin.
+// where to begin, MESHTUI_WITHOUT a comma list of what to leave out (see
+// Options.Without), to look for what else there is.
 func TestAgainstEnvoy(t *testing.T) {
 	l := newLab(t)
 	n, seed := number(t, "MESHTUI_FUZZ_ENVOY", 8000), uint64(number(t, "MESHTUI_SEED", 1))
@@ -84,11 +86,12 @@ type run struct {
 func (l *lab) run(seed uint64, n int, asker func(*mesh.Mesh) Asker) run {
 	const perCase, perBatch = 100, 40
 	var out run
+	without := strings.Split(os.Getenv("MESHTUI_WITHOUT"), ",")
 	for sent := 0; sent < n; {
 		var cases []Case
 		for len(cases) < perBatch && sent < n {
 			size := min(perCase, n-sent)
-			cases = append(cases, New(seed, Options{Address: loopback(len(cases)), Port: l.port, Backends: l.backends, Requests: size, LocalReplies: true}))
+			cases = append(cases, New(seed, Options{Address: loopback(len(cases)), Port: l.port, Backends: l.backends, Requests: size, LocalReplies: true, Without: without}))
 			seed++
 			sent += size
 		}

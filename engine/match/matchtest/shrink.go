@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/proto"
@@ -203,7 +204,7 @@ func (e *edit) text(m protoreflect.Message, fd protoreflect.FieldDescriptor) boo
 	s := m.Get(fd).String()
 	for _, to := range []string{"", s[:len(s)/2], s[len(s)/2:], s[:max(0, len(s)-1)], s[min(1, len(s)):]} {
 		if e.here() {
-			if to == "" {
+			if to == "" || !utf8.ValidString(to) {
 				m.Clear(fd)
 			} else {
 				m.Set(fd, protoreflect.ValueOfString(to))
