@@ -10,6 +10,11 @@
 //	wake channels → waitCmd → data (rows, health, nginx, wire) → Update → View
 //	key → action → intent (a Cmd that calls the Workspace) → toast, wake
 //
+// The tester (try.go) asks the matcher of engine/match, never in the event loop:
+//
+//	form → question → forecast (a Cmd) → View
+//	enter → Trier (a Cmd) → shot: predicted and observed, side by side
+//
 // Every key is an action in one registry (actions.go), from which the footer,
 // the help and the command palette are made. Only the root is a tea.Model;
 // screens and overlays are plain structs that it asks for lines. Layout is a

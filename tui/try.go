@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -50,6 +51,7 @@ type forecast struct {
 	other  match.Way // by the other mesh; only when differ
 	differ bool      // draft and live mesh are not the same
 	winner int       // where the route that takes the request stands among its losers; -1 for none
+	missed string    // why the route that the form was filled from does not take it; "" when it does
 }
 
 // forecastMsg hands in a forecast.
@@ -171,6 +173,10 @@ func (a *App) ask() tea.Cmd {
 	}
 	s.asking = true
 	req, wrong := s.form.request()
+	from := selection{}
+	if s.form.version == s.filled {
+		from = s.from
+	}
 	return func() tea.Msg {
 		f := &forecast{question: q, request: req, wrong: wrong, differ: q.draft != q.past}
 		asked, other := q.draft, q.past
@@ -181,7 +187,7 @@ func (a *App) ask() tea.Cmd {
 		if f.differ {
 			f.other = other.get().Match(&req)
 		}
-		f.winner = winnerAmong(&f.Explanation)
+		f.winner, f.missed = winnerAmong(&f.Explanation), missedBy(&f.Explanation, from)
 		return forecastMsg{f}
 	}
 }
@@ -211,6 +217,21 @@ func winnerAmong(e *match.Explanation) int {
 		}
 	}
 	return len(e.Losers)
+}
+
+// missedBy is why the route that encloses a field lost; "" when it did not, or
+// the field is in no route.
+func missedBy(e *match.Explanation, from selection) string {
+	if from.path == "" {
+		return ""
+	}
+	for i := range e.Losers {
+		l := &e.Losers[i]
+		if l.HasRoute && l.Key == from.key && (l.Path == from.path || strings.HasPrefix(from.path, l.Path+".")) {
+			return l.Reason
+		}
+	}
+	return ""
 }
 
 // placeInConfig reads "virtual_hosts[2].routes[1]" at the end of a field path:

@@ -178,6 +178,9 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 	if f == nil {
 		return append(out, a.th.Dim.Render(widget.Fit("…", w)))
 	}
+	if f.missed != "" {
+		out = append(out, paragraph(a.th.Glyph.Warning+" not the route that you came from: "+f.missed, w, a.th.Warn)...)
+	}
 	for i := range f.Steps {
 		step := &f.Steps[i]
 		name, why := step.Name, step.Why
@@ -249,9 +252,15 @@ func (a *App) endLines(way *match.Way, w int) []string {
 	case match.DirectResponse:
 		return a.factLines("answer", fmt.Sprint(way.Status), strings.TrimSpace("direct response "+quoted(way.Body)), a.th.Info, w)
 	}
+	if way.Action == match.TCPProxy && way.Reason == "" {
+		return a.factLines("answer", "TCP", "bytes are passed on to the cluster; no request is looked at", a.th.Info, w)
+	}
 	what := strings.ReplaceAll(string(way.Action), "_", " ")
 	if way.Status > 0 {
 		what = fmt.Sprintf("%d %s", way.Status, what)
+	}
+	if way.Location != "" {
+		what += " to " + way.Location
 	}
 	why := way.Reason
 	if way.Detail != "" {
@@ -305,7 +314,7 @@ func (a *App) otherLines(f *forecast, live bool, w int) []string {
 	if live {
 		which = "on the draft"
 	}
-	here, there := f.Way.Target(), f.other.Target()
+	here, there := f.Target(), f.other.Target()
 	if here == there {
 		return a.factLines(which, "the same target", "", a.th.Dim, w)
 	}

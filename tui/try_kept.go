@@ -21,7 +21,7 @@ func (m *maker) askKept(d *data) {
 	if len(d.kept) == 0 {
 		return
 	}
-	if l := m.last; l != nil && l.draftWays == d.draftWays && l.liveWays == d.liveWays && reflect.DeepEqual(l.kept, d.kept) {
+	if l := m.last; l != nil && l.draftWays == d.draftWays && l.liveWays == d.liveWays && sameKept(l.kept, d.kept) {
 		d.keptDraft, d.keptLive = l.keptDraft, l.keptLive
 		return
 	}
@@ -30,6 +30,12 @@ func (m *maker) askKept(d *data) {
 	if d.liveWays != d.draftWays {
 		d.keptLive = kept.Run(d.liveWays.get(), d.kept)
 	}
+}
+
+// sameKept reports whether two lists hold the same requests. Mostly they are
+// one and the same list.
+func sameKept(a, b []kept.Request) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || reflect.DeepEqual(a, b))
 }
 
 // keptResults are the kept requests, asked of the mesh that the tester asks.
@@ -98,7 +104,10 @@ func expectText(e kept.Expect) string {
 
 // keptBox lists the requests that are kept, each with whether it finds what it
 // should, and below them what was in the form before.
-type keptBox struct{ list widget.List }
+type keptBox struct {
+	list widget.List
+	name int // the room for the names that are seen
+}
 
 func (a *App) openKept() tea.Cmd {
 	a.open(&keptBox{})
@@ -115,6 +124,10 @@ func (k *keptBox) lines(a *App, w, h int) []string {
 	foot := []string{widget.Spaces(w), a.keysLine(w, "enter", "open", "x", "forget", "a", "send all", "esc", "close")}
 	n := len(results) + len(recent)
 	k.list.Resize(n, max(1, min(n, h-len(out)-len(foot)-len(details))))
+	k.name = 0
+	for i := k.list.Top; i < min(k.list.End(), len(results)); i++ {
+		k.name = max(k.name, min(widget.Width(widget.Clean(results[i].Request.Name)), 44, w*2/5))
+	}
 	for i := k.list.Top; i < k.list.End(); i++ {
 		if i < len(results) {
 			out = append(out, k.line(a, &results[i], i == k.list.Cursor, w))
@@ -131,7 +144,7 @@ func (k *keptBox) headLines(a *App, w int) []string {
 	if a.data.draftWays == a.data.liveWays || a.tester().live {
 		which = "on the live mesh"
 	}
-	text := "None is kept yet. Press t, try a request, and keep it with ctrl+s: before each push you are then told whether its way changes."
+	text := "None is kept yet: ctrl+s in the tester (t) keeps one. Before each push you are then told whether its way changes."
 	if n := len(a.data.kept); n > 0 {
 		text = fmt.Sprintf("%s, asked %s", count(n, "request"), which)
 		if a.data.ws.KeptFile != "" {
@@ -152,7 +165,7 @@ func (k *keptBox) line(a *App, r *kept.Result, cursor bool, w int) string {
 	if len(r.Differs) > 0 {
 		glyph, style, text = a.th.Glyph.Rejected, a.th.Bad, r.Differs[0]
 	}
-	left := []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: widget.Fit(widget.Clean(r.Request.Name), min(30, w/3)) + "  "}, {Style: style, Text: text}}
+	left := []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: widget.Fit(widget.Clean(r.Request.Name), k.name) + "  "}, {Style: style, Text: text}}
 	right := k.sentSpans(a, r.Request.Name)
 	if cursor {
 		return widget.Row(w, &a.th.Selected, left, right)
@@ -264,7 +277,7 @@ func (a *App) movedLines(moved []kept.Move, w int) []string {
 	n := len(a.data.kept)
 	switch {
 	case n == 0:
-		return paragraph("No request is kept: t tries one and keeps it, and then a push that changes its way says so here.", w, a.th.Dim)
+		return paragraph("No request is kept. t tries one and can keep it; then a push that changes its way says so here.", w, a.th.Dim)
 	case len(moved) == 0:
 		return paragraph(fmt.Sprintf("%s no kept request changes its target (%d kept)", a.th.Glyph.Acked, n), w, a.th.Good)
 	}

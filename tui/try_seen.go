@@ -27,6 +27,8 @@ func (s *tryScreen) verdictLines(a *App, w int) []string {
 	g, v := a.th.Glyph, t.verdict
 	var out []string
 	switch agrees := len(v.live) == 0 && (len(v.draft) == 0 || !t.differ); {
+	case t.tried.unsent():
+		out = paragraph(g.Warning+" not sent: "+t.tried.Err, w, a.th.Warn)
 	case agrees && t.forwarded() && t.tried.byItself():
 		out = paragraph(fmt.Sprintf("%s %s. %s answered this itself, where an endpoint was to: the request got no further.",
 			g.Warning, outcomeText(&t.tried), t.tried.Answered), w, a.th.Warn)
@@ -48,6 +50,12 @@ func (s *tryScreen) verdictLines(a *App, w int) []string {
 			out = append(out, paragraph("  (compared with the live mesh, which "+t.node+" has; the draft is not pushed yet)", w, a.th.Dim)...)
 		}
 		out = append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
+	}
+	if t.request.Random != nil && len(t.live.Weighted) > 0 {
+		out = append(out, paragraph(g.Note+" the proxy draws its own random value: each of "+sharesText(t.live.Weighted)+" is as predicted", w, a.th.Dim)...)
+	}
+	if len(v.live) > 0 && len(t.live.Caveats) > 0 {
+		out = append(out, sentences(g.Warning, append([]string{"what may explain it:"}, t.live.Caveats...), w, a.th.Warn)...)
 	}
 	if lag := a.lag(t.node); lag != "" {
 		out = append(out, paragraph(g.Warning+" "+lag, w, a.th.Warn)...)

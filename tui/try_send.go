@@ -97,7 +97,9 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 	return start, func() *shot {
 		defer cancel()
 		end := *start
-		end.draft, end.live = draft.get().Match(&req), live.get().Match(&req)
+		drawn := req
+		drawn.Random = nil // the proxy draws its own
+		end.draft, end.live = draft.get().Match(&drawn), live.get().Match(&drawn)
 		end.differ = draft != live
 		end.tried = trier.Try(ctx, end.node, req)
 		end.done, end.ended = true, now()
@@ -106,6 +108,9 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 		return &end
 	}
 }
+
+// unsent reports whether the request never left.
+func (t *Tried) unsent() bool { return t.Status == 0 && t.Address == "" }
 
 // byItself reports whether the proxy answered without an endpoint.
 func (t *Tried) byItself() bool { return t.Answered != "" && !strings.Contains(t.Answered, ":") }

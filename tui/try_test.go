@@ -8,8 +8,6 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"example.com/meshtui/engine"
-	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
@@ -153,136 +151,6 @@ func TestAURLIsTakenApart(t *testing.T) {
 	}
 }
 
-func TestSentAndAsPredicted(t *testing.T) {
-	trier := by(fine)
-	a := tried(t, tuitest.Calm(), trier, 150, 40)
-	press(a, "enter")
-	shows(t, a, "✓ as predicted: 200 OK from 127.0.0.1:9001 (app-v1-a) in 1.2 ms", "observed on envoy-1, 127.0.0.1:10000", "content-type: text/plain", "hello from app-v1-a")
-	if got := trier.Sent(); len(got) != 1 || got[0].Node != "envoy-1" || got[0].Request.Path != "/foo" {
-		t.Errorf("sent %+v", got)
-	}
-	typed(a, "x")
-	shows(t, a, "that was GET www.example.com/foo; the form has changed since")
-}
-
-func TestADifferenceIsSaid(t *testing.T) {
-	a := tried(t, tuitest.Calm(), by(func(match.Request) Tried {
-		return Tried{Status: 200, Answered: "127.0.0.1:9009 (legacy)", Moved: []Moved{{Cluster: "legacy", Endpoint: "127.0.0.1:9009", Requests: 1}}}
-	}), 150, 40)
-	press(a, "enter")
-	shows(t, a, "✗ not as predicted", "predicted cluster app or app-v2, but the counters of legacy moved")
-}
-
-func TestWhoAnsweredMatters(t *testing.T) {
-	for answered, want := range map[string]string{"Envoy": "Envoy answered this itself, where an endpoint was to", "": "who answered is not known"} {
-		a := tried(t, tuitest.Calm(), by(func(match.Request) Tried { return Tried{Status: 503, Answered: answered} }), 150, 40)
-		press(a, "enter")
-		shows(t, a, want)
-	}
-}
-
-func TestOtherTrafficMovesTheCountersToo(t *testing.T) {
-	a := tried(t, tuitest.Calm(), by(func(r match.Request) Tried {
-		f := fine(r)
-		f.Busy, f.Moved = true, append(f.Moved, Moved{Cluster: "legacy", Endpoint: "127.0.0.1:9009", Requests: 44})
-		return f
-	}), 150, 40)
-	press(a, "enter")
-	shows(t, a, "✓ as predicted", "other traffic ran meanwhile")
-}
-
-// The Envoys have the live mesh: that a draft says otherwise is no fault.
-func TestADraftThatIsNotPushedIsNoFault(t *testing.T) {
-	a := tried(t, drafted(), by(fine), 150, 40)
-	shows(t, a, "Try a request on the draft", "timeout: 5s (route)", "retry: 2 retries on connect-failure", "on live web ▸ shop", "a push changes")
-	press(a, "enter")
-	shows(t, a, "as the live mesh says", "not pushed yet", "That is no fault", "≠ predicted cluster legacy")
-	if v := a.View(); strings.Contains(v, "✗") {
-		t.Errorf("it is drawn as a fault:\n%s", v)
-	}
-	press(a, "ctrl+t")
-	shows(t, a, "Try a request on the live mesh", "app 90%, app-v2 10%", "on the draft web ▸ shop")
-}
-
-func TestANodeThatLagsIsNamed(t *testing.T) {
-	s := tuitest.Calm()
-	st := *s.Nodes.State()
-	n := *st.Nodes[0]
-	n.Rollout.Revision, n.Rollout.Result = 11, engine.Accepted
-	st.Nodes = append(st.Nodes[:0:0], &n)
-	s.Nodes.Set(&st)
-	a := tried(t, s, by(func(match.Request) Tried {
-		return Tried{Status: 200, Moved: []Moved{{Cluster: "legacy", Requests: 1}}}
-	}), 150, 40)
-	press(a, "enter")
-	shows(t, a, "✗ not as predicted", "envoy-1 does not have revision 12 yet")
-}
-
-// pressSlowly presses keys and collects what they ask for without running it.
-func pressSlowly(a *App, keys ...string) []tea.Cmd {
-	var cmds []tea.Cmd
-	for _, k := range keys {
-		if _, cmd := a.Update(keyMsg(k)); cmd != nil {
-			cmds = append(cmds, cmd)
-		}
-	}
-	return cmds
-}
-
-// A Trier that does not answer blocks nothing, and the answer to an older
-// request is not shown as that of the new one.
-func TestALateAnswerIsNotTheNewOnes(t *testing.T) {
-	trier := tuitest.NewTrier[Tried]()
-	a := tried(t, tuitest.Calm(), trier, 150, 40)
-	answers := make(chan tea.Msg, 2)
-	for i := range 2 {
-		cmds := pressSlowly(a, "enter")
-		if len(cmds) != 1 {
-			t.Fatalf("%d commands", len(cmds))
-		}
-		go func() { answers <- cmds[0]() }()
-		sent := <-trier.Arrived
-		shows(t, a, "sending to envoy-1")
-		press(a, "x", "backspace") // the form goes on
-		if i == 0 {
-			continue
-		}
-		first := trier.Sent()[0]
-		if first.Context.Err() == nil {
-			t.Error("the older request is still waited for")
-		}
-		late := <-answers // the first one's, which was given up
-		a.Update(late)
-		shows(t, a, "sending to envoy-1")
-		f := fine(match.Request{})
-		f.Answered = "the second"
-		sent.Answer(f)
-		a.Update(<-answers)
-		a.Update(late)
-		shows(t, a, "from the second")
-	}
-}
-
-func TestNothingCanBeSent(t *testing.T) {
-	a := tried(t, tuitest.Calm(), nil, 150, 40)
-	shows(t, a, "Nothing can be sent from here")
-	press(a, "enter")
-	shows(t, a, "✗ send the request, and compare: nothing can be sent")
-	d := steady(tuitest.Calm())
-	d.NoTrier = "it was started with --nodes 0"
-	a = stage(t, d, 150, 40)
-	press(a, "t")
-	shows(t, a, "Nothing can be sent: it was started with --nodes 0.")
-
-	s := tuitest.Empty()
-	a = tried(t, s, by(fine), 150, 40)
-	press(a, "enter")
-	shows(t, a, "no Envoy is connected", "no listener")
-	if a.try.shot != nil {
-		t.Error("it was sent to nobody")
-	}
-}
-
 func TestTheRouteIsShownInThePanes(t *testing.T) {
 	a := tried(t, tuitest.Calm(), nil, 150, 40)
 	press(a, "backspace", "backspace", "backspace", "backspace")
@@ -297,76 +165,6 @@ func TestTheRouteIsShownInThePanes(t *testing.T) {
 	press(a, "t", "tab", "tab", "tab", "tab", "tab", "g", "j", "ctrl+g") // the second reason: /health
 	if r := a.selected(); r == nil || r.Path != "virtual_hosts[0].routes[1]" {
 		t.Errorf("on %+v", r)
-	}
-}
-
-// keepers is a calm scene with requests that are kept.
-func keepers() *tuitest.Scene {
-	s := tuitest.Calm()
-	s.Workspace.Set(func(st *engine.State) {
-		st.KeptFile = "/srv/shop/requests.yaml"
-		st.Kept = []kept.Request{
-			{Name: "foo", Ask: match.Request{Host: "www.example.com", Path: "/foo", Listener: "web"}, Expect: kept.Expect{VirtualHost: "shop", Cluster: "app=90,app-v2=10"}},
-			{Name: "the root", Ask: match.Request{Host: "www.example.com", Path: "/", Listener: "web"}, Expect: kept.Expect{Cluster: "app"}}}
-	})
-	return s
-}
-
-func TestKeptRequests(t *testing.T) {
-	s := keepers()
-	a := tried(t, s, by(fine), 150, 40)
-	shows(t, a, "2 kept, 1 not as expected")
-	press(a, "ctrl+o")
-	shows(t, a, "✓ foo", "✗ the root", "expected app, found legacy", "requests.yaml")
-	press(a, "a")
-	shows(t, a, "✓ 200 as live", "✗ 200, not as live")
-	press(a, "j", "x")
-	shows(t, a, "Forget the root?")
-	press(a, "x", "esc")
-	if got := s.Workspace.Calls; !slices.Equal(got, []string{"forget the root"}) {
-		t.Errorf("asked %q", got)
-	}
-	shows(t, a, "1 kept, all as expected")
-	press(a, "ctrl+u")
-	typed(a, "/new")
-	press(a, "ctrl+s")
-	shows(t, a, "Keep this request", "Expected from now on: route, virtual host shop")
-	press(a, "enter")
-	if n := len(s.Workspace.State().Kept); n != 2 {
-		t.Fatalf("%d kept, asked %q", n, s.Workspace.Calls)
-	}
-	press(a, "ctrl+o", "enter")
-	shows(t, a, "path /foo")
-	press(a, "ctrl+s")
-	typed(a, "x")
-	for range 40 {
-		press(a, "backspace")
-	}
-	typed(a, "foo")
-	press(a, "enter")
-	shows(t, a, "is called foo already")
-}
-
-func TestAPushSaysWhatMoves(t *testing.T) {
-	s := drafted()
-	a := stage(t, steady(s), 100, 30)
-	press(a, "d")
-	shows(t, a, "No request is kept: t tries one")
-	s.Workspace.Set(func(st *engine.State) { st.Kept = keepers().Workspace.State().Kept })
-	a = stage(t, steady(s), 100, 30)
-	press(a, "p")
-	shows(t, a, "no kept request changes its target (2 kept)")
-	s.Workspace.Set(func(st *engine.State) {
-		st.Groups[0].Moved = []kept.Move{{Request: st.Kept[0], From: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", To: "web ▸ shop ▸ prefix /foo ▸ legacy"}}
-	})
-	a = stage(t, steady(s), 100, 30)
-	for _, k := range []string{"d", "p"} {
-		press(a, k)
-		shows(t, a, "1 of 2 kept requests would go elsewhere", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", "to web ▸ shop ▸ prefix /foo ▸ legacy")
-		v := a.View()
-		if moved, text := strings.Index(v, "would go elsewhere"), strings.Index(v, "local_route"); k == "d" && moved > text {
-			t.Error("the behaviour stands behind the text")
-		}
 	}
 }
 
@@ -459,4 +257,33 @@ func BenchmarkTryFrame(b *testing.B) {
 			})
 		}
 	}
+}
+
+// A route that an earlier one shadows is told of at once.
+func TestAShadowedRouteIsTold(t *testing.T) {
+	m := tuitest.Mesh().With(tuitest.Resource(mesh.Route, `name: local_route
+virtual_hosts:
+- name: shop
+  domains: ["*"]
+  routes:
+  - match: { prefix: / }
+    route: { cluster: legacy }
+  - match: { prefix: /foo }
+    route: { cluster: app }
+`))
+	s := &tuitest.Scene{Workspace: tuitest.NewWorkspace(m, m), Nodes: tuitest.NodesFor(m, "envoy-1"), Evidence: tuitest.EvidenceFor(m, "envoy-1")}
+	a := stage(t, steady(s), 150, 40)
+	press(a, "2", "g", "j", "j", "j", "t")
+	shows(t, a, "▲ not the route that you came from: would match too", "path /foo starts with /")
+	typed(a, "d") // then it is the operator's own request
+	if strings.Contains(a.View(), "you came from") {
+		t.Error("it is said of what was typed")
+	}
+}
+
+func TestATCPListenerPassesBytesOn(t *testing.T) {
+	a := tried(t, tuitest.Calm(), nil, 150, 40)
+	press(a, "tab", "ctrl+u")
+	typed(a, "raw")
+	shows(t, a, "listener raw", "cluster legacy", "bytes are passed on")
 }

@@ -1,8 +1,8 @@
 package sample
 
 import (
+	"cmp"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -201,14 +201,19 @@ func headerValue(h *routev3.HeaderMatcher) (value string, asked bool) {
 		return strconv.FormatInt(h.GetRangeMatch().GetStart(), 10), true
 	case h.GetStringMatch() != nil:
 		return text(h.GetStringMatch()), true
-	case h.GetSafeRegexMatch() != nil:
-		return Regex(h.GetSafeRegexMatch().GetRegex()), true
 	}
-	old := []string{h.GetExactMatch(), h.GetPrefixMatch(), h.GetSuffixMatch(), h.GetContainsMatch()}
-	if i := slices.IndexFunc(old, func(s string) bool { return s != "" }); i >= 0 {
-		return old[i], true
+	return oldValue(h), true
+}
+
+// oldValue is a value that one of the deprecated matchers takes, which configs
+// still have and Envoy still takes.
+//
+//nolint:staticcheck // deprecated, as said
+func oldValue(h *routev3.HeaderMatcher) string {
+	if re := h.GetSafeRegexMatch(); re != nil {
+		return Regex(re.GetRegex())
 	}
-	return "1", true
+	return cmp.Or(h.GetExactMatch(), h.GetPrefixMatch(), h.GetSuffixMatch(), h.GetContainsMatch(), "1")
 }
 
 // text is one that a string matcher takes.

@@ -1,0 +1,82 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/tui/tuitest"
+)
+
+// keepers is a calm scene with requests that are kept.
+func keepers() *tuitest.Scene {
+	s := tuitest.Calm()
+	s.Workspace.Set(func(st *engine.State) {
+		st.KeptFile = "/srv/shop/requests.yaml"
+		st.Kept = []kept.Request{
+			{Name: "foo", Ask: match.Request{Host: "www.example.com", Path: "/foo", Listener: "web"}, Expect: kept.Expect{VirtualHost: "shop", Cluster: "app=90,app-v2=10"}},
+			{Name: "the root", Ask: match.Request{Host: "www.example.com", Path: "/", Listener: "web"}, Expect: kept.Expect{Cluster: "app"}}}
+	})
+	return s
+}
+
+func TestKeptRequests(t *testing.T) {
+	s := keepers()
+	a := tried(t, s, by(fine), 150, 40)
+	shows(t, a, "2 kept, 1 not as expected")
+	press(a, "ctrl+o")
+	shows(t, a, "✓ foo", "✗ the root", "expected app, found legacy", "requests.yaml")
+	press(a, "a")
+	shows(t, a, "✓ 200 as live", "✗ 200, not as live")
+	press(a, "j", "x")
+	shows(t, a, "Forget the root?")
+	press(a, "x", "esc")
+	if got := s.Workspace.Calls; !slices.Equal(got, []string{"forget the root"}) {
+		t.Errorf("asked %q", got)
+	}
+	shows(t, a, "1 kept, all as expected")
+	press(a, "ctrl+u")
+	typed(a, "/new")
+	press(a, "ctrl+s")
+	shows(t, a, "Keep this request", "Expected from now on: route, virtual host shop")
+	press(a, "enter")
+	if n := len(s.Workspace.State().Kept); n != 2 {
+		t.Fatalf("%d kept, asked %q", n, s.Workspace.Calls)
+	}
+	press(a, "ctrl+o", "enter")
+	shows(t, a, "path /foo")
+	press(a, "ctrl+s")
+	typed(a, "x")
+	for range 40 {
+		press(a, "backspace")
+	}
+	typed(a, "foo")
+	press(a, "enter")
+	shows(t, a, "is called foo already")
+}
+
+func TestAPushSaysWhatMoves(t *testing.T) {
+	s := drafted()
+	a := stage(t, steady(s), 100, 30)
+	press(a, "d")
+	shows(t, a, "No request is kept. t tries one")
+	s.Workspace.Set(func(st *engine.State) { st.Kept = keepers().Workspace.State().Kept })
+	a = stage(t, steady(s), 100, 30)
+	press(a, "p")
+	shows(t, a, "no kept request changes its target (2 kept)")
+	s.Workspace.Set(func(st *engine.State) {
+		st.Groups[0].Moved = []kept.Move{{Request: st.Kept[0], From: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", To: "web ▸ shop ▸ prefix /foo ▸ legacy"}}
+	})
+	a = stage(t, steady(s), 100, 30)
+	for _, k := range []string{"d", "p"} {
+		press(a, k)
+		shows(t, a, "1 of 2 kept requests would go elsewhere", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", "to web ▸ shop ▸ prefix /foo ▸ legacy")
+		v := a.View()
+		if moved, text := strings.Index(v, "would go elsewhere"), strings.Index(v, "local_route"); k == "d" && moved > text {
+			t.Error("the behaviour stands behind the text")
+		}
+	}
+}
