@@ -21,7 +21,7 @@ func (t *Table) act(h Hit, v *view) Outcome {
 	case h.TLSRequired:
 		return Outcome{
 			Kind: Redirect, Status: http.StatusMovedPermanently, Detail: "direct_response",
-			Location: "https://" + v.r.Authority + v.r.Path, Why: "require_tls of the virtual host",
+			Location: location(v, "https", v.r.Authority, "", v.r.Path), Why: "require_tls of the virtual host",
 		}
 	case h.VirtualHost.GetMatcher() != nil:
 		return Outcome{Kind: Unsupported, Why: "the matcher tree of the virtual host decides, and it is not followed here"}
@@ -93,10 +93,35 @@ func (t *Table) direct(d *routev3.DirectResponseAction, v *view) Outcome {
 	case *corev3.DataSource_Filename, *corev3.DataSource_EnvironmentVariable:
 		out.BodyOpen = true
 	}
-	if d.GetBodyFormat() != nil {
-		out.Body, out.BodyOpen = "", true
+	if f := d.GetBodyFormat(); f != nil {
+		source, known := inlineFormat(f)
+		if known && !out.BodyOpen {
+			out.Body, known = format(source, absentFor(f), out.Body, v)
+		}
+		if out.BodyOpen = out.BodyOpen || !known; out.BodyOpen {
+			out.Body = ""
+		}
 	}
 	return out
+}
+
+// inlineFormat is a format that stands in the configuration as text; ok is
+// false for JSON and for what is read from elsewhere.
+func inlineFormat(f *corev3.SubstitutionFormatString) (text string, ok bool) {
+	switch x := f.GetFormat().(type) {
+	case *corev3.SubstitutionFormatString_TextFormat:
+		return x.TextFormat, true
+	case *corev3.SubstitutionFormatString_TextFormatSource:
+		return x.TextFormatSource.GetInlineString(), x.TextFormatSource.GetSpecifier() != nil && x.TextFormatSource.GetInlineString() != ""
+	}
+	return "", false
+}
+
+func absentFor(f *corev3.SubstitutionFormatString) string {
+	if f.GetOmitEmptyValues() {
+		return absentEmpty
+	}
+	return absentDash
 }
 
 // forward is a route to a cluster.

@@ -35,7 +35,7 @@ func Compile(rc *routev3.RouteConfiguration) (*Table, []Problem) {
 		ignoreParameters: rc.GetIgnorePathParametersInPathMatching(),
 	}
 	for i, vh := range rc.GetVirtualHosts() {
-		c.host(&t.hosts[i], vh, fmt.Sprintf("virtual_hosts[%d]", i))
+		c.host(&t.hosts[i], vh, t.ignoreParameters, fmt.Sprintf("virtual_hosts[%d]", i))
 	}
 	t.domains = c.domains(rc)
 	return t, c.problems
@@ -48,7 +48,7 @@ func (c *compiler) problem(path, message, hint string) {
 	c.problems = append(c.problems, Problem{Path: path, Message: message, Hint: hint})
 }
 
-func (c *compiler) host(h *host, vh *routev3.VirtualHost, at string) {
+func (c *compiler) host(h *host, vh *routev3.VirtualHost, ignoreParameters bool, at string) {
 	h.source = vh
 	h.routes = make([]route, len(vh.GetRoutes()))
 	if vh.GetMatcher() != nil {
@@ -56,15 +56,17 @@ func (c *compiler) host(h *host, vh *routev3.VirtualHost, at string) {
 			"write routes to have them explained")
 	}
 	for i, r := range vh.GetRoutes() {
-		c.route(&h.routes[i], r, vh, fmt.Sprintf("%s.routes[%d]", at, i))
+		c.route(&h.routes[i], r, fmt.Sprintf("%s.routes[%d]", at, i))
 		if h.routes[i].assumes() {
 			h.assuming = append(h.assuming, int32(i))
 		}
 	}
-	h.index = newIndex(h.routes)
+	if len(h.routes) > few {
+		h.index = newIndex(h.routes, ignoreParameters)
+	}
 }
 
-func (c *compiler) route(r *route, source *routev3.Route, vh *routev3.VirtualHost, at string) {
+func (c *compiler) route(r *route, source *routev3.Route, at string) {
 	m := source.GetMatch()
 	r.source, r.grpc, r.tls, r.fraction = source, m.GetGrpc() != nil, m.GetTlsContext(), compileFraction(m)
 	// One condition that cannot be compiled makes the whole route one that never

@@ -41,7 +41,7 @@ func (r *route) rest(v *view) bool {
 // certain is what the request itself decides.
 func (r *route) certain(v *view) bool {
 	for i := range r.headers {
-		if value, there := v.header(r.headers[i].name); !r.headers[i].met(value, there) {
+		if !r.headers[i].headerMet(v) {
 			return false
 		}
 	}

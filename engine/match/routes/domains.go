@@ -192,12 +192,13 @@ func (d *domains) find(v *view) *domain {
 // requiresTLS reports whether the virtual host sends the request to https
 // before a route is asked.
 func (h *host) requiresTLS(v *view) bool {
-	switch h.source.GetRequireTls() {
-	case routev3.VirtualHost_ALL:
-		return v.forwardedProto() != "https"
-	case routev3.VirtualHost_EXTERNAL_ONLY:
-		internal, _ := v.listed("x-envoy-internal")
-		return v.forwardedProto() != "https" && internal != "true"
+	require := h.source.GetRequireTls()
+	if require == routev3.VirtualHost_NONE {
+		return false
 	}
-	return false
+	if p := v.forwardedProto(); p == "https" || p == "" {
+		return false
+	}
+	internal, _ := v.listed("x-envoy-internal")
+	return require == routev3.VirtualHost_ALL || require == routev3.VirtualHost_EXTERNAL_ONLY && internal != "true"
 }

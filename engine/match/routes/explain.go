@@ -89,6 +89,8 @@ func (e *explainer) routeReason(h *host, j int) string {
 	switch {
 	case e.hit.TLSRequired:
 		return "never asked: require_tls sends the request to https first"
+	case e.v.forwardedProto() == "":
+		return "never asked: x-forwarded-proto is empty, and Envoy then looks at no route"
 	case e.route < 0 || j < e.route:
 		return failed
 	}

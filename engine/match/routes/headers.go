@@ -2,6 +2,7 @@ package routes
 
 import (
 	"fmt"
+	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -28,40 +29,87 @@ type valueMatch struct {
 	empty  bool // a missing one counts as an empty one
 }
 
-// met decides about a value, and whether it is there.
+// met decides about a value that is there at most once.
 func (m *valueMatch) met(value string, there bool) bool {
-	switch m.kind {
-	case valuePresent, valueAbsent:
-		if !there && m.empty {
-			there = true
-		}
-		return (there == (m.kind == valuePresent)) != m.invert
+	if m.kind == valuePresent || m.kind == valueAbsent {
+		return ((there || m.empty) == (m.kind == valuePresent)) != m.invert
 	}
-	if !there {
-		if !m.empty {
-			return false // Envoy then asks nothing more, and inverts nothing
-		}
-		value = ""
+	if !there && !m.empty {
+		return false // Envoy then asks nothing more, and inverts nothing
 	}
-	ok := true
-	switch m.kind {
-	case valueText:
-		ok = m.text.holds(value)
-	case valueRange:
-		n, isInt := integer(value)
-		ok = isInt && m.lo <= n && n < m.hi
-	}
-	return ok != m.invert
+	return m.holds(value) != m.invert
 }
 
-// verdict says why it is met or not; what is "header" or the like.
-func (m *valueMatch) verdict(what, value string, there bool) string {
-	subject := what + " " + m.name
-	if m.name == ":method" || m.name == ":path" || m.name == ":authority" || m.name == ":scheme" {
-		subject = m.name
+// holds compares one value, which is empty when it is missing.
+func (m *valueMatch) holds(value string) bool {
+	switch m.kind {
+	case valueText:
+		return m.text.holds(value)
+	case valueRange:
+		n, isInt := integer(value)
+		return isInt && m.lo <= n && n < m.hi
+	}
+	return true
+}
+
+// headerMet decides about a header. Where a request has it several times, one
+// value that holds is enough, and an inverted match wants that none does.
+func (m *valueMatch) headerMet(v *view) bool {
+	if value, there, once := v.single(m.name); once {
+		return m.met(value, there)
+	}
+	there := false
+	for i := range v.r.Headers {
+		if h := &v.r.Headers[i]; equalFold(h.Name, m.name) {
+			if there = true; m.kind >= valueText && m.holds(h.Value) {
+				return !m.invert
+			}
+		}
+	}
+	if there && m.kind >= valueText {
+		return m.invert
+	}
+	return m.met("", there)
+}
+
+// headerVerdict says why headerMet is so.
+func (m *valueMatch) headerVerdict(v *view) string {
+	if value, there, once := v.single(m.name); once {
+		return m.verdict("header", value, there)
+	}
+	var values, shown []string
+	for i := range v.r.Headers {
+		if h := &v.r.Headers[i]; equalFold(h.Name, m.name) {
+			if m.kind >= valueText && m.holds(h.Value) {
+				return m.verdict("header", h.Value, true)
+			}
+			values, shown = append(values, h.Value), append(shown, show(h.Value))
+		}
 	}
 	switch {
-	case m.kind == valuePresent || m.kind == valueAbsent:
+	case len(values) == 0:
+		return m.verdict("header", "", false)
+	case len(values) == 1 || m.kind < valueText:
+		return m.verdict("header", values[0], true)
+	}
+	return fmt.Sprintf("header %s has the values %s, and none %s", m.name, strings.Join(shown, " and "), m.wanted())
+}
+
+// wanted is what one of several values would have to be.
+func (m *valueMatch) wanted() string {
+	if m.kind == valueRange {
+		return fmt.Sprintf("lies in [%d, %d)", m.lo, m.hi)
+	}
+	return m.text.verdict(true)
+}
+
+// verdict says why a value is as asked for or not; what is "header" or the like.
+func (m *valueMatch) verdict(what, value string, there bool) string {
+	subject := what + " " + m.name
+	if strings.HasPrefix(m.name, ":") {
+		subject = m.name
+	}
+	if m.kind == valuePresent || m.kind == valueAbsent {
 		switch {
 		case there:
 			return subject + " is there"
@@ -69,6 +117,8 @@ func (m *valueMatch) verdict(what, value string, there bool) string {
 			return subject + " is absent and counts as there"
 		}
 		return subject + " is absent"
+	}
+	switch {
 	case !there && !m.empty:
 		return subject + " is absent"
 	case !there:
@@ -90,7 +140,7 @@ func (m *valueMatch) compare(value string) string {
 		case !isInt:
 			return "is no whole number"
 		case m.lo <= n && n < m.hi:
-			return fmt.Sprintf("lies in [%d, %d)", m.lo, m.hi)
+			return m.wanted()
 		}
 		return fmt.Sprintf("does not lie in [%d, %d)", m.lo, m.hi)
 	}

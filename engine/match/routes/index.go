@@ -20,14 +20,9 @@ type index struct {
 	open []int32
 }
 
-func newIndex(routes []route) index {
-	if len(routes) <= few {
-		return index{}
-	}
-	return buildIndex(routes)
-}
-
-func buildIndex(routes []route) index {
+// newIndex makes the index. Path parameters that are ignored are not ignored by
+// a template, so that the two look at different paths.
+func newIndex(routes []route, ignoreParameters bool) index {
 	x := index{on: true, exact: map[string][]int32{}}
 	var heads, inner []keyed
 	shared := literalCounts(routes)
@@ -41,6 +36,10 @@ func buildIndex(routes []route) index {
 		case pathPrefix, pathSeparated:
 			heads = append(heads, keyed{lower(p.text), id})
 		case pathRegex, pathTemplate:
+			if p.kind == pathTemplate && ignoreParameters {
+				x.open = append(x.open, id)
+				continue
+			}
 			switch best := rarest(literals(p.re.tree), shared); {
 			case best.text == "":
 				x.open = append(x.open, id)
@@ -67,7 +66,7 @@ func (h *host) first(v *view) int {
 	best = h.better(x.open, best, v)
 	if !v.pathless {
 		best = h.better(x.exactly(v.bare), best, v)
-		best = h.along(&x.heads, v.path, best, v)
+		best = h.along(&x.heads, v.bare, best, v)
 		if len(x.inner.nodes) > 0 {
 			best = h.within(v, best)
 		}
@@ -136,9 +135,9 @@ func (h *host) along(t *trie, s string, best int32, v *view) int32 {
 
 // within asks the routes of every key that stands anywhere in the path.
 func (h *host) within(v *view, best int32) int32 {
-	for i := range len(v.path) {
-		if h.index.innerAt[lowerByte(v.path[i])] {
-			best = h.along(&h.index.inner, v.path[i:], best, v)
+	for i := range len(v.bare) {
+		if h.index.innerAt[lowerByte(v.bare[i])] {
+			best = h.along(&h.index.inner, v.bare[i:], best, v)
 		}
 	}
 	return best

@@ -12,8 +12,8 @@ type literal struct {
 	head bool // at its beginning
 }
 
-// literals are the texts that all matches of an expression hold. Letters whose
-// case folds into other alphabets split a text that ignores case.
+// literals are the texts that all matches of an expression hold. A byte that is
+// no ASCII splits a text that ignores case.
 func literals(tree *syntax.Regexp) []literal {
 	c := collector{head: true}
 	c.visit(tree, 0)
@@ -48,11 +48,11 @@ func (c *collector) visit(re *syntax.Regexp, depth int) {
 		// They match at a place and take no letter.
 	case syntax.OpLiteral:
 		for _, r := range re.Rune {
-			if re.Flags&syntax.FoldCase != 0 && (r >= 0x80 || strings.ContainsRune("kKsS", r)) {
+			if r > 0xff || r >= 0x80 && re.Flags&syntax.FoldCase != 0 {
 				c.flush()
 				continue
 			}
-			c.text.WriteRune(r)
+			c.text.WriteByte(byte(r))
 		}
 	case syntax.OpConcat:
 		for _, sub := range re.Sub {

@@ -17,7 +17,7 @@ func (t *Table) match(v *view) Hit {
 	if hit.TLSRequired = h.requiresTLS(v); hit.TLSRequired {
 		return hit
 	}
-	if h.source.GetMatcher() != nil {
+	if h.source.GetMatcher() != nil || v.forwardedProto() == "" {
 		return hit
 	}
 	found := h.first(v)
@@ -28,14 +28,6 @@ func (t *Table) match(v *view) Hit {
 		hit.Assumed = h.assumptions(v, found)
 	}
 	return hit
-}
-
-// linear is match without an index.
-func (t *Table) linear(v *view) int {
-	if d := t.domains.find(v); d != nil && !t.hosts[d.host].requiresTLS(v) {
-		return t.hosts[d.host].walk(v, 0)
-	}
-	return -1
 }
 
 // assumptions says what the decision for the route found, or for none, rests

@@ -12,9 +12,8 @@ func (r *route) failedBy(v *view) string {
 		return r.path.reason(v, false)
 	}
 	for i := range r.headers {
-		m := &r.headers[i]
-		if value, there := v.header(m.name); !m.met(value, there) {
-			return m.verdict("header", value, there) + m.inverted()
+		if m := &r.headers[i]; !m.headerMet(v) {
+			return m.headerVerdict(v) + m.inverted()
 		}
 	}
 	if r.grpc && !v.grpc() {
@@ -92,9 +91,7 @@ func (r *route) assumedReason(v *view) string {
 func (r *route) metBy(v *view) string {
 	why := []string{r.path.reason(v, true)}
 	for i := range r.headers {
-		m := &r.headers[i]
-		value, there := v.header(m.name)
-		why = append(why, m.verdict("header", value, there))
+		why = append(why, r.headers[i].headerVerdict(v))
 	}
 	if r.grpc {
 		why = append(why, "the request is gRPC")

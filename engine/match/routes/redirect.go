@@ -53,16 +53,17 @@ func redirectPath(rt *route, a *routev3.RedirectAction, v *view) (path string, o
 		if strings.Contains(p.PathRedirect, "?") {
 			return p.PathRedirect, false
 		}
-		if p.PathRedirect != "" {
-			_, query, has := strings.Cut(v.r.Path, "?")
-			if path = p.PathRedirect; has {
-				path += "?" + query
-			}
-		}
+		path = v.withQuery(p.PathRedirect)
 	case *routev3.RedirectAction_PrefixRewrite, *routev3.RedirectAction_RegexRewrite:
 		path = rt.rewrite.path(v)
 	case *routev3.RedirectAction_PathRewrite:
-		path, open = literalFormat(p.PathRewrite, v)
+		text, known := format(p.PathRewrite, absentEmpty, "", v)
+		if open = !known; known && strings.Contains(text, "?") {
+			return text, false
+		}
+		if known {
+			path = v.withQuery(text)
+		}
 	}
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -73,10 +74,24 @@ func redirectPath(rt *route, a *routev3.RedirectAction, v *view) (path string, o
 	return path, open
 }
 
+// withQuery is a new path with the request's query; "" leaves the path as it is.
+func (v *view) withQuery(path string) string {
+	if path == "" {
+		return v.r.Path
+	}
+	if i := strings.IndexByte(v.r.Path, '?'); i >= 0 {
+		path += v.r.Path[i:]
+	}
+	return path
+}
+
 // location is where a redirect leads to. Without a host of its own it is the
 // request's, whose port goes when another is given, or when it is the default
-// one of a scheme that changes.
+// one of a scheme that changes. A request without a path is led nowhere.
 func location(v *view, scheme, host, port, path string) string {
+	if v.pathless {
+		return ""
+	}
 	if host == "" {
 		host = requestHost(v, scheme, port)
 	}

@@ -22,12 +22,27 @@ func (t *Table) look(r *Request) view {
 	}
 	v.bare = v.path
 	if t.ignoreParameters {
-		if i := strings.IndexByte(v.bare, ';'); i >= 0 {
-			v.bare = v.bare[:i]
-		}
+		v.bare = withoutParameters(v.path)
 	}
 	v.connect = r.Method == "CONNECT" && r.Protocol == "" || equalFold(v.upgrade(), "connect-udp")
 	return v
+}
+
+// withoutParameters is a path without what stands in each of its segments from a
+// semicolon on.
+func withoutParameters(path string) string {
+	if strings.IndexByte(path, ';') < 0 {
+		return path
+	}
+	out := strings.Builder{}
+	for i, segment := range strings.Split(path, "/") {
+		if i > 0 {
+			out.WriteByte('/')
+		}
+		segment, _, _ = strings.Cut(segment, ";")
+		out.WriteString(segment)
+	}
+	return out.String()
 }
 
 // method is the request's method. An extended CONNECT is a GET with an upgrade
@@ -51,39 +66,61 @@ func (v *view) upgrade() string {
 	return value
 }
 
-// header is a header's value, several joined as Envoy joins them, and whether
-// there is one. The name must be in lower case; pseudo-headers are known, and
-// "host" is another name of ":authority".
-func (v *view) header(name string) (string, bool) {
+// single is the value of what a request has only once: pseudo-headers, "host",
+// which is another name of ":authority", and headers that Envoy joins as they
+// arrive. once is false for any other header. The name must be in lower case.
+func (v *view) single(name string) (value string, there, once bool) {
 	switch name {
 	case ":path":
-		return v.r.Path, !v.pathless
+		return v.r.Path, !v.pathless, true
 	case ":authority", "host":
-		return v.r.Authority, true
+		return v.r.Authority, true, true
 	case ":method":
-		return v.method(), true
+		return v.method(), true, true
 	case ":scheme":
-		return v.scheme(), true
+		return v.scheme(), true, true
 	case "upgrade":
 		u := v.upgrade()
-		return u, u != ""
+		return u, u != "", true
 	}
-	return v.listed(name)
+	if !joined(name) {
+		return "", false, false
+	}
+	value, there = v.listed(name)
+	return value, there, true
 }
 
-// listed is header among the request's own headers.
+// joined reports whether Envoy makes one value, with commas, of all that a
+// request has for this header. It does so for those that it knows; of others
+// every value stands for itself.
+func joined(name string) bool {
+	switch name {
+	case "accept", "accept-encoding", "access-control-request-headers", "access-control-request-method",
+		"access-control-request-private-network", "authorization", "cache-control", "connection", "content-encoding",
+		"content-length", "content-type", "expect", "grpc-accept-encoding", "grpc-timeout", "if-match",
+		"if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "origin", "pragma",
+		"proxy-connection", "proxy-status", "referer", "te", "transfer-encoding", "upgrade", "user-agent", "via",
+		"x-client-trace-id", "x-envoy-attempt-count", "x-envoy-decorator-operation",
+		"x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node", "x-envoy-expected-rq-timeout-ms",
+		"x-envoy-external-address", "x-envoy-force-trace", "x-envoy-hedge-on-per-try-timeout", "x-envoy-internal",
+		"x-envoy-ip-tags", "x-envoy-is-timeout-retry", "x-envoy-max-retries", "x-envoy-original-host",
+		"x-envoy-original-path", "x-envoy-retriable-header-names", "x-envoy-retriable-status-codes",
+		"x-envoy-retry-grpc-on", "x-envoy-retry-on", "x-envoy-upstream-alt-stat-name",
+		"x-envoy-upstream-rq-per-try-timeout-ms", "x-envoy-upstream-rq-timeout-ms", "x-forwarded-client-cert",
+		"x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-request-id":
+		return true
+	}
+	return false
+}
+
+// listed is all that the request's own headers say under a name, with commas.
 func (v *view) listed(name string) (string, bool) {
 	value, found := "", false
 	for i := range v.r.Headers {
-		h := &v.r.Headers[i]
-		if !equalFold(h.Name, name) {
-			continue
-		}
-		switch {
+		switch h := &v.r.Headers[i]; {
+		case !equalFold(h.Name, name):
 		case !found:
 			value, found = h.Value, true
-		case name == "cookie":
-			value += "; " + h.Value
 		default:
 			value += "," + h.Value
 		}
@@ -94,11 +131,11 @@ func (v *view) listed(name string) (string, bool) {
 // first is the first value of a header, and how often it stands there. Envoy
 // takes the first where it trusts a client to name something.
 func (v *view) first(name string) (value string, times int) {
-	if strings.HasPrefix(name, ":") || name == "host" {
-		if value, ok := v.header(name); ok {
-			return value, 1
+	if value, there, once := v.single(name); once {
+		if there {
+			times = 1
 		}
-		return "", 0
+		return value, times
 	}
 	for i := range v.r.Headers {
 		if equalFold(v.r.Headers[i].Name, name) {
@@ -155,9 +192,10 @@ func (v *view) grpc() bool {
 }
 
 // forwardedProto is the scheme that the client used as far as is known: Envoy
-// goes by x-forwarded-proto, which its connection manager always sets.
+// goes by x-forwarded-proto, which its connection manager sets. Where that says
+// nothing, Envoy looks at no route at all.
 func (v *view) forwardedProto() string {
-	if p, ok := v.listed("x-forwarded-proto"); ok && p != "" {
+	if p, ok := v.listed("x-forwarded-proto"); ok {
 		return p
 	}
 	return v.scheme()

@@ -66,10 +66,7 @@ func (w *rewriting) checkTemplate() error {
 func (w *rewriting) apply(out *Outcome, v *view) {
 	out.Host, out.Path = v.r.Authority, w.path(v)
 	if w.format != "" {
-		if out.Path, out.PathOpen = literalFormat(w.format, v); out.PathOpen {
-			out.Path = v.r.Path
-			out.Assumed = append(out.Assumed, "path_rewrite yields the path that is sent upstream; it is shown as it came")
-		}
+		w.formatted(out, v)
 	}
 	if h := out.Weight.GetHostRewriteLiteral(); h != "" {
 		out.Host = h
@@ -92,10 +89,9 @@ func (w *rewriting) host(out *Outcome, v *view) {
 	case *routev3.RouteAction_AutoHostRewrite:
 		out.HostOpen = s.AutoHostRewrite.GetValue()
 	case *routev3.RouteAction_HostRewrite:
-		if strings.Contains(s.HostRewrite, "%") {
-			out.HostOpen = true
-		} else {
-			host = s.HostRewrite
+		text, known := format(s.HostRewrite, absentDash, "", v)
+		if host = text; !known {
+			host, out.HostOpen = "", true
 		}
 	}
 	if host != "" {
@@ -109,7 +105,9 @@ func (w *rewriting) path(v *view) string {
 	whole, query := v.path, v.r.Path[len(v.path):]
 	switch {
 	case w.prefix != "":
-		return w.prefix + v.r.Path[w.matched(v):]
+		if end, ok := w.matched(v); ok {
+			return w.prefix + v.r.Path[end:]
+		}
 	case w.regex != nil:
 		if path := w.regex.replace(whole); path != "" {
 			return path + query
@@ -123,22 +121,28 @@ func (w *rewriting) path(v *view) string {
 }
 
 // matched is how many bytes of the path prefix_rewrite replaces: what the route
-// asked for, or all of it.
-func (w *rewriting) matched(v *view) int {
+// asked for, or all of it. ok is false when the path begins otherwise, as it may
+// where path parameters are ignored; Envoy then leaves it as it is.
+func (w *rewriting) matched(v *view) (end int, ok bool) {
 	switch w.match.kind {
 	case pathPrefix, pathExact, pathSeparated:
-		return min(len(w.match.text), len(v.path))
+		end = len(w.match.text)
+		return end, end <= len(v.r.Path) && equalFold(v.r.Path[:end], w.match.text)
 	}
-	return len(v.path)
+	return len(v.path), true
 }
 
-// literalFormat is a format string that needs nothing from the request: it
-// replaces the path and keeps the query. One with a % is open.
-func literalFormat(format string, v *view) (path string, open bool) {
-	if format == "" || strings.Contains(format, "%") {
-		return v.r.Path, format != ""
+// formatted is the path that path_rewrite yields, with the request's query. One
+// that would be empty stays as it is.
+func (w *rewriting) formatted(out *Outcome, v *view) {
+	text, known := format(w.format, absentEmpty, "", v)
+	switch {
+	case !known:
+		out.PathOpen = true
+		out.Assumed = append(out.Assumed, "path_rewrite yields the path that is sent upstream; it is shown as it came")
+	case text != "":
+		out.Path = text + v.r.Path[len(v.path):]
 	}
-	return format + v.r.Path[len(v.path):], false
 }
 
 // substitution is a RegexMatchAndSubstitute: all that matches is replaced, \1

@@ -17,12 +17,12 @@ const (
 	maxVariableName      = 16
 )
 
-// What a template is made of, in RE2's words: the letters of a path segment,
-// and the two wildcards.
+// What a template is made of, in RE2's words: the letters of its literals, and
+// the two wildcards, which take two letters more.
 const (
 	templateLetters = `a-zA-Z0-9-._~%!$&'()+,;:@`
-	oneSegment      = `[` + templateLetters + `]+`
-	anySegments     = `[` + templateLetters + `/]*`
+	oneSegment      = `[` + templateLetters + `*=]+`
+	anySegments     = `[` + templateLetters + `*=/]*`
 )
 
 var (
@@ -181,8 +181,11 @@ func rewriteTemplate(re *pattern, rewrite, path string) (string, error) {
 	if !strings.HasPrefix(rewrite, "/") || strings.Contains(rewrite, "//") {
 		return "", errors.New("it must begin with a slash, and hold no two in a row")
 	}
-	re.full("") // compiles it
-	found := re.re.FindStringSubmatch(path)
+	whole := re.whole()
+	if whole == nil {
+		return "", errors.New("the path template cannot be compiled")
+	}
+	found := whole.FindStringSubmatch(path)
 	out := strings.Builder{}
 	for rest := rewrite; rest != ""; {
 		literal, after, more := strings.Cut(rest, "{")
@@ -197,7 +200,7 @@ func rewriteTemplate(re *pattern, rewrite, path string) (string, error) {
 		if !closed {
 			return "", errors.New("a { has no }")
 		}
-		i := re.re.SubexpIndex(name)
+		i := whole.SubexpIndex(name)
 		if i < 0 {
 			return "", fmt.Errorf("the path template has no variable %q", name)
 		}

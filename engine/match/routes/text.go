@@ -13,9 +13,10 @@ import (
 )
 
 // pattern is a regular expression that must match the whole of a text. Go and
-// Envoy's RE2 read the same syntax.
+// Envoy's RE2 read the same syntax, but Envoy has RE2 read bytes, each as one
+// Latin-1 letter, and so does pattern.
 type pattern struct {
-	source string
+	source string // in Go's words
 	tree   *syntax.Regexp
 
 	once sync.Once
@@ -24,6 +25,10 @@ type pattern struct {
 
 // newPattern reads an expression. The error is Go's, without its prefix.
 func newPattern(source string) (*pattern, error) {
+	source, err := byByte(source)
+	if err != nil {
+		return nil, err
+	}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
@@ -31,11 +36,63 @@ func newPattern(source string) (*pattern, error) {
 	return &pattern{source: source, tree: tree.Simplify()}, nil
 }
 
-// full reports whether the expression matches all of s. RE2 reads UTF-8 and
-// cannot step over a byte that is none, so nothing matches such a text in full.
+// full reports whether the expression matches all of s.
 func (p *pattern) full(s string) bool {
+	re := p.whole()
+	return re != nil && re.MatchString(latin1(s))
+}
+
+// whole is the expression, to be matched with all of a text.
+func (p *pattern) whole() *regexp.Regexp {
 	p.once.Do(func() { p.re, _ = regexp.Compile(`\A(?:` + p.source + `)\z`) })
-	return p.re != nil && p.re.MatchString(s) && utf8.ValidString(s)
+	return p.re
+}
+
+// finds reports whether the expression matches some part of s.
+func (p *pattern) finds(s string) bool {
+	re, err := regexp.Compile(p.source)
+	return err == nil && re.MatchString(latin1(s))
+}
+
+// latin1 is a text each of whose letters is one byte of s.
+func latin1(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			out := make([]rune, len(s))
+			for j := range len(s) {
+				out[j] = rune(s[j])
+			}
+			return string(out)
+		}
+	}
+	return s
+}
+
+// byByte is an expression that says of latin1 texts what source says of bytes.
+func byByte(source string) (string, error) {
+	source = latin1(source)
+	for i := 0; i+1 < len(source); i++ {
+		if source[i] != '\\' {
+			continue
+		}
+		switch i++; source[i] {
+		case 'Q':
+			end := strings.Index(source[i:], `\E`)
+			if end < 0 {
+				return source, nil
+			}
+			i += end + 1
+		case 'C': // any byte at all
+			source = source[:i-1] + "(?s:.)" + source[i+1:]
+		case 'x':
+			if hex, _, ok := strings.Cut(source[i+1:], "}"); ok && strings.HasPrefix(hex, "{") {
+				if n, err := strconv.ParseUint(hex[1:], 16, 32); err == nil && n > 0xff {
+					return "", fmt.Errorf("invalid escape sequence: `\\x%s}`, as Envoy matches single bytes", hex)
+				}
+			}
+		}
+	}
+	return source, nil
 }
 
 // textKind is how a text is compared.
@@ -199,12 +256,6 @@ func equalFold(a, b string) bool {
 func integer(s string) (int64, bool) {
 	n, err := strconv.ParseInt(trimNumber(s), 10, 64)
 	return n, err == nil
-}
-
-// finds reports whether the expression matches some part of s.
-func (p *pattern) finds(s string) bool {
-	re, err := regexp.Compile(p.source)
-	return err == nil && re.MatchString(s)
 }
 
 // trimNumber takes off what Envoy reads over at a number: blanks and a plus.
