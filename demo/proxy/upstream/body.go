@@ -108,17 +108,15 @@ func (t *attempt) cut(err error, counted bool) error {
 }
 
 func (t *attempt) countCut(why reset) {
-	s := &t.c.stats
 	switch why {
 	case routeTimeout:
-		s.timeouts.Add(1)
-		s.sent.Add(1)
+		t.c.stats.timeouts.Add(1)
+		t.countReset()
 		t.host.stats.timeouts.Add(1)
 		t.c.judge(t.host, noAnswer, 0)
 	case idleTimeout, clientGone:
-		s.sent.Add(1)
+		t.countReset()
 	default:
-		s.received.Add(1)
 		t.c.judge(t.host, notConnected, 0)
 	}
 }

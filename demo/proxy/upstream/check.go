@@ -218,6 +218,7 @@ func (c *Cluster) checked(h *host, s *checkSettings, r result) time.Duration {
 	events = append(events, c.checkEvents(h, s, r, wasFirst, wasFailed)...)
 	if !passed && h.health.failed && h.pendingRemoval {
 		c.drop(h)
+		c.stats.membership.Add(1)
 		did = changed
 	} else if !wasFailed && h.health.failed && c.settings.Load().closeOnFail {
 		c.closePools(h)

@@ -35,6 +35,7 @@ type Cluster struct {
 	order        []*host          // as assigned, those that are kept though removed last
 	policy       assignmentPolicy
 	known        bool // the endpoints have been told, or need not be waited for
+	moves        int  // hosts that came or went
 	unchecked    int  // hosts whose first check has not ended
 	warm         chan struct{}
 	isWarm       bool

@@ -5,11 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -36,18 +32,6 @@ type exchange struct {
 	over    bool
 }
 
-// attempt is one try at one host.
-type attempt struct {
-	*exchange
-	host   *host
-	pass   *pass
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	sent   atomic.Bool // there was a connection
-	timer  *time.Timer // of this try
-	mu     sync.Mutex  // guards timer
-}
-
 // Do sends a request to one of the cluster's hosts, and to others where the
 // retry policy says so. It returns when the headers of an answer are there, or
 // when it is certain that none will come. The request is not changed: its URL's
@@ -66,7 +50,7 @@ func (c *Cluster) Do(r *http.Request, call Call) Answer {
 			return answer
 		}
 		if !sleep(x.ctx, x.retry.pause()) {
-			return x.fail(h, causeOf(x.ctx), "", "")
+			return x.fail(causeOf(x.ctx), "", "")
 		}
 	}
 }
@@ -89,7 +73,11 @@ func (c *Cluster) begin(r *http.Request, call Call) *exchange {
 		x.complete()
 		return x
 	}
-	x.body = newReplay(r.Body, x.s.bufferLimit, x.complete, x.moved)
+	limit := call.BufferLimit
+	if limit <= 0 {
+		limit = defaultBufferLimit
+	}
+	x.body = newReplay(r.Body, limit, x.complete, x.moved)
 	return x
 }
 
@@ -190,6 +178,9 @@ func (x *exchange) try(h *host) (a Answer, again bool) {
 	t.ctx, t.cancel = context.WithCancelCause(x.ctx)
 	pass, err := x.gate.admit(t.ctx, x.c.pool(h, x.priority))
 	if err != nil {
+		if errors.Is(err, errOverflow) {
+			x.tried = x.tried[:len(x.tried)-1] // it was never asked
+		}
 		return t.failed(err)
 	}
 	t.pass = pass
@@ -204,197 +195,9 @@ func (x *exchange) try(h *host) (a Answer, again bool) {
 	return t.answered(resp)
 }
 
-// request is what is sent: the client's, with another URL, context and body.
-func (t *attempt) request() *http.Request {
-	ctx := t.ctx
-	if t.pass.connecting || t.tryTimeout() > 0 || t.s.outlier != nil {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: t.connected})
-	} else {
-		t.gotConnection()
-	}
-	out := t.r.WithContext(ctx)
-	out.URL = &url.URL{
-		Scheme: "http", Host: poolAuthority, Opaque: t.r.URL.Opaque, Path: t.r.URL.Path, RawPath: t.r.URL.RawPath,
-		RawQuery: t.r.URL.RawQuery, ForceQuery: t.r.URL.ForceQuery,
-	}
-	out.RequestURI = ""
-	out.GetBody = nil
-	switch {
-	case t.body != nil:
-		out.Body = t.body.attempt()
-	case t.s.http2:
-		out.Body = nil
-	default:
-		out.Body, out.ContentLength = nobody{}, 0
-	}
-	if t.call.AutoHost && t.host.hostname != "" {
-		out.Host = t.host.hostname
-	}
-	t.headers(out)
-	return out
-}
-
-// headers sets what goes out beside the client's own headers.
-func (t *attempt) headers(out *http.Request) {
-	_, agent := out.Header["User-Agent"]
-	if agent && !t.call.CountAttempts {
-		return
-	}
-	out.Header = out.Header.Clone()
-	if out.Header == nil {
-		out.Header = http.Header{}
-	}
-	if !agent {
-		out.Header["User-Agent"] = nil // else the transport names itself
-	}
-	if t.call.CountAttempts {
-		out.Header.Set("X-Envoy-Attempt-Count", strconv.Itoa(t.attempts))
-	}
-}
-
-func (t *attempt) tryTimeout() time.Duration {
-	if t.retry == nil {
-		return 0
-	}
-	return t.retry.tryTimeout
-}
-
-// connected is called when the attempt has its connection, by which the time of
-// a try begins.
-func (t *attempt) connected(httptrace.GotConnInfo) {
-	t.gotConnection()
-	if d := t.tryTimeout(); d > 0 {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.timer == nil {
-			t.timer = time.AfterFunc(d, func() { t.cancel(errTryTimeout) })
-		}
-	}
-}
-
-// gotConnection counts the request as one of the host's.
-func (t *attempt) gotConnection() {
-	if t.sent.Swap(true) {
-		return
-	}
-	t.gate.connected(t.pass)
-	t.c.stats.requests.Add(1)
-	t.host.stats.requests.Add(1)
-	t.c.judge(t.host, connectedTo, 0)
-}
-
-// stopTimer ends the time of this try, for its answer has come.
-func (t *attempt) stopTimer() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-}
-
-// release gives back what the attempt held of its host. Its context is ended
-// with it.
-func (t *attempt) release() {
-	t.stopTimer()
-	t.cancel(errAbandoned)
-	if t.pass == nil {
-		return
-	}
-	t.gate.release(t.pass)
-	t.c.stats.active.Add(-1)
-	t.host.active.Add(-1)
-}
-
-// answered takes an answer's headers in.
-func (t *attempt) answered(resp *http.Response) (a Answer, again bool) {
-	t.gotConnection()
-	t.c.judge(t.host, answered, resp.StatusCode)
-	flag := ""
-	if t.retry.afterAnswer(resp) {
-		if flag, again = t.mayRetry(); again {
-			t.host.stats.errors.Add(1)
-			t.c.stats.retried.add(resp.StatusCode)
-			resp.Body.Close()
-			t.release()
-			return Answer{}, true
-		}
-	} else {
-		t.retrySucceeded()
-	}
-	if resp.StatusCode >= 500 {
-		t.host.stats.errors.Add(1)
-	} else {
-		t.host.stats.success.Add(1)
-	}
-	t.c.stats.codes.add(resp.StatusCode)
-	a = t.answer()
-	a.Response, a.Flags, a.Details = resp, flag, "via_upstream"
-	t.endRetry()
-	t.wrap(resp)
-	return a, false
-}
-
-// failed takes in that no answer came.
-func (t *attempt) failed(err error) (a Answer, again bool) {
-	why, transport := classify(t.ctx, err)
-	if t.exchange.ctx.Err() != nil && why == clientGone {
-		why = causeOf(t.exchange.ctx)
-	}
-	t.count(why)
-	t.release()
-	flag := ""
-	if t.retry.afterReset(why, t.sent.Load()) {
-		if flag, again = t.mayRetry(); again {
-			return Answer{}, true
-		}
-	}
-	return t.fail(t.host, why, transport, flag), false
-}
-
-// count charges a failed attempt to its host.
-func (t *attempt) count(why reset) {
-	s := &t.c.stats
-	switch why {
-	case overflow:
-		return
-	case clientGone:
-		if t.sent.Load() {
-			s.sent.Add(1)
-		} else {
-			s.cancelled.Add(1)
-		}
-		return
-	case routeTimeout, tryTimeout:
-		t.host.stats.timeouts.Add(1)
-		s.sent.Add(1)
-		t.c.judge(t.host, noAnswer, 0)
-	case idleTimeout:
-		s.sent.Add(1)
-		return
-	default:
-		if why.onConnecting() {
-			s.pendingFailed.Add(1)
-		} else {
-			s.received.Add(1)
-		}
-		t.c.judge(t.host, notConnected, 0)
-	}
-	t.host.stats.errors.Add(1)
-	switch why {
-	case tryTimeout:
-		s.tryTimeouts.Add(1)
-	case routeTimeout:
-		s.timeouts.Add(1)
-	}
-}
-
 // fail ends the request with an answer of ours.
-func (x *exchange) fail(h *host, why reset, transport, flag string) Answer {
+func (x *exchange) fail(why reset, transport, flag string) Answer {
 	a := x.answer()
-	a.Endpoint = h.address
-	if why == overflow {
-		a.Endpoint = ""
-	}
 	a.Failure = why.local(transport, x.attempts > 1, flag)
 	if a.Failure.Status != 0 && !errors.Is(context.Cause(x.ctx), errIdle) {
 		x.c.stats.codes.add(a.Failure.Status)

@@ -54,7 +54,7 @@ func (r reset) onConnecting() bool { return r == connectFailure || r == connectT
 
 // classify says why an attempt under ctx failed.
 func classify(ctx context.Context, err error) (why reset, transport string) {
-	if errors.Is(err, errOverflow) {
+	if errors.Is(err, errOverflow) || errors.Is(err, errTooMany) {
 		return overflow, ""
 	}
 	var dial *dialError
@@ -142,7 +142,6 @@ func (r reset) local(transport string, retried bool, extra string) *Failure {
 	f.Body += "reset reason: " + resetNames[r]
 	reason := resetNames[r]
 	if transport != "" {
-		f.Body += ", transport failure reason: " + transport
 		reason += "|" + transport
 	}
 	f.Details = "upstream_reset_before_response_started{" + strings.ReplaceAll(reason, " ", "_") + "}"

@@ -7,8 +7,11 @@ import (
 	"sync"
 )
 
-// errOverflow is why a circuit breaker lets a request not pass.
-var errOverflow = errors.New("a circuit breaker's limit is reached")
+// Why a circuit breaker lets a request not pass.
+var (
+	errOverflow = errors.New("too many requests wait for a connection")
+	errTooMany  = errors.New("too many requests are under way")
+)
 
 // gate is the circuit breakers of one routing priority of a cluster. It decides
 // whether a request may go to a host at once, has to wait for a connection, or
@@ -59,10 +62,14 @@ func (u *usage) idle() bool {
 }
 
 // admit waits until a request may use a connection of p. It fails with
-// errOverflow, or with the cause of ctx's end.
+// errOverflow or errTooMany, or with the cause of ctx's end.
 func (g *gate) admit(ctx context.Context, p *pool) (*pass, error) {
 	g.mu.Lock()
-	if g.active >= g.lim.requests || (!p.idle() && g.pending >= g.lim.pending) {
+	switch {
+	case g.active >= g.lim.requests:
+		g.mu.Unlock()
+		return nil, errTooMany
+	case !p.idle() && g.pending >= g.lim.pending:
 		g.mu.Unlock()
 		g.counts.overflow.Add(1)
 		return nil, errOverflow
@@ -232,7 +239,7 @@ func (g *gate) tell(stats map[string]uint64, prefix string) {
 		{"rq", g.active, g.lim.requests}, {"rq_retry", g.retrying, g.lim.retries},
 	} {
 		open := uint64(0)
-		if x.used >= x.most {
+		if x.most > 0 && x.used >= x.most { // Envoy tells nothing of one that is never closed
 			open = 1
 		}
 		stats[prefix+x.name+"_open"] = open

@@ -26,6 +26,7 @@ func policyOf(a *endpointv3.ClusterLoadAssignment) assignmentPolicy {
 func (c *Cluster) assign(given []spec, p assignmentPolicy) {
 	s := c.settings.Load()
 	c.policy, c.known = p, true
+	before := c.moves
 	order, stays := make([]*host, 0, len(given)), make(map[*host]bool, len(given))
 	for _, want := range given {
 		h := c.hosts[want.address]
@@ -51,6 +52,9 @@ func (c *Cluster) assign(given []spec, p assignmentPolicy) {
 		}
 	}
 	c.order = order
+	if c.moves != before {
+		c.stats.membership.Add(1)
+	}
 	c.refresh()
 	c.warmUp()
 }
@@ -59,7 +63,7 @@ func (c *Cluster) assign(given []spec, p assignmentPolicy) {
 func (c *Cluster) add(want spec, s *settings) *host {
 	h := newHost(want)
 	c.hosts[want.address] = h
-	c.stats.membership.Add(1)
+	c.moves++
 	if s.check != nil && !want.check.disabled {
 		h.health = checkState{failed: true, first: true, pending: s.excludeNew && c.isWarm}
 		c.unchecked++
@@ -77,7 +81,7 @@ func (c *Cluster) drop(h *host) {
 	c.closePools(h)
 	delete(c.hosts, h.address)
 	c.order = slices.DeleteFunc(slices.Clone(c.order), func(other *host) bool { return other == h })
-	c.stats.membership.Add(1)
+	c.moves++
 }
 
 // endCheck stops checking a host. It needs mu.

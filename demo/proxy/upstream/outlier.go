@@ -75,9 +75,9 @@ type ejection struct {
 
 // outlierCounts are a cluster's counters of ejections.
 type outlierCounts struct {
-	enforced, overflow atomic.Uint64
-	active             atomic.Int64
-	by                 [detectors]struct{ detected, enforced atomic.Uint64 }
+	total, enforced, overflow atomic.Uint64 // total leaves out the detectors that came later
+	active                    atomic.Int64
+	by                        [detectors]struct{ detected, enforced atomic.Uint64 }
 }
 
 func (o *outlierCounts) tell(stats map[string]uint64) {
@@ -166,6 +166,9 @@ func (c *Cluster) detected(h *host, s *outlierSettings, d detector, why string) 
 	if percent > s.mostPercent && (active != 0 || !s.alwaysOne) {
 		n.overflow.Add(1)
 		return nil
+	}
+	if d == by5xx || d == bySuccessRate {
+		n.total.Add(1)
 	}
 	if rand.Uint32N(100) >= s.enforcing[d] {
 		return nil

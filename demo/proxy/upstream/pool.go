@@ -71,6 +71,11 @@ func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	defer context.AfterFunc(c.ctx, cancel)()
 	c.stats.connections.Add(1)
 	p.host.stats.connections.Add(1)
+	if p.shared {
+		c.stats.http2Connections.Add(1)
+	} else {
+		c.stats.http1Connections.Add(1)
+	}
 	raw, err := c.dialer(ctx, p.host.network, p.host.dial)
 	if err != nil {
 		c.stats.connectFailures.Add(1)
@@ -80,11 +85,6 @@ func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 			c.stats.connectTimeouts.Add(1)
 		}
 		return nil, &dialError{timedOut: timedOut, err: err}
-	}
-	if p.shared {
-		c.stats.http2Connections.Add(1)
-	} else {
-		c.stats.http1Connections.Add(1)
 	}
 	return p.track(raw), nil
 }

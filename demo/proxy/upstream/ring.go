@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 )
 
 // hashKey is what places a host on a ring or table.
@@ -67,21 +68,27 @@ type table []*host
 
 // filling is a host while the table is filled.
 type filling struct {
-	entry
+	*host
 	offset, skip, next uint64
-	target             float64
+	share, target      float64
 }
 
 func newTable(b *balancerSettings, hosts []entry) table {
-	heaviest := 0.0
+	// The table does not depend on the order in which the hosts were told.
+	hosts = slices.SortedFunc(slices.Values(hosts), func(x, y entry) int {
+		return strings.Compare(b.hashKey(x.host), b.hashKey(y.host))
+	})
+	total, heaviest := 0.0, 0.0
 	for _, h := range hosts {
+		total += float64(h.weight)
 		heaviest = max(heaviest, float64(h.weight))
 	}
+	heaviest /= total
 	fill := make([]filling, len(hosts))
 	for i, h := range hosts {
 		key := b.hashKey(h.host)
 		fill[i] = filling{
-			entry: h, offset: xxHash(key, 0) % b.tableSize, skip: xxHash(key, 1)%(b.tableSize-1) + 1,
+			host: h.host, share: float64(h.weight) / total, offset: xxHash(key, 0) % b.tableSize, skip: xxHash(key, 1)%(b.tableSize-1) + 1,
 		}
 	}
 	t := make(table, b.tableSize)
@@ -89,7 +96,7 @@ func newTable(b *balancerSettings, hosts []entry) table {
 		for i := range fill {
 			f := &fill[i]
 			// A lighter host sits out the turns that its weight does not pay for.
-			if left == 0 || float64(turn)*float64(f.weight) < f.target {
+			if left == 0 || float64(turn)*f.share < f.target {
 				continue
 			}
 			f.target += heaviest

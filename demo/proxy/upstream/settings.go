@@ -38,7 +38,6 @@ type settings struct {
 	fetch         time.Duration // how long EDS is waited for; 0 is for ever
 	http2         bool
 	idle          time.Duration // of a pooled connection; 0 is for ever
-	bufferLimit   int           // of a request body that is kept to be sent again
 	trackHosts    bool          // counters for each endpoint
 	ignoreRemoval bool          // a host that is removed goes at once, though its checks pass
 	closeOnFail   bool          // a host that becomes unhealthy loses its connections
@@ -73,11 +72,10 @@ func read(c *clusterv3.Cluster) (*settings, error) {
 	common := c.GetCommonLbConfig()
 	s := &settings{
 		name: c.GetName(), service: c.GetEdsClusterConfig().GetServiceName(), kind: c.GetType(),
-		inline:      c.GetLoadAssignment(),
-		connect:     durationOr(c.GetConnectTimeout(), defaultConnectTimeout),
-		fetch:       durationOr(c.GetEdsClusterConfig().GetEdsConfig().GetInitialFetchTimeout(), defaultFetchTimeout),
-		bufferLimit: int(uint32Or(c.GetPerConnectionBufferLimitBytes(), defaultBufferLimit)),
-		trackHosts:  c.GetTrackClusterStats().GetPerEndpointStats(),
+		inline:     c.GetLoadAssignment(),
+		connect:    durationOr(c.GetConnectTimeout(), defaultConnectTimeout),
+		fetch:      durationOr(c.GetEdsClusterConfig().GetEdsConfig().GetInitialFetchTimeout(), defaultFetchTimeout),
+		trackHosts: c.GetTrackClusterStats().GetPerEndpointStats(),
 
 		ignoreRemoval: c.GetIgnoreHealthOnHostRemoval(),
 		closeOnFail:   c.GetCloseConnectionsOnHostHealthFailure(),

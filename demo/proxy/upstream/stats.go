@@ -88,21 +88,15 @@ func (s *clusterStats) tell(stats map[string]uint64) {
 		"upstream_cx_none_healthy":                   &s.noneHealthy,
 		"lb_healthy_panic":                           &s.panics,
 		"membership_change":                          &s.membership,
-		"assignment_timeout_received":                nil,
 		"update_success":                             &s.assignments,
 		"health_check.attempt":                       &s.checks.attempts,
 		"health_check.success":                       &s.checks.successes,
 		"health_check.failure":                       &s.checks.failures,
 		"health_check.network_failure":               &s.checks.network,
-		"health_check.passive_failure":               nil,
-		"outlier_detection.ejections_total":          &s.outliers.enforced,
+		"outlier_detection.ejections_total":          &s.outliers.total,
 		"outlier_detection.ejections_overflow":       &s.outliers.overflow,
 		"outlier_detection.ejections_enforced_total": &s.outliers.enforced,
 	} {
-		if v == nil {
-			stats[name] = 0
-			continue
-		}
 		stats[name] = v.Load()
 	}
 	stats["upstream_rq_active"] = gauge(&s.active)

@@ -30,6 +30,9 @@ type Call struct {
 	Priority corev3.RoutingPriority
 	AutoHost bool // the endpoint's host name becomes the Host
 
+	// BufferLimit is how many bytes of a request's body are kept so that it can be
+	// sent again; 0 is Envoy's 1 MiB. A longer body is sent once.
+	BufferLimit   int
 	CountAttempts bool // each attempt says in x-envoy-attempt-count the how manieth it is
 }
 
