@@ -38,8 +38,13 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 		return err
 	}
 	say := progress(cmd)
-	if err := sayNotices(path, say); err != nil {
+	kind, err := sayNotices(path, say)
+	if err != nil {
 		return err
+	}
+	if kind == files.Dump && !cmd.Flags().Changed("nodes") {
+		f.envoys.nodes = 0
+		say("a config dump is opened to be asked (t), so no proxy is started for it; --nodes 1 starts one")
 	}
 	ctx := cmd.Context()
 	s, err := startSession(ctx, sessionOptions{
@@ -56,17 +61,17 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 }
 
 // sayNotices lists, before anything is started or pushed, what of the file at
-// path is not carried over or was rewritten. It fails when the file cannot be
-// opened at all.
-func sayNotices(path string, say func(string)) error {
+// path is not carried over or was rewritten, and says what the file is. It fails
+// when the file cannot be opened at all.
+func sayNotices(path string, say func(string)) (files.Kind, error) {
 	opened, err := files.Open(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, n := range slices.Concat(opened.Problems, opened.Notices) {
 		say(n.String())
 	}
-	return nil
+	return opened.Kind, nil
 }
 
 // needTerminal refuses a screen where there is none to draw on, before

@@ -152,11 +152,58 @@ func TestATinyTerminal(t *testing.T) {
 	term.until("EXIT=")
 }
 
-// Without an Envoy the demo says how to get one.
+// noEnvoy is a command line in whose environment no Envoy can be had: none on
+// PATH, none beside the program, and none to download.
+func noEnvoy(args string) string {
+	return "env PATH= MESHTUI_ENVOY= ENVOY_VERSIONS_URL=http://127.0.0.1:1/none.json " + program + " " + args
+}
+
+// Without an Envoy the demo runs on the built-in proxy and says so, at the
+// start and for as long as it runs.
 func TestDemoWithoutAnEnvoy(t *testing.T) {
-	env := append(home(t), "PATH="+t.TempDir(), "ENVOY_VERSIONS_URL=http://127.0.0.1:1/none.json")
-	term := openTerminal(t, 120, 24, append(env, "PATH=/usr/bin:/bin"), "env PATH= MESHTUI_ENVOY= "+program+" demo")
+	term := openTerminal(t, 150, 40, home(t), noEnvoy(fmt.Sprintf("demo --port %d", freeBase(t, 1))))
+	shown := term.until("rev 1", "built-in proxy", "in sync", "healthy", "100 req/s")
+	term.keep("builtin-150x40", shown)
+	term.press("4", "j", "Space")
+	term.until("to drain")
+	term.press("p")
+	term.press("Enter")
+	term.until("rev 2", "draining", "1 built-in proxy in sync")
+	term.press("q")
+	term.until("EXIT=0")
+}
+
+// Who asks for an Envoy is not given something else: the demo says how to get
+// one.
+func TestDemoThatMustHaveAnEnvoy(t *testing.T) {
+	term := openTerminal(t, 120, 24, home(t), noEnvoy("demo --data-plane envoy"))
 	term.until("make envoy", "EXIT=1")
+}
+
+// A request is predicted, sent, and found to go as predicted, at each size and
+// on each data plane.
+func TestTryOnTheScreen(t *testing.T) {
+	for _, plane := range []string{planeEnvoy, planeBuiltin} {
+		for _, size := range []struct{ w, h int }{{150, 40}, {80, 24}, {60, 24}} {
+			t.Run(fmt.Sprintf("%s %dx%d", plane, size.w, size.h), func(t *testing.T) {
+				line := fmt.Sprintf("%s demo --data-plane builtin --port %d", program, freeBase(t, 1))
+				if plane == planeEnvoy {
+					line = demoLine(t)
+				}
+				term := openTerminal(t, size.w, size.h, home(t), line)
+				term.until("rev 1", "live", "in sync")
+				term.press("2", "j", "j", "t")
+				term.until("Try a request", "www.example.com", "/foo", "predicted")
+				term.press("Enter")
+				shown := term.until("as predicted", "200")
+				term.keep(fmt.Sprintf("try-%s-%dx%d", plane, size.w, size.h), shown)
+				term.press("Escape")
+				term.until("RDS routes") // the panes are back
+				term.press("q")
+				term.until("EXIT=0")
+			})
+		}
+	}
 }
 
 // `meshtui` alone opens the start page.
