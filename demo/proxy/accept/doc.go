@@ -1,0 +1,17 @@
+// Package accept says of a resource whether the built-in proxy does all that it
+// asks for. What it does not do is refused with a sentence that names the field,
+// so that nothing is done by halves in silence.
+//
+// The tables list every field that is done. A few fields are taken and left
+// out, because no client can tell the difference: names of statistics, access
+// logs and tracing, metadata, limits of buffers and sockets, what concerns the
+// bytes of HTTP/2 rather than what they say. Envoy's own rules for values are
+// checked first and worded as Envoy words them.
+//
+// What is read differently from an Envoy:
+//
+//   - There is no runtime: where a field has a runtime key, its default counts.
+//   - A connection manager without any filter is refused; an Envoy takes it, and
+//     every request hangs.
+//   - Clusters and endpoints are checked by package upstream, which does them.
+package accept

@@ -1,0 +1,157 @@
+package accept
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"example.com/meshtui/demo/proxy/forward/format"
+	"example.com/meshtui/demo/proxy/upstream"
+	"example.com/meshtui/engine/mesh"
+)
+
+// must takes a flag with that value alone; what names what the other would ask for.
+func must(what string, value bool) test {
+	return func(at string, v protoreflect.Value) error {
+		is, isBool := v.Interface().(bool)
+		if !isBool {
+			w, _ := v.Message().Interface().(*wrapperspb.BoolValue)
+			is = w.GetValue()
+		}
+		if is != value {
+			return undone(at, "does not do "+what)
+		}
+		return nil
+	}
+}
+
+// mustEnum takes some values of an enum; what names what the others ask for.
+func mustEnum(what string, values ...int32) test {
+	return func(at string, v protoreflect.Value) error {
+		for _, ok := range values {
+			if int32(v.Enum()) == ok {
+				return nil
+			}
+		}
+		return undone(at, "does not do "+what)
+	}
+}
+
+// none takes a duration of zero alone.
+func none(what string) test {
+	return func(at string, v protoreflect.Value) error {
+		if d, ok := v.Message().Interface().(*durationpb.Duration); ok && d.AsDuration() == 0 {
+			return nil
+		}
+		return undone(at, "does not do "+what)
+	}
+}
+
+// noConnect takes every upgrade but CONNECT, which is no upgrade.
+func noConnect(at string, v protoreflect.Value) error {
+	if strings.EqualFold(v.String(), "CONNECT") || strings.EqualFold(v.String(), "CONNECT-UDP") {
+		return undone(at, "does not do "+v.String())
+	}
+	return nil
+}
+
+const rawBuffer = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+
+// clearText takes the transport socket that does nothing.
+func clearText(at string, v protoreflect.Value) error {
+	s, _ := v.Message().Interface().(*corev3.TransportSocket)
+	kind := typeOf(s.GetTypedConfig())
+	switch {
+	case kind == rawBuffer:
+		return nil
+	case strings.HasSuffix(string(kind), "DownstreamTlsContext"):
+		return undone(at, "does not do TLS")
+	}
+	return undone(at, fmt.Sprintf("does not do the transport socket %s", s.GetName()))
+}
+
+// someChain asks for a filter chain, as Envoy does.
+func someChain(_ string, m proto.Message) error {
+	l, _ := m.(*listenerv3.Listener)
+	if len(l.GetFilterChains()) == 0 && l.GetDefaultFilterChain() == nil {
+		return fmt.Errorf("error adding listener '%s': no filter chains specified", mesh.Address(l.GetAddress()))
+	}
+	return nil
+}
+
+// oneManager takes a chain of one connection manager alone.
+func oneManager(at string, m proto.Message) error {
+	c, _ := m.(*listenerv3.FilterChain)
+	if n := len(c.GetFilters()); n > 1 {
+		return undone(fmt.Sprintf("%s.filters[1]", at), "runs one network filter a chain")
+	}
+	return nil
+}
+
+// inlineRoutes compiles the routes that stand in a connection manager, and asks
+// for the filter that does the work.
+func inlineRoutes(at string, m proto.Message) error {
+	h, _ := m.(*hcmv3.HttpConnectionManager)
+	if h.GetRouteSpecifier() == nil {
+		return fmt.Errorf("%s: there is neither rds nor route_config", at)
+	}
+	for i, f := range h.GetHttpFilters() {
+		if last := len(h.GetHttpFilters()) - 1; i < last && typeOf(f.GetTypedConfig()) == router {
+			return fmt.Errorf("%s.http_filters[%d]: Error: terminal filter named %s of type %s must be the last filter in a http filter chain.", //nolint:staticcheck // Envoy's own words
+				at, i, f.GetName(), routerName)
+		}
+	}
+	if len(h.GetHttpFilters()) == 0 {
+		return fmt.Errorf("%s.http_filters: there is no filter, and an Envoy without a router lets every request hang; add %s", at, routerName)
+	}
+	if rc := h.GetRouteConfig(); rc != nil {
+		return compiles(at+".route_config", rc)
+	}
+	return nil
+}
+
+const (
+	router     = "envoy.extensions.filters.http.router.v3.Router"
+	routerName = "envoy.filters.http.router"
+)
+
+// retries leaves a retry policy to the package that does it.
+func retries(at string, m proto.Message) error {
+	p, _ := m.(*routev3.RetryPolicy)
+	err := upstream.CheckRetry(p)
+	if err == nil {
+		return nil
+	}
+	at = strings.TrimSuffix(strings.TrimSuffix(at, "retry_policy"), ".")
+	return fmt.Errorf("%s.%w", at, foreign("", err))
+}
+
+// headerFormat takes a header whose value can be filled in.
+func headerFormat(at string, m proto.Message) error {
+	h, _ := m.(*corev3.HeaderValue)
+	if strings.HasPrefix(h.GetKey(), ":") || strings.EqualFold(h.GetKey(), "host") {
+		return fmt.Errorf("%s.key: :-prefixed or host headers may not be modified", at)
+	}
+	value := h.GetValue()
+	if len(h.GetRawValue()) > 0 {
+		value = string(h.GetRawValue())
+	}
+	_, err := format.Parse(value)
+	var unknown *format.UnknownError
+	switch {
+	case errors.As(err, &unknown):
+		return undone(at, "does not fill in "+unknown.Operator)
+	case err != nil:
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	return nil
+}
