@@ -54,7 +54,9 @@ func (n *node) newFront(g *generation) *front {
 		Handler:   f.guard(),
 		ConnState: f.note,
 		ErrorLog:  slog.NewLogLogger(n.o.log.Handler(), slog.LevelDebug),
-		Protocols: new(http.Protocols),
+		// "OPTIONS *" is a request like any other.
+		DisableGeneralOptionsHandler: true,
+		Protocols:                    new(http.Protocols),
 	}
 	manager := &hcmv3.HttpConnectionManager{}
 	if len(g.managers) > 0 {

@@ -64,6 +64,7 @@ type lab struct {
 
 	control atomic.Pointer[xds.Server] // the one that runs
 	eyes    atomic.Pointer[envoy.Watcher]
+	overlay atomic.Value // of nodes that are not the fleet's: func(node string, m protoMessage) protoMessage
 
 	revision int
 }
@@ -122,7 +123,7 @@ func (l *lab) serve() {
 		l.t.Fatal(err)
 	}
 	server := xds.New(xds.Options{
-		Overlay:   func(node string) xds.Overlay { return l.options("").Overlay(node) },
+		Overlay:   l.overlaid,
 		OnError:   func(err error) { l.t.Error(err) },
 		DrainWait: 3 * time.Second,
 		Draining: func(node string) (int, time.Time, bool) {
@@ -142,6 +143,16 @@ func (l *lab) serve() {
 		}
 	})
 	l.t.Cleanup(l.stop)
+}
+
+func (l *lab) overlaid(node string) xds.Overlay {
+	ours := l.options("").Overlay(node)
+	return func(t mesh.Type, m protoMessage) protoMessage {
+		if more, ok := l.overlay.Load().(func(string, protoMessage) protoMessage); ok {
+			m = more(node, m)
+		}
+		return ours(t, m)
+	}
 }
 
 // watch starts a watcher, which is poked by answers as in meshtui.
