@@ -55,6 +55,8 @@ type App struct {
 
 	screen   screen
 	try      *tryScreen // nil until it is first asked for
+	samples  *samples   // the newest that were asked
+	sampling bool
 	overlays []overlay
 	toast    toast
 	intents  []intent
@@ -107,12 +109,12 @@ func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 // Init starts the wait for changes and the second hand.
 func (a *App) Init() tea.Cmd { return tea.Batch(a.waitCmd(), a.clockCmd()) }
 
-// Update routes a message. Whatever it was, the tester may have something to
-// ask after it: another letter in its form, another mesh.
+// Update routes a message. Whatever it was, there may be something to ask of
+// the matcher after it: another letter in the tester's form, another draft.
 func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	a.version++
 	cmd := a.handle(msg)
-	return a, tea.Batch(cmd, a.ask())
+	return a, tea.Batch(cmd, a.ask(), a.askSamples())
 }
 
 func (a *App) handle(msg tea.Msg) tea.Cmd {
@@ -146,6 +148,8 @@ func (a *App) handle(msg tea.Msg) tea.Cmd {
 		a.forecast(msg)
 	case shotMsg:
 		a.landed(msg)
+	case samplesMsg:
+		a.sampled(msg)
 	case volleyMsg:
 		return a.volleyed(msg)
 	}

@@ -101,7 +101,7 @@ func TestEveryFrameFits(t *testing.T) {
 func pressQuietly(a *App, k string) {
 	if _, cmd := a.Update(keyMsg(k)); cmd != nil && !a.quitting {
 		switch msg := cmd().(type) {
-		case dataMsg, intentDoneMsg, openMsg, forecastMsg, shotMsg, volleyMsg:
+		case dataMsg, intentDoneMsg, openMsg, forecastMsg, shotMsg, volleyMsg, samplesMsg:
 			if _, next := a.Update(msg); next != nil {
 				a.Update(next()) // the tester asks, or sends the next
 			}

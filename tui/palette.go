@@ -162,7 +162,10 @@ func (p *pushDialog) lines(a *App, w, h int) []string {
 	for i := range d.ws.Groups {
 		moved = append(moved, d.ws.Groups[i].Moved...)
 	}
-	body = append(body, a.movedLines(moved, w)...)
+	if n := len(d.ws.Kept); n > 0 {
+		body = append(body, a.movedLines(moved, n, w)...)
+	}
+	body = append(body, a.sampleLines(true, w)...)
 	for i := range d.ws.Groups {
 		body = append(body, a.changeLines(&d.ws.Groups[i], len(d.ws.Groups) > 1, w)...)
 	}

@@ -42,7 +42,8 @@ func (s *diffScreen) lines(a *App, w, h int) []string {
 		body = append(body, widget.Spaces(w))
 	}
 	if len(a.data.gs.Changes) > 0 {
-		body = append(append(body, a.movedLines(a.data.gs.Moved, w)...), widget.Spaces(w))
+		body = append(body, a.movedLines(a.data.gs.Moved, len(a.data.kept), w)...)
+		body = append(append(body, a.sampleLines(false, w)...), widget.Spaces(w))
 	}
 	body = append(body, diffLines(a.th, a.data.gs.Changes, w)...)
 	if len(a.data.gs.Changes) == 0 {

@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -318,11 +320,37 @@ func (f *form) lines(a *App, w, h int) []string {
 		}
 		out = append(out, line)
 	}
+	if more := extras(f.base); len(more) > 0 {
+		out = append(out, a.th.Dim.Render(widget.Fit(widget.Clean("  also "+strings.Join(more, ", ")), w)))
+	}
 	if len(out) <= h {
 		return out
 	}
 	from := max(0, min(focused-h/2, len(out)-h))
 	return out[from : from+h]
+}
+
+// extras are what a request has that is in no field: a kept request, or the
+// route that the form was filled from, may bring it.
+func extras(r match.Request) []string {
+	var out []string
+	add := func(is bool, what string) {
+		if is {
+			out = append(out, what)
+		}
+	}
+	add(r.HTTP2, "HTTP/2")
+	add(r.HTTP10, "HTTP/1.0")
+	add(len(r.ALPN) > 0, "ALPN "+strings.Join(r.ALPN, " "))
+	add(r.Presented && r.Validated, "a valid client certificate")
+	add(r.Presented && !r.Validated, "a client certificate that is not valid")
+	add(r.Source.IsValid(), "from "+r.Source.String())
+	for _, k := range slices.Sorted(maps.Keys(r.Runtime)) {
+		add(true, fmt.Sprintf("runtime %s=%v", k, r.Runtime[k]))
+	}
+	add(len(r.Metadata) > 0, "metadata of "+strings.Join(slices.Sorted(maps.Keys(r.Metadata)), " "))
+	add(len(r.FilterState) > 0, "filter state "+strings.Join(slices.Sorted(maps.Keys(r.FilterState)), " "))
+	return out
 }
 
 // cell draws one field in n cells.

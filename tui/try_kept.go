@@ -10,20 +10,22 @@ import (
 
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
 
-// askKept asks the draft and what is live for the requests that are kept,
-// unless neither they nor the meshes have changed.
+// askKept asks the draft and what is live for the requests that are kept for
+// the group, unless neither they nor the meshes have changed.
 func (m *maker) askKept(d *data) {
-	d.kept = d.ws.Kept
-	if len(d.kept) == 0 {
+	if l := m.last; l != nil && l.draftWays == d.draftWays && l.liveWays == d.liveWays && sameKept(l.ws.Kept, d.ws.Kept) {
+		d.kept, d.keptDraft, d.keptLive = l.kept, l.keptDraft, l.keptLive
 		return
 	}
-	if l := m.last; l != nil && l.draftWays == d.draftWays && l.liveWays == d.liveWays && sameKept(l.kept, d.kept) {
-		d.keptDraft, d.keptLive = l.keptDraft, l.keptLive
-		return
+	for _, r := range d.ws.Kept {
+		if r.Of(d.group) {
+			d.kept = append(d.kept, r)
+		}
 	}
 	d.keptDraft = kept.Run(d.draftWays.get(), d.kept)
 	d.keptLive = d.keptDraft
@@ -64,18 +66,26 @@ func canKeep(a *App) (bool, string) {
 func (a *App) askKeep() tea.Cmd {
 	f := a.try.seen
 	r := kept.Of(f.request, f.Way)
+	if a.group != mesh.DefaultGroup {
+		r.Group = a.group
+	}
 	a.open(&prompt{head: "Keep this request", label: "name", text: r.Name, hint: "Expected from now on: " + expectText(r.Expect) +
 		". Before a push you are told if that changes, and ctrl+o lists what is kept.",
 		do: func(a *App, name string) tea.Cmd {
-			if slices.ContainsFunc(a.data.kept, func(k kept.Request) bool { return k.Name == name }) {
-				a.shout("a kept request is called " + name + " already: forget that one first (ctrl+o), or choose another name")
+			r.Name = name
+			if slices.ContainsFunc(a.data.ws.Kept, func(k kept.Request) bool { return k.Name == name }) {
+				a.open(&confirm{head: "Replace " + name + "?", text: "A kept request has that name. It would be this one, and expect what this one finds.",
+					yes: "r", yesText: "replace", harm: true, do: func(a *App) tea.Cmd { return a.keep(r) }})
 				return nil
 			}
-			r.Name = name
-			ws := a.deps.Workspace
-			return a.want("keep "+name, func() (string, error) { return "kept: " + name, ws.Keep(r) })
+			return a.keep(r)
 		}})
 	return nil
+}
+
+func (a *App) keep(r kept.Request) tea.Cmd {
+	ws := a.deps.Workspace
+	return a.want("keep "+r.Name, func() (string, error) { return "kept: " + r.Name, ws.Keep(r) })
 }
 
 // expectText is what a kept request is expected to find, in a line.
@@ -146,6 +156,9 @@ func (k *keptBox) headLines(a *App, w int) []string {
 	}
 	text := "None is kept yet: ctrl+s in the tester (t) keeps one. Before each push you are then told whether its way changes."
 	if n := len(a.data.kept); n > 0 {
+		if len(a.data.ws.Groups) > 1 {
+			which += " of " + a.group
+		}
 		text = fmt.Sprintf("%s, asked %s", count(n, "request"), which)
 		if a.data.ws.KeptFile != "" {
 			text += "; they stand in " + baseName(a.data.ws.KeptFile)
@@ -270,36 +283,4 @@ func (a *App) askForget(name string) {
 			ws := a.deps.Workspace
 			return a.want("forget "+name, func() (string, error) { return "forgotten: " + name, ws.Forget(name) })
 		}})
-}
-
-// movedLines say which kept requests a push would send elsewhere.
-func (a *App) movedLines(moved []kept.Move, w int) []string {
-	n := len(a.data.kept)
-	switch {
-	case n == 0:
-		return paragraph("No request is kept. t tries one and can keep it; then a push that changes its way says so here.", w, a.th.Dim)
-	case len(moved) == 0:
-		return paragraph(fmt.Sprintf("%s no kept request changes its target (%d kept)", a.th.Glyph.Acked, n), w, a.th.Good)
-	}
-	out := paragraph(fmt.Sprintf("%s %d of %s would go elsewhere:", a.th.Glyph.Edited, len(moved), count(n, "kept request")), w, a.th.Warn)
-	for i := range moved {
-		m := &moved[i]
-		out = append(out, a.th.Strong.Render(widget.Fit("  "+widget.Clean(m.Request.Name), w)))
-		out = append(out, indented(m.From, "    from ", w, a.th.Del)...)
-		out = append(out, indented(m.To, "    to   ", w, a.th.Add)...)
-	}
-	return out
-}
-
-// indented is text behind a head, its further lines below the first.
-func indented(text, head string, w int, style theme.Style) []string {
-	n := widget.Width(head)
-	lines := widget.Wrap(text, w-n)
-	for i, l := range lines {
-		if i > 0 {
-			head = widget.Spaces(n)
-		}
-		lines[i] = style.Render(widget.Fit(head+l, w))
-	}
-	return lines
 }

@@ -8,6 +8,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/tuitest"
 )
 
@@ -55,7 +56,11 @@ func TestKeptRequests(t *testing.T) {
 	}
 	typed(a, "foo")
 	press(a, "enter")
-	shows(t, a, "is called foo already")
+	shows(t, a, "Replace foo?")
+	press(a, "r")
+	if calls := s.Workspace.Calls; calls[len(calls)-1] != "keep foo" {
+		t.Errorf("asked %q", calls)
+	}
 }
 
 func TestAPushSaysWhatMoves(t *testing.T) {
@@ -78,5 +83,43 @@ func TestAPushSaysWhatMoves(t *testing.T) {
 		if moved, text := strings.Index(v, "would go elsewhere"), strings.Index(v, "local_route"); k == "d" && moved > text {
 			t.Error("the behaviour stands behind the text")
 		}
+	}
+}
+
+// With nothing kept, a sample for each route still tells what a push moves.
+func TestSamplesTellWhatMoves(t *testing.T) {
+	a := stage(t, steady(drafted()), 100, 30)
+	press(a, "d")
+	shows(t, a, "No request is kept", "sample requests, one for each route, would go elsewhere:", "GET www.example.com/foo", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10",
+		"to web ▸ shop ▸ prefix /foo ▸ legacy")
+	press(a, "p")
+	shows(t, a, "would go elsewhere; d lists them")
+	press(a, "esc", "esc")
+	before := a.samples
+	if press(a, "d"); a.samples != before {
+		t.Error("the same draft was sampled twice")
+	}
+}
+
+func TestAnEndpointsEditMovesNoRequest(t *testing.T) {
+	live := tuitest.Mesh()
+	draft := live.With(tuitest.Resource(mesh.Endpoints, "cluster_name: app\nendpoints:\n- lb_endpoints:\n  - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9001 } } }\n"))
+	s := &tuitest.Scene{Workspace: tuitest.NewWorkspace(live, draft), Nodes: tuitest.NodesFor(live, "envoy-1"), Evidence: tuitest.EvidenceFor(live, "envoy-1")}
+	a := stage(t, steady(s), 100, 30)
+	press(a, "p")
+	shows(t, a, "✓ no sample request changes its target")
+}
+
+// What a kept request has beyond the fields is seen, and is not lost.
+func TestWhatIsInNoFieldIsKept(t *testing.T) {
+	s := keepers()
+	s.Workspace.Set(func(st *engine.State) {
+		st.Kept = []kept.Request{{Name: "h2", Ask: match.Request{Host: "www.example.com", Path: "/foo", Listener: "web", HTTP2: true, ALPN: []string{"h2"}, Runtime: map[string]float64{"a.b": 3}}}}
+	})
+	a := tried(t, s, nil, 150, 40)
+	press(a, "ctrl+o", "enter")
+	shows(t, a, "also HTTP/2, ALPN h2, runtime a.b=3")
+	if r, _ := a.try.form.request(); !r.HTTP2 || r.Runtime["a.b"] != 3 {
+		t.Errorf("%+v", r)
 	}
 }
