@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -174,15 +174,51 @@ func key(name string) string {
 	return quoted(name)
 }
 
-var (
-	// plainWord is a string that needs no quotes and that no reader of YAML takes
-	// for anything else than a string, less the words that are booleans or null.
-	plainWord = regexp.MustCompile(`^(/|[A-Za-z_/][A-Za-z0-9_./|%$~=+-]*([ :][A-Za-z0-9_./|%$~=+-]+)*|[0-9]+(\.[0-9]+)?s|[0-9]{1,3}(\.[0-9]{1,3}){3})$`)
-	notPlain  = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|y|n|null)$`)
-)
-
+// plain reports whether a string needs no quotes: whether no reader of YAML takes
+// it for anything else than a string. Not all such strings are known here.
 func plain(s string) bool {
-	return len(s) <= 200 && plainWord.MatchString(s) && !notPlain.MatchString(s)
+	if s == "" || len(s) > 200 {
+		return false
+	}
+	if c := s[0]; c >= '0' && c <= '9' {
+		return plainNumber(s)
+	} else if c != '/' && c != '_' && !letter(c) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case plainByte(c):
+		case (c == ' ' || c == ':') && i+1 < len(s) && plainByte(s[i+1]):
+		default:
+			return false
+		}
+	}
+	return len(s) > 5 || !slices.Contains(otherWords, strings.ToLower(s))
+}
+
+// otherWords are booleans and nulls to one reader of YAML or another.
+var otherWords = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+func plainByte(c byte) bool {
+	return letter(c) || c >= '0' && c <= '9' || strings.IndexByte("_./|%$~=+-", c) >= 0
+}
+
+// plainNumber reports whether a text that begins with a digit is a duration
+// such as 0.25s or an IPv4 address.
+func plainNumber(s string) bool {
+	digits, isDuration := strings.CutSuffix(s, "s")
+	whole, fraction, hasFraction := strings.Cut(digits, ".")
+	if isDuration {
+		return allDigits(whole) && (!hasFraction || allDigits(fraction))
+	}
+	parts := strings.Split(s, ".")
+	return len(parts) == 4 && !slices.ContainsFunc(parts, func(p string) bool { return !allDigits(p) || len(p) > 3 })
+}
+
+func allDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // literal reports whether a text of several lines can stand in a literal block

@@ -8,7 +8,6 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
-	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
 // foundDump is a dump within a file: egctl prints one for each pod, by name.
@@ -118,7 +117,7 @@ func openDump(path, content string, found []foundDump) (*Opened, error) {
 	d := &configDump{
 		bootstrap: &bootstrap{whole: mesh.Source{File: path}, secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
 			Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Dump}},
-		parts:  readDump(found[0].configs),
+		parts: readDump(found[0].configs), json: isJSON(found[0].configs),
 		states: map[mesh.Key]entry{}, asked: map[string]bool{}, inside: map[string]bool{},
 	}
 	d.files = []*file{{path: path, rel: base(path), group: mesh.DefaultGroup, data: []byte(content)}}
@@ -137,6 +136,10 @@ func openDump(path, content string, found []foundDump) (*Opened, error) {
 	}
 	d.Meshes = map[string]*mesh.Mesh{mesh.DefaultGroup: m}
 	return d.Opened, nil
+}
+
+func isJSON(configs []node) bool {
+	return slices.ContainsFunc(configs, func(n node) bool { _, ok := n.(jsonNode); return ok })
 }
 
 func ofV2(configs []node) node {
@@ -164,6 +167,7 @@ type configDump struct {
 	states map[mesh.Key]entry // what was taken, and how Envoy held it
 	asked  map[string]bool    // names under which clusters ask for endpoints
 	inside map[string]bool    // names of routes that stand inside of listeners
+	json   bool               // and is shown as YAML
 	twice  int                // entries that say what another one said
 	unused []string           // endpoints that no cluster asks for
 	ill    []mesh.Key         // load assignments with endpoints that are not healthy
@@ -173,7 +177,7 @@ type configDump struct {
 // them, and routes before the listeners whose inline routes take their names
 // from what is left.
 func (d *configDump) build() {
-	d.each(mesh.Secret, d.secretOnce)
+	d.each(mesh.Secret, d.keepOnce)
 	d.clusters()
 	d.endpoints()
 	d.eachIn(mesh.Route, func(e entry) bool { return e.state != isStatic }, d.keepOnce)
@@ -193,14 +197,29 @@ func (d *configDump) build() {
 	}
 }
 
-// each reads every resource of a type: those that Envoy uses before those that
-// are still warming.
+// each reads every resource of a type that Envoy used, and tells of those that
+// it did not use yet.
 func (d *configDump) each(t mesh.Type, take func(entry, *mesh.Resource)) {
 	d.eachIn(t, func(entry) bool { return true }, take)
+	for _, e := range d.parts.resources[t] {
+		if e.state != isWarming {
+			continue
+		}
+		k := mesh.Key{Type: t, Name: e.node.scalar("name")}
+		message := "it was still warming when the dump was taken, so Envoy did not use it yet, and it is not taken"
+		if was, there := d.states[k]; there {
+			message = fmt.Sprintf("a newer version of it was still warming; the one that Envoy used (line %d) is taken", was.line)
+		}
+		d.note(mesh.Warning, "warming", k, "", e.line, message)
+	}
 }
 
 func (d *configDump) eachIn(t mesh.Type, wanted func(entry) bool, take func(entry, *mesh.Resource)) {
-	for _, s := range []state{isStatic, isActive, isWarming} {
+	order := []state{isStatic, isActive}
+	if t == mesh.Endpoints {
+		slices.Reverse(order) // the static ones may be of a cluster that does not ask for them
+	}
+	for _, s := range order {
 		for _, e := range d.parts.resources[t] {
 			if e.state != s || !wanted(e) {
 				continue
@@ -226,15 +245,6 @@ func (d *configDump) read(t mesh.Type, e entry) *mesh.Resource {
 	return got.resource
 }
 
-// secretOnce takes a secret, unless it is one that has not come yet.
-func (d *configDump) secretOnce(e entry, r *mesh.Resource) {
-	if s, ok := r.Message.(*tlsv3.Secret); ok && s.GetType() == nil && e.state == isWarming && d.names[r.Key] == nil {
-		d.note(mesh.Warning, "warming", r.Key, "", e.line, "it had not come yet when the dump was taken, so it is not taken")
-		return
-	}
-	d.keepOnce(e, r)
-}
-
 // keepOnce takes a resource unless there is one of its name.
 func (d *configDump) keepOnce(e entry, r *mesh.Resource) {
 	if d.firstOf(e, r) {
@@ -248,27 +258,20 @@ func (d *configDump) firstOf(e entry, r *mesh.Resource) bool {
 	was, there := d.states[r.Key]
 	if !there {
 		d.states[r.Key] = e
-		if e.state == isWarming {
-			d.note(mesh.Warning, "warming", r.Key, "", e.line, "it was still warming when the dump was taken, so that Envoy did not use it yet")
-		}
 		return true
 	}
-	switch {
-	case e.state == isWarming:
-		d.note(mesh.Warning, "warming", r.Key, "", e.line,
-			fmt.Sprintf("a newer version of it was still warming; the one that Envoy used (line %d) is taken", was.line))
-	case was.state == isStatic && e.state != isStatic:
+	if was.state == isStatic && e.state != isStatic && r.Key.Type != mesh.Endpoints {
 		d.note(mesh.Warning, "duplicate-resource", r.Key, "", e.line,
 			fmt.Sprintf("it is there as a static one (line %d) and as one from a management server; the static one is taken, as by Envoy", was.line))
-	default:
-		d.duplicate(r, was, e)
+		return false
 	}
+	d.duplicate(r, was, e)
 	return false
 }
 
 // duplicate deals with a resource that is there twice in the same state.
 func (d *configDump) duplicate(r *mesh.Resource, was, e entry) {
-	if kept := d.names[r.Key]; kept != nil && mesh.SameContent(kept, r) {
+	if mesh.SameContent(was.node.decode(r.Key.Type).resource, r) {
 		d.twice++
 		return
 	}
@@ -314,7 +317,7 @@ func (d *configDump) staticRoute(e entry, r *mesh.Resource) {
 // server, or a file, ask meshtui where the dump has what they ask for.
 func (d *configDump) byADS(r *mesh.Resource) *mesh.Resource {
 	body := r.Source.Text
-	if !sourceWord.MatchString(body) || !otherSource.MatchString(body) {
+	if !containsAny(body, sourceWords...) || !containsAny(body, otherSources...) {
 		return r
 	}
 	var edits []func(string) (string, error)

@@ -1,12 +1,16 @@
 package files
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
 )
 
 // What a production sidecar says, and what istioctl and egctl make of dumps.
@@ -51,4 +55,77 @@ func linesHold(t *testing.T, src mesh.Source) {
 	if held == 0 {
 		t.Errorf("%s:%d: no line of it has a place", src.File, src.Line)
 	}
+}
+
+// Dumps that are odd open as far as they can be read, and say where they cannot.
+func TestOddDumps(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/odd/dumps.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range a.Files {
+		dir := write(t, t.TempDir(), map[string]string{f.Name: string(f.Data)})
+		o, err := Open(filepath.Join(dir, f.Name))
+		fmt.Fprintf(&all, "==== %s\n", f.Name)
+		if err != nil {
+			fmt.Fprintln(&all, relative(err.Error(), dir))
+			continue
+		}
+		fmt.Fprintln(&all, relative(dump(o), dir))
+	}
+	golden(t, "odd-dumps.txt", all.String())
+}
+
+// A byte order mark, as Windows' editors put it before a file, changes nothing.
+func TestADumpWithAByteOrderMark(t *testing.T) {
+	data, err := os.ReadFile("testdata/dumps/resource-listeners.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := write(t, t.TempDir(), map[string]string{"dump.json": "\ufeff" + string(data)})
+	o := open(t, filepath.Join(dir, "dump.json"))
+	if got := len(o.Meshes[mesh.DefaultGroup].List(mesh.Listener)); got != 1 || o.Kind != Dump {
+		t.Errorf("%d listeners, %s", got, o.Kind)
+	}
+}
+
+// Any bytes open as something or are refused; and what is read by protobuf alone
+// is what its YAML says.
+func FuzzDump(f *testing.F) {
+	for _, pattern := range []string{"testdata/dumps/istioctl-*", "testdata/dumps/resource-*", "testdata/dumps/egctl-*"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	a, err := txtar.ParseFile("testdata/odd/dumps.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range a.Files {
+		f.Add(file.Data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := openFile("/nowhere/dump.json", data)
+		if err != nil {
+			return
+		}
+		o.finish()
+		for _, m := range o.Meshes {
+			for _, r := range m.All() {
+				says, findings := text.Decode(r.Key.Type, r.Source)
+				if says == nil || !mesh.SameContent(r, says) {
+					t.Fatalf("%s says something else than its text: %v\n%s", r.Key, findings, r.Source.Text)
+				}
+			}
+		}
+	})
 }

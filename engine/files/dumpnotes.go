@@ -2,7 +2,6 @@ package files
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -14,8 +13,8 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
 
-// otherSource are the config sources that are not ours to answer.
-var otherSource = regexp.MustCompile(`api_config_source|apiConfigSource|path_config_source|pathConfigSource|\bpath"?:|\bself"?:`)
+// otherSources are the beginnings of config sources that are not ours to answer.
+var otherSources = []string{"api_config_source", "apiConfigSource", "path", "self"}
 
 // endpoints takes the load assignments that clusters ask for. Envoy dumps what
 // it made of the addresses of all other clusters too, which say that themselves.
@@ -87,7 +86,10 @@ func (d *configDump) head(found []foundDump) {
 	if d.parts.updated != "" {
 		of += "; last changed " + d.parts.updated
 	}
-	d.note(mesh.Note, "dump", mesh.Key{}, "", line, "this is "+of+"; it is shown as YAML, with the lines of the dump")
+	if d.json {
+		of += "; it is shown as YAML, with the lines of the dump"
+	}
+	d.note(mesh.Note, "dump", mesh.Key{}, "", line, "this is "+of)
 	if b := d.parts.bootstrap; b != nil {
 		d.bootstrapLeft(b)
 	}

@@ -63,6 +63,10 @@ var listFields = []struct {
 	{"dynamic_warming_secrets", "secret", mesh.Secret, isWarming},
 }
 
+// dumpMessages are Envoy's dump messages; one may be there without anything in it.
+var dumpMessages = []string{"BootstrapConfigDump", "ClustersConfigDump", "EndpointsConfigDump", "ListenersConfigDump",
+	"ScopedRoutesConfigDump", "RoutesConfigDump", "SecretsConfigDump", "EcdsConfigDump"}
+
 // otherFields are further fields by which a dump message is known.
 var otherFields = []string{"dynamic_listeners", "ecds_filters", "inline_scoped_route_configs", "dynamic_scoped_route_configs"}
 
@@ -105,7 +109,11 @@ func (p *parts) config(c node) {
 	}
 	known = p.beyond(c, has) || known
 	if url := c.scalar("@type"); strings.HasSuffix(url, "ConfigDump") {
-		p.seen[url[strings.LastIndexByte(url, '.')+1:]] = true
+		name := url[strings.LastIndexByte(url, '.')+1:]
+		p.seen[name] = true
+		if !known && !slices.Contains(dumpMessages, name) {
+			p.other = append(p.other, leftOut{what: name + " and what is in it", line: c.line()})
+		}
 		return
 	}
 	if !known {
@@ -139,7 +147,9 @@ func (p *parts) flat(c node, has func(string) bool) {
 func (p *parts) element(e node, in string, t mesh.Type, s state) {
 	if r := e.get(in); r != nil {
 		p.take(t, s, r, e)
+		return
 	}
+	p.other = append(p.other, leftOut{what: "entries without a " + in, name: e.scalar("name"), line: e.line()})
 }
 
 func (p *parts) take(t mesh.Type, s state, r, e node) {

@@ -103,20 +103,7 @@ func TestEnvoyTakesEverySavedBootstrap(t *testing.T) {
 	binary := envoy(t)
 	for _, path := range bootstraps(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			source, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := open(t, path)
-			for _, l := range o.Meshes[mesh.DefaultGroup].List(mesh.Listener) {
-				line, ok := text.Scalar(l.Source.Text, "address.socket_address.port_value")
-				if !ok {
-					t.Fatal("no port")
-				}
-				source = bytes.Replace(source, []byte(line), []byte(fmt.Sprint(freePort(t))), 1)
-			}
-			from := write(t, t.TempDir(), map[string]string{filepath.Base(path): string(source)})
-			o = open(t, filepath.Join(from, filepath.Base(path)))
+			o := open(t, onFreePorts(t, path))
 			dir, admin := filepath.Join(t.TempDir(), "saved"), freePort(t)
 			save(t, dir, o, o.Meshes)
 			start(t, binary, dir, admin)
@@ -124,6 +111,23 @@ func TestEnvoyTakesEverySavedBootstrap(t *testing.T) {
 			eventually(t, "all listeners active and nothing rejected", func() error { return settled(admin, listeners) })
 		})
 	}
+}
+
+// onFreePorts is a copy of a bootstrap whose listeners have ports that are free.
+func onFreePorts(t *testing.T, path string) string {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range open(t, path).Meshes[mesh.DefaultGroup].List(mesh.Listener) {
+		line, ok := text.Scalar(l.Source.Text, "address.socket_address.port_value")
+		if !ok {
+			t.Fatal("no port")
+		}
+		source = bytes.Replace(source, []byte(line), []byte(fmt.Sprint(freePort(t))), 1)
+	}
+	return filepath.Join(write(t, t.TempDir(), map[string]string{filepath.Base(path): string(source)}), filepath.Base(path))
 }
 
 // settled reports why Envoy is not yet, or never will be, as it should be.
@@ -164,8 +168,14 @@ dynamic_resources:
   lds_config: {path_config_source: {path: %[2]s/lds.yaml}}
   cds_config: {path_config_source: {path: %[2]s/cds.yaml}}
 `, admin, dir)
+	run(t, binary, "--config-yaml", config)
+}
+
+// run starts an Envoy, which ends with the test.
+func run(t *testing.T, binary string, args ...string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary, "--config-yaml", config, "--concurrency", "1", "--disable-hot-restart", "-l", "warning")
+	cmd := exec.CommandContext(ctx, binary, append(args, "--concurrency", "1", "--disable-hot-restart", "-l", "warning")...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &log
 	if err := cmd.Start(); err != nil {

@@ -74,7 +74,7 @@ func (d *jsonDoc) skip(i int) int {
 			i++
 		default:
 			if depth == 0 {
-				return i + strings.IndexAny(d.text[i:]+",", ",]} \n\t\r")
+				return d.skipWord(i)
 			}
 			i++
 			continue
@@ -82,6 +82,14 @@ func (d *jsonDoc) skip(i int) int {
 		if depth == 0 {
 			return i
 		}
+	}
+	return i
+}
+
+// skipWord is the offset behind the number or word that begins at i.
+func (d *jsonDoc) skipWord(i int) int {
+	for i < len(d.text) && strings.IndexByte(",]} \n\t\r", d.text[i]) < 0 {
+		i++
 	}
 	return i
 }

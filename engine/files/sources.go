@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -41,12 +40,18 @@ func (s configSource) at() string {
 // sourceFields are the fields that hold a ConfigSource for what we serve.
 var sourceFields = map[string]mesh.Type{"config_source": mesh.Route, "eds_config": mesh.Endpoints, "sds_config": mesh.Secret}
 
-var sourceWord = regexp.MustCompile(`config_source|configSource|[es]ds_?[cC]onfig`)
+// sourceWords are in every text that has a config source.
+var sourceWords = []string{"config_source", "configSource", "eds_config", "sds_config", "edsConfig", "sdsConfig"}
+
+// containsAny reports whether one of several words is in a text.
+func containsAny(s string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })
+}
 
 // configSources finds the config sources of a resource's text. A text that is
 // no YAML has none.
 func configSources(resource, name string) []configSource {
-	if !sourceWord.MatchString(resource) {
+	if !containsAny(resource, sourceWords...) {
 		return nil // most load assignments are large, and none has one
 	}
 	var doc yaml.Node
