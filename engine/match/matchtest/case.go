@@ -34,6 +34,9 @@ type Options struct {
 	// that say the route, the virtual host and the reason. It needs a data plane
 	// that implements local_reply_config.
 	LocalReplies bool
+	// Certificate and PrivateKey are PEM texts for the encrypted filter chains of
+	// NewChains.
+	Certificate, PrivateKey string
 }
 
 // Case is a mesh with one listener, and what is asked of it.

@@ -11,7 +11,7 @@ import (
 
 // Difference is one point in which a prediction and what happened do not agree.
 type Difference struct {
-	Kind string // "status", "route", "virtual host", "cluster", "path", "host", "location", "body", "details", "fate"
+	Kind string // "status", "route", "virtual host", "cluster", "path", "host", "location", "body", "details", "fate", "filter chain"
 	Text string // a sentence
 }
 
@@ -42,6 +42,9 @@ func Compare(a Asker, q Request, o Observed) []Difference {
 // Differences holds one predicted way against what was observed.
 func Differences(way match.Way, q Request, o Observed) []Difference {
 	c := &comparison{}
+	if o.FilterChain != "" {
+		c.same("filter chain", way.FilterChain, o.FilterChain)
+	}
 	switch way.Action {
 	case match.NoListener, match.NoFilterChain:
 		if o.Status != 0 {
@@ -97,6 +100,9 @@ func (c *comparison) answered(way match.Way, q Request, o Observed) {
 	if o.Reached {
 		c.add("fate", "predicted %s %d%s, but it reached cluster %q", way.Action, way.Status, because(way), o.Cluster)
 		return
+	}
+	if o.Status == 0 && q.Ask.TLS && way.Action == match.Refused && strings.Contains(o.Err, "tls: ") {
+		return // the answer is in plain text, and ends the client's handshake
 	}
 	if o.Status == 0 {
 		c.add("fate", "predicted %s %d%s, but %s", way.Action, way.Status, because(way), outcome(o))

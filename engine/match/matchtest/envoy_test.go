@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,7 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 )
@@ -325,16 +328,23 @@ func ask(c Case) []Observed {
 	var out []Observed
 	var conn net.Conn
 	var r *bufio.Reader
-	defer func() {
+	hangUp := func() {
 		if conn != nil {
 			conn.Close()
+			conn = nil
 		}
-	}()
+	}
+	defer hangUp()
 	for _, q := range c.Requests {
+		own := q.Ask.Source.IsValid()
+		if own {
+			hangUp()
+		}
 		if conn == nil {
 			var err error
-			if conn, err = net.Dial("tcp", net.JoinHostPort(c.Options.Address, fmt.Sprint(c.Options.Port))); err != nil {
+			if conn, err = dial(c.Options, q.Ask); err != nil {
 				out = append(out, Observed{Err: err.Error()})
+				conn = nil
 				continue
 			}
 			r = bufio.NewReader(conn)
@@ -342,12 +352,40 @@ func ask(c Case) []Observed {
 		_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // it fails on a closed connection alone, which shows
 		o, reuse := Exchange(conn, r, q)
 		out = append(out, o)
-		if !reuse {
-			conn.Close()
-			conn = nil
+		if !reuse || own {
+			hangUp()
 		}
 	}
 	return out
+}
+
+// dial opens the connection that a request asks for.
+func dial(o Options, q match.Request) (net.Conn, error) {
+	to := net.JoinHostPort(o.Address, fmt.Sprint(o.Port))
+	if q.Address.IsValid() {
+		to = netip.AddrPortFrom(q.Address, uint16(o.Port)).String()
+	}
+	d := &net.Dialer{Timeout: 10 * time.Second}
+	if q.Source.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(q.Source)
+	}
+	conn, err := d.Dial("tcp", to)
+	if err != nil {
+		return nil, err
+	}
+	if q.Source.Port() != 0 {
+		_ = conn.(*net.TCPConn).SetLinger(0) // leaves the port free for the next
+	}
+	if !q.TLS {
+		return conn, nil
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	secure := tls.Client(conn, &tls.Config{ServerName: q.SNI, NextProtos: q.ALPN, InsecureSkipVerify: true})
+	if err := secure.Handshake(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // observe serves the cases with one Envoy and asks all requests; refused says

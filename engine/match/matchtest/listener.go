@@ -72,6 +72,15 @@ func boolean(b bool) *wrapperspb.BoolValue { return wrapperspb.Bool(b) }
 
 // manager is a connection manager with random options and no routes yet.
 func (m *maker) manager() *hcmv3.HttpConnectionManager {
+	hcm := m.plainManager()
+	m.paths(hcm)
+	m.hosts(hcm)
+	m.protocol(hcm)
+	return hcm
+}
+
+// plainManager is one with Envoy's own defaults.
+func (m *maker) plainManager() *hcmv3.HttpConnectionManager {
 	hcm := &hcmv3.HttpConnectionManager{
 		StatPrefix: "s", GenerateRequestId: boolean(false),
 		HttpFilters: []*hcmv3.HttpFilter{{
@@ -82,9 +91,6 @@ func (m *maker) manager() *hcmv3.HttpConnectionManager {
 	if m.o.LocalReplies {
 		hcm.LocalReplyConfig = localReplies()
 	}
-	m.paths(hcm)
-	m.hosts(hcm)
-	m.protocol(hcm)
 	return hcm
 }
 

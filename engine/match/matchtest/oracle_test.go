@@ -22,7 +22,11 @@ import (
 func TestAgainstEnvoy(t *testing.T) {
 	l := newLab(t)
 	n, seed := number(t, "MESHTUI_FUZZ_ENVOY", 8000), uint64(number(t, "MESHTUI_SEED", 1))
-	run := l.run(seed, n, func(m *mesh.Mesh) Asker { return match.New(m) })
+	without := strings.Split(os.Getenv("MESHTUI_WITHOUT"), ",")
+	run := l.run(seed, n, 100, func(m *mesh.Mesh) Asker { return match.New(m) }, func(seed uint64, o Options) Case {
+		o.Without = without
+		return New(seed, o)
+	})
 	t.Logf("%s\n%d cases that Envoy refuses", &run.tally, len(run.refused))
 	for _, why := range run.refused {
 		t.Errorf("the generator made what Envoy refuses: %s", why)
@@ -83,15 +87,14 @@ type run struct {
 }
 
 // run sends n requests in batches, each to an Envoy of its own.
-func (l *lab) run(seed uint64, n int, asker func(*mesh.Mesh) Asker) run {
-	const perCase, perBatch = 100, 40
+func (l *lab) run(seed uint64, n, perCase int, asker func(*mesh.Mesh) Asker, make func(uint64, Options) Case) run {
+	const perBatch = 40
 	var out run
-	without := strings.Split(os.Getenv("MESHTUI_WITHOUT"), ",")
 	for sent := 0; sent < n; {
 		var cases []Case
 		for len(cases) < perBatch && sent < n {
 			size := min(perCase, n-sent)
-			cases = append(cases, New(seed, Options{Address: loopback(len(cases)), Port: l.port, Backends: l.backends, Requests: size, LocalReplies: true, Without: without}))
+			cases = append(cases, make(seed, Options{Address: loopback(len(cases)), Port: l.port, Backends: l.backends, Requests: size, LocalReplies: true}))
 			seed++
 			sent += size
 		}

@@ -23,7 +23,7 @@ func Report(c Case, a Asker, o Observed, found []Difference) string {
 		fmt.Fprintf(&b, "  %s: %s\n", d.Kind, d.Text)
 	}
 	for _, q := range c.Requests {
-		fmt.Fprintf(&b, "request:   %q\npredicted: %s\n", q.Raw, predicted(a.Match(&q.Ask)))
+		fmt.Fprintf(&b, "request:   %q%s\npredicted: %s\n", q.Raw, connectionOf(q.Ask), predicted(a.Match(&q.Ask)))
 	}
 	fmt.Fprintf(&b, "observed:  %s\n", o)
 	for _, r := range c.Mesh.All() {
@@ -41,8 +41,22 @@ func Report(c Case, a Asker, o Observed, found []Difference) string {
 	return b.String()
 }
 
+func connectionOf(q match.Request) string {
+	var s string
+	if q.Source.IsValid() {
+		s += fmt.Sprintf(" from %s to %s", q.Source, q.Address)
+	}
+	if q.TLS {
+		s += fmt.Sprintf(" over TLS, SNI %q, ALPN %q", q.SNI, q.ALPN)
+	}
+	return s
+}
+
 func predicted(way match.Way) string {
 	s := fmt.Sprintf("%s %d%s, virtual host %q, route %q", way.Action, way.Status, because(way), way.VirtualHost, way.Route.Name)
+	if way.FilterChain != "" {
+		s += fmt.Sprintf(", filter chain %q", way.FilterChain)
+	}
 	if way.Location != "" {
 		s += fmt.Sprintf(", location %q", way.Location)
 	}
@@ -59,6 +73,10 @@ func tidy(m protoreflect.Message) {
 			tidy(inner.ProtoReflect())
 			_ = whole.MarshalFrom(inner) // it was just read; else it stays as it was
 		}
+		return
+	}
+	if m.Descriptor().FullName() == "envoy.config.core.v3.TransportSocket" {
+		m.Clear(m.Descriptor().Fields().ByName("typed_config"))
 		return
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {

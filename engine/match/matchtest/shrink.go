@@ -85,29 +85,31 @@ func (c Case) smaller() []Case {
 
 // At is the case with its listener on another IP address.
 func (c Case) At(ip string) Case {
+	old := c.Options.Address
 	c.Options.Address = ip
 	for _, r := range c.Mesh.List(mesh.Listener) {
-		l, ok := proto.Clone(r.Message).(*listenerv3.Listener)
+		l, ok := r.Message.(*listenerv3.Listener)
 		if !ok {
 			continue
 		}
-		l.Address = address(ip, c.Options.Port)
-		if moved, err := mesh.NewResource(l, mesh.Source{}); err == nil {
-			c.Mesh = c.Mesh.With(moved)
+		if there, err := mesh.NewResource(moved(l, ip, c.Options.Port), mesh.Source{}); err == nil {
+			c.Mesh = c.Mesh.With(there)
 		}
 	}
 	c.Requests = slices.Clone(c.Requests)
-	to, err := netip.ParseAddr(ip)
 	for i := range c.Requests {
-		if err == nil && c.Requests[i].Ask.Address.IsValid() {
-			c.Requests[i].Ask.Address = to
+		for n := range 3 {
+			if to, err := netip.ParseAddr(Beside(ip, n)); err == nil && c.Requests[i].Ask.Address.String() == Beside(old, n) {
+				c.Requests[i].Ask.Address = to
+				break
+			}
 		}
 	}
 	return c
 }
 
 // kept are the fields that every case needs to be observed, or that say nothing.
-var kept = []protoreflect.Name{"name", "address", "local_reply_config", "response_headers_to_add", "stat_prefix", "http_filters", "rds",
+var kept = []protoreflect.Name{"name", "address", "additional_addresses", "local_reply_config", "response_headers_to_add", "stat_prefix", "http_filters", "rds",
 	"generate_request_id", "validate_clusters", "default_value", "transport_socket", "listener_filters"}
 
 // edit applies the one of a message's reductions that has left others before

@@ -27,6 +27,9 @@ func (t *Tally) Add(way match.Way, q Request) {
 	for _, c := range q.Classes {
 		t.count("class", c)
 	}
+	if len(way.FilterChain) > 0 && way.FilterChain != "0" {
+		t.count("filter chain", way.FilterChain)
+	}
 	if way.Entry == nil {
 		return
 	}

@@ -19,6 +19,8 @@ type Observed struct {
 	Details            string // response_code_details of a local reply, where it is said
 	GRPCStatus         string
 
+	FilterChain string // its name, where it says it
+
 	// What the backend saw, when it was asked.
 	Reached            bool
 	Cluster            string
@@ -85,7 +87,7 @@ func (o *Observed) read(h map[string]string) {
 	if o.Route == "" {
 		o.Route = said(h[localRouteHeader])
 	}
-	o.Details = said(h[detailsHeader])
+	o.Details, o.FilterChain = said(h[detailsHeader]), h[chainHeader]
 	if cluster, ok := h[sawCluster]; ok {
 		o.Reached, o.Cluster = true, cluster
 		o.Method, o.Path, o.Host = unquoted(h[sawMethod]), unquoted(h[sawPath]), unquoted(h[sawHost])
