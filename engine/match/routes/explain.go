@@ -162,14 +162,15 @@ func (e *explainer) host(i int) string {
 	if more := len(domains) - len(shown); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	what := "Host"
+	subject := "Host " + show(name)
 	if e.t.domains.header != "" {
-		what = "header " + e.t.domains.header
+		subject = "header " + e.t.domains.header + " (" + show(name) + ")"
 	}
+	subject += " fits none of the domains "
 	if len(domains) == 1 {
-		return fmt.Sprintf("%s %s does not fit the domain %s%s", what, show(name), list, nearHost(name, domains))
+		subject = strings.Replace(subject, " fits none of the domains ", " does not fit the domain ", 1)
 	}
-	return fmt.Sprintf("%s %s fits none of the domains %s%s", what, show(name), list, nearHost(name, domains))
+	return subject + list + nearHost(name, domains)
 }
 
 // outdone says by what the virtual host's best domain was beaten.
@@ -183,7 +184,7 @@ func (e *explainer) outdone(d *domain) string {
 	case better(&won, d) == 0:
 		return s + by + " stands before it; Envoy refuses a domain that stands there twice"
 	case won.kind == domainExact:
-		return s + by + " is the Host itself"
+		return s + by + " is exact"
 	case won.kind == d.kind:
 		return s + by + " is longer"
 	case won.kind == domainSuffix && d.kind == domainPrefix:
@@ -202,7 +203,7 @@ func nearHost(name string, domains []string) string {
 			return " (without its port it would: set ignore_port_in_host_matching)"
 		case dotless != name && d.fits(dotless):
 			return " (without the dot at its end it would: set strip_trailing_host_dot)"
-		case d.kind == domainSuffix && (name == d.text || name == strings.TrimPrefix(d.text, ".")):
+		case d.kind == domainSuffix && (name == d.text || name == strings.TrimPrefix(d.text, ".")), d.kind == domainPrefix && name == d.text:
 			return " (a wildcard stands for at least one letter)"
 		}
 	}

@@ -123,6 +123,8 @@ func (m *valueMatch) verdict(what, value string, there bool) string {
 		return subject + " is absent"
 	case !there:
 		subject += ", absent and so empty,"
+	case m.kind == valueText && m.text.kind == textExact && value == m.text.want:
+		// The value need not be said twice.
 	default:
 		subject += " (" + show(value) + ")"
 	}

@@ -115,6 +115,9 @@ func (p *pathMatch) reason(v *view, met bool) string {
 	if p.kind == pathTemplate {
 		path = v.path
 	}
+	if p.kind == pathExact && path == p.text {
+		return "path is " + show(path)
+	}
 	return "path " + show(path) + " " + p.verdict(path, met) + p.hint(v, met)
 }
 
@@ -165,7 +168,7 @@ func (p *pathMatch) hint(v *view, met bool) string {
 		}
 	case pathRegex:
 		if p.re.finds(v.bare) {
-			return " in full (it matches a part of it, which Envoy does not count)"
+			return " in full (a part of it does, which Envoy does not count)"
 		}
 	}
 	return ""

@@ -13,7 +13,8 @@ func (r *route) failedBy(v *view) string {
 	}
 	for i := range r.headers {
 		if m := &r.headers[i]; !m.headerMet(v) {
-			return m.headerVerdict(v) + m.inverted()
+			_, times := v.first(m.name)
+			return m.headerVerdict(v) + m.inverted(times > 0)
 		}
 	}
 	if r.grpc && !v.grpc() {
@@ -22,13 +23,13 @@ func (r *route) failedBy(v *view) string {
 	for i := range r.parameters {
 		m := &r.parameters[i]
 		if value, there := v.parameter(m.name); !m.met(value, there) {
-			return m.verdict("query parameter", value, there) + m.inverted()
+			return m.verdict("query parameter", value, there) + m.inverted(there)
 		}
 	}
 	for i := range r.cookies {
 		m := &r.cookies[i]
 		if value, there := v.cookie(m.name); !m.cookieMet(value, there) {
-			return m.verdict("cookie", value, there) + m.inverted()
+			return m.verdict("cookie", value, there) + m.inverted(there)
 		}
 	}
 	if !r.tlsMet(v) {
@@ -38,11 +39,13 @@ func (r *route) failedBy(v *view) string {
 }
 
 // inverted explains a condition that fails because it holds.
-func (m *valueMatch) inverted() string {
-	if m.invert {
+func (m *valueMatch) inverted(there bool) string {
+	switch {
+	case m.invert && m.kind >= valueText && !there && !m.empty:
+		return ", and even an inverted match wants one"
+	case m.invert:
 		return ", and the match is inverted"
-	}
-	if m.kind == valueAbsent {
+	case m.kind == valueAbsent:
 		return ", and the route asks that it is not"
 	}
 	return ""
