@@ -162,7 +162,8 @@ func (h *host) snapshot() Host {
 		Region: h.spec.locality.region, Zone: h.spec.locality.zone, SubZone: h.spec.locality.subZone,
 		EDS: edsAsShown(h.spec.eds), FailedCheck: h.health.failed, CheckTimeout: h.health.timedOut,
 		PendingCheck: h.health.pending, Ejected: h.monitor.ejected, PendingRemoval: h.pendingRemoval,
-		Requests: s.requests.Load(), Success: s.success.Load(), Errors: s.errors.Load(), Timeouts: s.timeouts.Load(),
+		DegradedCheck: h.health.degraded,
+		Requests:      s.requests.Load(), Success: s.success.Load(), Errors: s.errors.Load(), Timeouts: s.timeouts.Load(),
 		Connections: s.connections.Load(), ConnectFailures: s.connectFailures.Load(),
 		ActiveConnections: gauge(&s.activeConnections), ActiveRequests: gauge(&h.active), PendingRequest: gauge(&s.pending),
 	}

@@ -76,6 +76,7 @@ type Host struct {
 	EDS                                               corev3.HealthStatus
 	FailedCheck, CheckTimeout, PendingCheck, Ejected  bool
 	PendingRemoval                                    bool
+	DegradedCheck                                     bool // its checks pass, and say that it is degraded
 	Requests, Success, Errors, Timeouts               uint64
 	Connections, ConnectFailures                      uint64
 	ActiveConnections, ActiveRequests, PendingRequest uint64

@@ -1,0 +1,345 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"github.com/google/go-cmp/cmp"
+)
+
+const eds = "name: c\ntype: EDS\nconnect_timeout: 1s\neds_cluster_config: {eds_config: {ads: {}}}\n"
+
+// members are the cluster's hosts, in order, with what is not plain of them.
+func members(c *Cluster) []string {
+	var out []string
+	for _, h := range c.Snapshot().Hosts {
+		line := h.Address
+		if h.Weight != 1 {
+			line += fmt.Sprintf(" weight %d", h.Weight)
+		}
+		if h.EDS != corev3.HealthStatus_HEALTHY {
+			line += " " + h.EDS.String()
+		}
+		for word, set := range map[string]bool{" failed": h.FailedCheck, " pending": h.PendingCheck, " leaving": h.PendingRemoval} {
+			if set {
+				line += word
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func expectMembers(t *testing.T, c *Cluster, want ...string) {
+	t.Helper()
+	if d := cmp.Diff(want, members(c)); d != "" {
+		t.Errorf("members: %s", d)
+	}
+}
+
+func TestAssign(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		n.answering(t, hostA, 200)
+		n.answering(t, hostB, 200)
+		c, _ := n.run(t, eds)
+		if a, _, _ := get(t, c, Call{}); a.Failure == nil || a.Failure.Details != "no_healthy_upstream" || isWarm(c) {
+			t.Errorf("before its endpoints are known: %+v", a)
+		}
+		c.Assign(endpoints(t, hostA))
+		<-c.Warm()
+		gets(t, c, 3, Call{})
+		c.Assign(endpoints(t, hostB, hostA+" load_balancing_weight: 7, health_status: DRAINING", hostA, hostC+" health_status: TIMEOUT"))
+		expectMembers(t, c, hostB, hostA+" weight 7 DRAINING", hostC+" UNHEALTHY")
+		if h := hostNow(t, c, hostA); h.Requests != 3 || h.ActiveConnections != 1 {
+			t.Errorf("a host that stays keeps its counters: %+v", h)
+		}
+		c.Assign(endpoints(t, hostB))
+		expectMembers(t, c, hostB)
+		if got := stat(c, "upstream_cx_active"); got != 0 {
+			t.Errorf("%d connections to a host that has gone", got)
+		}
+		c.Assign(endpoints(t, hostA))
+		if h := hostNow(t, c, hostA); h.Requests != 0 {
+			t.Errorf("a host that comes back is another: %+v", h)
+		}
+		s := c.Snapshot().Stats
+		if s["update_success"] != 4 || s["membership_change"] != 4 {
+			t.Errorf("%d assignments, %d changes", s["update_success"], s["membership_change"])
+		}
+	})
+}
+
+func TestEndpointsThatDoNotCome(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		begin := time.Now()
+		c, _ := n.run(t, eds)
+		<-c.Warm()
+		if d := time.Since(begin); d != 15*time.Second {
+			t.Errorf("warm after %s, Envoy waits for 15 s", d)
+		}
+	})
+}
+
+func TestRemovalWaitsForTheCheck(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		a := n.checked(t, hostA)
+		n.checked(t, hostB)
+		c, _ := n.run(t, eds+everySecond)
+		c.Assign(endpoints(t, hostA, hostB))
+		<-c.Warm()
+		c.Assign(endpoints(t, hostB))
+		expectMembers(t, c, hostB, hostA+" leaving")
+		c.Assign(endpoints(t, hostA))
+		expectMembers(t, c, hostA, hostB+" leaving")
+		c.Assign(endpoints(t, hostB))
+		a.status.Store(500)
+		later(time.Second)
+		expectMembers(t, c, hostB)
+		c.Assign(endpoints(t, hostB, hostC)) // nobody answers there
+		later(time.Second)
+		expectMembers(t, c, hostB, hostC+" failed")
+		c.Assign(endpoints(t, hostB))
+		expectMembers(t, c, hostB) // it fails already
+	})
+	bubble(t, func(t *testing.T, n *network) {
+		n.checked(t, hostA)
+		n.checked(t, hostB)
+		c, _ := n.run(t, eds+"ignore_health_on_host_removal: true\n"+everySecond)
+		c.Assign(endpoints(t, hostA, hostB))
+		<-c.Warm()
+		c.Assign(endpoints(t, hostB))
+		expectMembers(t, c, hostB)
+	})
+}
+
+func TestNewHostsMayWait(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		n.checked(t, hostA)
+		c, _ := n.run(t, eds+"common_lb_config: {ignore_new_hosts_until_first_hc: true}\n"+everySecond)
+		c.Assign(endpoints(t, hostA))
+		<-c.Warm()
+		n.hear(t, hostB)
+		n.mu.Lock()
+		n.silent[hostB] = true
+		n.mu.Unlock()
+		c.Assign(endpoints(t, hostA, hostB))
+		if s := c.Snapshot(); !s.Hosts[1].PendingCheck || s.Stats["membership_excluded"] != 1 {
+			t.Errorf("%+v", s)
+		}
+		later(time.Second)
+		if s := c.Snapshot(); s.Hosts[1].PendingCheck || !s.Hosts[1].FailedCheck || s.Stats["membership_excluded"] != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestUpdate(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		a := n.answering(t, hostA, 500)
+		c, events := n.run(t, simple("outlier_detection: {consecutive_5xx: 2, max_ejection_percent: 100}", hostA))
+		gets(t, c, 2, Call{})
+		expectEvents(t, events, "eject c "+hostA+": consecutive 5xx")
+		// The balancer, the breakers and the endpoints change; health and counters stay.
+		next := clusterOf(t, simple("lb_policy: RING_HASH\ncircuit_breakers: {thresholds: [{max_requests: 0}]}\noutlier_detection: {consecutive_5xx: 3, max_ejection_percent: 100}", hostA, hostB))
+		if !c.Update(next) {
+			t.Fatal("not updated")
+		}
+		if h := hostNow(t, c, hostA); !h.Ejected || h.Requests != 2 {
+			t.Errorf("%+v", h)
+		}
+		if a, _, _ := get(t, c, Call{}); a.Failure == nil || a.Failure.Flags != "UO" {
+			t.Errorf("the new limit is not in force: %+v", a)
+		}
+		a.Store(200)
+		if !c.Update(clusterOf(t, simple("", hostA))) {
+			t.Fatal("not updated")
+		}
+		expectEvents(t, events)
+		if h := hostNow(t, c, hostA); h.Ejected || stat(c, "outlier_detection.ejections_active") != 0 {
+			t.Errorf("without outlier detection nobody is ejected: %+v", h)
+		}
+		if got := gets(t, c, 1, Call{}); got[0] != 200 {
+			t.Error(got)
+		}
+		for name, other := range map[string]string{
+			"another type": eds, "another name": strings.ReplaceAll(simple("", hostA), "name: c", "name: d"),
+			"what is not done": simple("lb_policy: CLUSTER_PROVIDED", hostA),
+		} {
+			if c.Update(clusterOf(t, other)) {
+				t.Errorf("%s is taken as an update", name)
+			}
+		}
+	})
+}
+
+func TestUpdateOfChecks(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		a := n.checked(t, hostA)
+		c, events := n.run(t, simple(everySecond, hostA))
+		<-c.Warm()
+		events.take()
+		if !c.Update(clusterOf(t, simple(strings.ReplaceAll(everySecond, "path: /health", "path: /healthy"), hostA))) {
+			t.Fatal("not updated")
+		}
+		if hostNow(t, c, hostA).FailedCheck {
+			t.Error("its health is lost")
+		}
+		later(time.Second)
+		if p := a.seen.Load().URL.Path; p != "/healthy" {
+			t.Errorf("checked at %s", p)
+		}
+		// The same checks again are not begun anew.
+		before := a.checks.Load()
+		c.Update(clusterOf(t, simple(strings.ReplaceAll(everySecond, "path: /health", "path: /healthy")+"\nlb_policy: RANDOM", hostA)))
+		later(100 * time.Millisecond)
+		if a.checks.Load() != before {
+			t.Error("an update that says nothing of checks began them anew")
+		}
+		if !c.Update(clusterOf(t, simple("", hostA))) {
+			t.Fatal("not updated")
+		}
+		a.status.Store(500)
+		later(10 * time.Second)
+		if hostNow(t, c, hostA).FailedCheck {
+			t.Error("it is still checked")
+		}
+	})
+}
+
+// dns answers from a table; names that are not in it do not exist.
+type dns struct {
+	mu    sync.Mutex
+	table map[string][]string
+	asked int
+}
+
+func (d *dns) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked++
+	if d.table[host] == nil {
+		return nil, fmt.Errorf("%s: no such host", host)
+	}
+	var out []netip.Addr
+	for _, a := range d.table[host] {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out, nil
+}
+
+func (d *dns) set(host string, addrs ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.table[host] = addrs
+}
+
+func (d *dns) run(t *testing.T, n *network, yaml string) *Cluster {
+	t.Helper()
+	c, err := start(clusterOf(t, yaml), Options{}, n.dial, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestNames(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		d := &dns{table: map[string][]string{}}
+		yaml := strings.ReplaceAll(simple("dns_refresh_rate: 2s", "app.test:80", "10.0.0.9:80"), "STATIC", "STRICT_DNS")
+		c := d.run(t, n, yaml)
+		<-c.Warm() // a name that does not resolve holds nobody up
+		expectMembers(t, c, "10.0.0.9:80")
+		d.set("app.test", "10.0.0.1", "10.0.0.2", "fd00::1")
+		later(2 * time.Second)
+		expectMembers(t, c, "[fd00::1]:80", "10.0.0.9:80") // IPv6 first, as Envoy does
+		d.set("app.test", "10.0.0.1", "10.0.0.2")
+		later(2 * time.Second)
+		expectMembers(t, c, hostA, hostB, "10.0.0.9:80")
+		if h := hostNow(t, c, hostA); h.Hostname != "app.test" {
+			t.Errorf("%+v", h)
+		}
+		d.set("app.test") // gone: what was known stays
+		later(2 * time.Second)
+		expectMembers(t, c, hostA, hostB, "10.0.0.9:80")
+	})
+	bubble(t, func(t *testing.T, n *network) {
+		d := &dns{table: map[string][]string{"app.test": {"10.0.0.1", "10.0.0.2"}}}
+		c := d.run(t, n, strings.ReplaceAll(simple("", "app.test:80"), "STATIC", "LOGICAL_DNS"))
+		<-c.Warm()
+		expectMembers(t, c, hostA)
+	})
+}
+
+func TestNamesWhileTheyFail(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		d := &dns{table: map[string][]string{}}
+		c := d.run(t, n, strings.ReplaceAll(simple("dns_refresh_rate: 1000s\ndns_failure_refresh_rate: {base_interval: 1s, max_interval: 4s}", "app.test:80"), "STATIC", "STRICT_DNS"))
+		<-c.Warm()
+		later(40 * time.Second)
+		d.mu.Lock()
+		asked := d.asked
+		d.mu.Unlock()
+		if asked < 8 || asked > 100 {
+			t.Errorf("asked %d times in 40 s of failures", asked)
+		}
+	})
+}
+
+func TestFamilies(t *testing.T) {
+	all := []netip.Addr{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("10.0.0.1")}
+	for family, want := range map[clusterv3.Cluster_DnsLookupFamily]string{
+		clusterv3.Cluster_AUTO: "fd00::1", clusterv3.Cluster_V4_ONLY: "10.0.0.1", clusterv3.Cluster_V6_ONLY: "fd00::1",
+		clusterv3.Cluster_V4_PREFERRED: "10.0.0.1", clusterv3.Cluster_ALL: "fd00::1 10.0.0.1",
+	} {
+		var got []string
+		for _, a := range ofFamily(all, family) {
+			got = append(got, a.String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", family, got, want)
+		}
+	}
+}
+
+// Close lets a request under way end, and leaves no connection behind it.
+func TestClose(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		answer := make(chan struct{})
+		n.serve(t, hostA, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/x" {
+				<-answer
+			}
+		})
+		c, _ := n.run(t, simple(everySecond, hostA))
+		<-c.Warm()
+		got := make(chan Answer)
+		go func() {
+			a, _, _ := get(t, c, Call{})
+			got <- a
+		}()
+		later(time.Millisecond)
+		c.Close()
+		c.Assign(endpoints(t, hostB))
+		if c.Update(clusterOf(t, simple("", hostB))) {
+			t.Error("a closed cluster is updated")
+		}
+		close(answer)
+		if a := <-got; a.Response == nil || a.Response.StatusCode != 200 {
+			t.Errorf("%+v", a)
+		}
+		later(time.Second)
+		if s := c.Snapshot().Stats; s["upstream_cx_active"] != 0 {
+			t.Errorf("%d connections are left", s["upstream_cx_active"])
+		}
+		c.Close() // again
+	})
+}
