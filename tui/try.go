@@ -11,6 +11,7 @@ import (
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/outline"
+	"example.com/meshtui/tui/sample"
 )
 
 // tryScreen is the tester: a request that is typed, the way that it takes, and
@@ -83,23 +84,27 @@ func (a *App) openTry() tea.Cmd {
 	return nil
 }
 
-// tester is the one tryScreen. When it is made, it is filled from the first
-// route on the thread.
+// tester is the one tryScreen. When it is made, it is filled from the route on
+// the thread, else from the first that there is.
 func (a *App) tester() *tryScreen {
 	if a.try != nil {
 		return a.try
 	}
 	a.try = &tryScreen{}
-	req, at := match.Request{}, selection{}
-	for p := outline.RDS; p >= outline.LDS; p-- {
-		if r := a.current(p); r != nil {
-			if sampled, ok := a.sampleAt(r); ok {
-				req, at = sampled, selection{r.Key, r.Path}
-				break
-			}
+	rows := a.data.outline.Rows[outline.RDS]
+	if r := a.current(outline.RDS); r != nil {
+		rows = append([]*outline.Row{r}, rows...)
+	}
+	for _, r := range rows {
+		if r.Kind != outline.RouteRow && r.Kind != outline.WeightRow {
+			continue
+		}
+		if req, ok := a.sampleAt(r); ok {
+			a.try.fill(req, selection{r.Key, r.Path})
+			return a.try
 		}
 	}
-	a.try.fill(req, at)
+	a.try.fill(sample.VirtualHost(nil), selection{})
 	return a.try
 }
 

@@ -23,15 +23,9 @@ func (s *tryScreen) lines(a *App, w, h int) []string {
 	out = append(out, s.hintLine(a, w))
 	head := s.headLines(a, w)
 	var picked []string
-	s.head, s.reasons = len(head), 0
-	if s.seen != nil {
-		s.reasons = len(s.seen.Losers)
-		if s.seen.winner >= 0 {
-			s.reasons++
-		}
-		if !s.form.typing() {
-			picked = s.reasonLines(a, s.window.pick, w)
-		}
+	s.head, s.reasons = len(head), s.countReasons()
+	if !s.form.typing() {
+		picked = s.reasonLines(a, s.window.pick, w)
 	}
 	s.window.resize(h-len(out), s.head, s.reasons, len(picked))
 	for i := 0; len(out) < h && s.window.top+i < s.head+s.reasons+s.window.tall-1; i++ {

@@ -11,19 +11,30 @@ import (
 	"example.com/meshtui/tui/widget"
 )
 
+// countReasons is how many rows there are: every loser, and the winner. Where
+// no route table was asked there is none.
+func (s *tryScreen) countReasons() int {
+	switch {
+	case s.seen == nil || s.seen.Config == nil:
+		return 0
+	case s.seen.winner >= 0:
+		return len(s.seen.Losers) + 1
+	}
+	return len(s.seen.Losers)
+}
+
 // reasonHeading counts what did not take the request.
 func (s *tryScreen) reasonHeading(a *App, w int) string {
-	text, note := "why not another", ""
-	if len(s.seen.Losers) == 0 {
-		text, note = "nothing else could have taken it", ""
-	} else {
-		note = fmt.Sprintf("%d, in the order of the configuration", len(s.seen.Losers))
-	}
-	style := a.th.Strong
-	if s.seen.question != a.question() {
+	text, note := "why not another", fmt.Sprintf("%d, in the order of the configuration", len(s.seen.Losers))
+	switch {
+	case s.seen.question != a.question():
 		note = "…"
+	case len(s.seen.Losers) == 0:
+		text, note = "nothing else could have taken it", ""
+	case !s.seen.Matched:
+		text = "why none takes it"
 	}
-	return widget.Row(w, nil, []widget.Span{{Style: style, Text: text}, {Style: a.th.Dim, Text: "  " + note}}, nil)
+	return widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: text}, {Style: a.th.Dim, Text: "  " + note}}, nil)
 }
 
 // reason is one row of the reasons, as it is drawn.
@@ -48,7 +59,7 @@ func (s *tryScreen) reason(a *App, i int) reason {
 	}
 	if l.Next {
 		r.glyph, r.style = a.th.Glyph.Arrow, a.th.Info
-		r.text = "the next: " + r.text
+		r.text = "next in line: " + r.text
 	}
 	return r
 }
