@@ -7,6 +7,9 @@
 //
 //	intent (Edit) → draft → check → diff → Push → Publisher → Record(outcome)
 //
+// Requests that are worth asking again are kept beside the files. They are what a
+// draft is compared by in behaviour: which of them a push would send elsewhere.
+//
 // The operator's text is the source of truth: every edit is made to the YAML of
 // one resource and leaves the rest of it alone.
 package engine

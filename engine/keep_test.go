@@ -216,3 +216,39 @@ func TestMovedIsWhatThePushWouldMove(t *testing.T) {
 		t.Errorf("another policy moved %+v", m)
 	}
 }
+
+// A dump is a workspace like others, except that it is never written over.
+func TestADumpIsAskedAndSavedElsewhere(t *testing.T) {
+	data, err := os.ReadFile("files/testdata/dumps/sidecar.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{T: t, dir: filepath.Join(t.TempDir(), "sidecar.json"), state: t.TempDir()}
+	l.must(os.WriteFile(l.dir, data, 0o600))
+	w := l.open()
+	s := w.State()
+	if s.Head() == nil || s.SaveTo != "" || notice(s, "dump") == nil {
+		t.Fatalf("not served, or no word of what it is: %v", s.Notices)
+	}
+	l.must(w.Keep(kept.Request{Name: "reviews", Ask: match.Request{Host: "reviews:8080", Port: 8080}}))
+	if want := strings.TrimSuffix(l.dir, ".json") + ".requests.yaml"; w.State().KeptFile != want {
+		t.Errorf("kept in %s", w.State().KeptFile)
+	}
+	routes8080 := mesh.Key{Type: mesh.Route, Name: "8080"}
+	l.must(w.Edit(mesh.DefaultGroup, engine.SetField{Key: routes8080, Path: "virtual_hosts[1].routes[1].route.weighted_clusters.clusters[0].weight", Value: 50},
+		engine.SetField{Key: routes8080, Path: "virtual_hosts[1].routes[1].route.weighted_clusters.clusters[1].weight", Value: 50}))
+	if m := w.State().Group(mesh.DefaultGroup).Moved; len(m) != 1 || !strings.Contains(m[0].Why[0], "reviews.shop.svc.cluster.local=75") {
+		t.Errorf("moved %+v", m)
+	}
+	if err := w.Save(""); err == nil || !strings.Contains(err.Error(), "folder") {
+		t.Errorf("saved without a folder: %v", err)
+	}
+	folder := filepath.Join(t.TempDir(), "saved")
+	l.must(w.Save(folder))
+	if now, err := os.ReadFile(l.dir); err != nil || string(now) != string(data) {
+		t.Errorf("the dump was changed: %v", err)
+	}
+	if _, rs, _, err := files.OpenKept(folder); err != nil || len(rs) != 1 {
+		t.Errorf("%v %v", rs, err)
+	}
+}

@@ -1,10 +1,12 @@
 // Package files opens what an operator has and saves a workspace.
 //
 // It reads a folder in Envoy's filesystem-xDS form (files of DiscoveryResponses,
-// one sub-folder a group when there are several), a single such file, and an
-// Envoy bootstrap, whose static resources it takes apart into what xDS serves.
+// one sub-folder a group when there are several), a single such file, an Envoy
+// bootstrap, whose static resources it takes apart into what xDS serves, and the
+// config dump of a running Envoy, as curl, istioctl and egctl save it.
 // Every resource keeps its own text, comments included, and the place that it
-// came from. What cannot be read becomes a problem with its place and harms
+// came from. Of a dump, which is JSON, the text is the same as YAML, and each of
+// its lines has the place of the JSON's. What cannot be read becomes a problem with its place and harms
 // nothing else; what is changed or left behind becomes a notice.
 //
 // Within the workspace the config sources of resources say "ads: {}", since
@@ -17,4 +19,7 @@
 //
 // Save touches only what changed: other resources, comments between them and
 // files keep their bytes.
+//
+// The requests that are kept of a workspace are a file of it too, but no
+// resources: requests.yaml in a folder, shop.requests.yaml beside a shop.yaml.
 package files

@@ -10,7 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/text"
 )
 
 // What a production sidecar says, and what istioctl and egctl make of dumps.
@@ -88,44 +87,4 @@ func TestADumpWithAByteOrderMark(t *testing.T) {
 	if got := len(o.Meshes[mesh.DefaultGroup].List(mesh.Listener)); got != 1 || o.Kind != Dump {
 		t.Errorf("%d listeners, %s", got, o.Kind)
 	}
-}
-
-// Any bytes open as something or are refused; and what is read by protobuf alone
-// is what its YAML says.
-func FuzzDump(f *testing.F) {
-	for _, pattern := range []string{"testdata/dumps/istioctl-*", "testdata/dumps/resource-*", "testdata/dumps/egctl-*"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
-	}
-	a, err := txtar.ParseFile("testdata/odd/dumps.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range a.Files {
-		f.Add(file.Data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := openFile("/nowhere/dump.json", data)
-		if err != nil {
-			return
-		}
-		o.finish()
-		for _, m := range o.Meshes {
-			for _, r := range m.All() {
-				says, findings := text.Decode(r.Key.Type, r.Source)
-				if says == nil || !mesh.SameContent(r, says) {
-					t.Fatalf("%s says something else than its text: %v\n%s", r.Key, findings, r.Source.Text)
-				}
-			}
-		}
-	})
 }
