@@ -1,7 +1,7 @@
 package routes
 
 // few is how many routes are quicker walked through than looked up.
-const few = 8
+const few = 16
 
 // index finds the routes of a virtual host that may match a path, without
 // looking at the others. What it names is still asked in full, so it may name
@@ -25,7 +25,7 @@ type index struct {
 func newIndex(routes []route, ignoreParameters bool) index {
 	x := index{on: true, exact: map[string][]int32{}}
 	var heads, inner []keyed
-	shared := literalCounts(routes)
+	held, shared := literalsOf(routes)
 	for i := range routes {
 		id, p := int32(i), &routes[i].path
 		switch p.kind {
@@ -40,7 +40,7 @@ func newIndex(routes []route, ignoreParameters bool) index {
 				x.open = append(x.open, id)
 				continue
 			}
-			switch best := rarest(literals(p.re.tree), shared); {
+			switch best := rarest(held[i], shared); {
 			case best.text == "":
 				x.open = append(x.open, id)
 			case best.head:

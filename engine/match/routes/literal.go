@@ -70,17 +70,19 @@ func (c *collector) visit(re *syntax.Regexp, depth int) {
 	}
 }
 
-// literalCounts counts in how many routes' expressions each text stands.
-func literalCounts(routes []route) map[string]int {
-	counts := map[string]int{}
+// literalsOf are the texts of each route's expression, and in how many routes
+// each text stands.
+func literalsOf(routes []route) (held [][]literal, shared map[string]int) {
+	held, shared = make([][]literal, len(routes)), map[string]int{}
 	for i := range routes {
 		if p := &routes[i].path; p.kind == pathRegex || p.kind == pathTemplate {
-			for _, l := range literals(p.re.tree) {
-				counts[l.text]++
+			held[i] = literals(p.re.tree)
+			for _, l := range held[i] {
+				shared[l.text]++
 			}
 		}
 	}
-	return counts
+	return held, shared
 }
 
 // rarest is the text that tells an expression best from the others: the one

@@ -70,7 +70,7 @@ func compilePath(m *routev3.RouteMatch) (p pathMatch, field, problem string) {
 // holds reports whether the request's path is one that the route takes.
 func (p *pathMatch) holds(v *view) bool {
 	if p.kind == pathConnect {
-		return v.connect
+		return v.connect()
 	}
 	if v.pathless {
 		return false

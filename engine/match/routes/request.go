@@ -8,8 +8,6 @@ type view struct {
 	r    *Request
 	path string // without query and fragment
 	bare string // and without path parameters, where the configuration ignores them
-	// connect is a CONNECT, or an upgrade to connect-udp, which Envoy takes for one.
-	connect bool
 	// pathless is a CONNECT without a path: only a connect_matcher can take it.
 	pathless bool
 }
@@ -17,15 +15,23 @@ type view struct {
 // look makes the view of a request for this table.
 func (t *Table) look(r *Request) view {
 	v := view{r: r, path: r.Path, pathless: r.Path == ""}
-	if i := strings.IndexAny(v.path, "?#"); i >= 0 {
-		v.path = v.path[:i]
+	for i := range len(v.path) {
+		if v.path[i] == '?' || v.path[i] == '#' {
+			v.path = v.path[:i]
+			break
+		}
 	}
 	v.bare = v.path
 	if t.ignoreParameters {
 		v.bare = withoutParameters(v.path)
 	}
-	v.connect = r.Method == "CONNECT" && r.Protocol == "" || equalFold(v.upgrade(), "connect-udp")
 	return v
+}
+
+// connect reports whether the request is a CONNECT, or an upgrade to
+// connect-udp, which Envoy takes for one.
+func (v *view) connect() bool {
+	return v.r.Method == "CONNECT" && v.r.Protocol == "" || equalFold(v.upgrade(), "connect-udp")
 }
 
 // withoutParameters is a path without what stands in each of its segments from a

@@ -6,9 +6,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// manyAlike bounds how many earlier routes with the same text are compared with
-// a later one. Past it a shadow may go unnoticed; none is ever made up.
-const manyAlike = 256
+// manyAlike bounds how many earlier routes with the same text and different
+// conditions are compared with a later one. Past it a shadow may go unnoticed;
+// none is ever made up.
+const manyAlike = 64
 
 // Shadowed names the routes that no request can reach, because one earlier
 // route of the same virtual host takes every request that they would. Only what
@@ -35,33 +36,38 @@ type shadows struct {
 	// by holds routes by the text, in lower case, that their paths begin with,
 	// and by the whole of what they say where no text is known.
 	by map[string][]int32
-	// patterns are those whose expression can be tried on a whole path.
-	patterns []int32
 }
 
 // said is the key of a path that is compared as it is written.
-func said(p *pathMatch) string { return fmt.Sprintf("\x00%d%s", p.kind, p.text) }
+func said(p *pathMatch) string { return "\x00" + string(rune('0'+p.kind)) + p.text }
+
+// fingerprint is the key of all that a match says.
+func fingerprint(r *route) string {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(r.source.GetMatch())
+	if err != nil {
+		return said(&r.path)
+	}
+	return "\x01" + string(b)
+}
 
 func (s *shadows) add(i int) {
-	p := &s.host.routes[i].path
-	keep := func(key string) {
-		if len(s.by[key]) < manyAlike {
+	r := &s.host.routes[i]
+	keep := func(key string, always bool) {
+		if always || len(s.by[key]) < manyAlike {
 			s.by[key] = append(s.by[key], int32(i))
 		}
 	}
-	switch p.kind {
+	if key := fingerprint(r); len(s.by[key]) == 0 {
+		keep(key, true)
+	}
+	switch p := &r.path; p.kind {
 	case pathPrefix, pathExact, pathSeparated:
-		keep(lower(p.text))
+		keep(lower(p.text), r.unconditional())
 	case pathRegex, pathTemplate:
-		if head, ok := everyTail(p.re.tree); ok {
-			keep(lower(head))
-		}
-		if len(s.patterns) < manyAlike {
-			s.patterns = append(s.patterns, int32(i))
-		}
-		keep(said(p))
+		head, _ := headOf(p.re.tree, 0)
+		keep(lower(head), false)
 	case pathConnect:
-		keep(said(p))
+		keep(said(p), false)
 	}
 }
 
@@ -69,7 +75,8 @@ func (s *shadows) add(i int) {
 // without one.
 func (s *shadows) find(j int) int {
 	p := &s.host.routes[j].path
-	best := s.among(s.by[said(p)], j, -1)
+	best := s.among(s.by[fingerprint(&s.host.routes[j])], j, -1)
+	best = s.among(s.by[said(p)], j, best)
 	r := p.reach(s.ignoreParameters)
 	if !r.known {
 		return best
@@ -77,9 +84,6 @@ func (s *shadows) find(j int) int {
 	start := lower(r.start)
 	for end := range len(start) + 1 {
 		best = s.among(s.by[start[:end]], j, best)
-	}
-	if r.whole {
-		best = s.among(s.patterns, j, best)
 	}
 	return best
 }

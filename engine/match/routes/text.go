@@ -18,6 +18,7 @@ import (
 type pattern struct {
 	source string // in Go's words
 	tree   *syntax.Regexp
+	head   string // all that it matches begins with it
 
 	once sync.Once
 	re   *regexp.Regexp // compiled when it is first asked: a table of thousands is compiled on every edit
@@ -33,11 +34,16 @@ func newPattern(source string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
-	return &pattern{source: source, tree: tree.Simplify()}, nil
+	p := &pattern{source: source, tree: tree.Simplify()}
+	p.head, _ = headOf(p.tree, 0)
+	return p, nil
 }
 
 // full reports whether the expression matches all of s.
 func (p *pattern) full(s string) bool {
+	if !strings.HasPrefix(s, p.head) {
+		return false
+	}
 	re := p.whole()
 	return re != nil && re.MatchString(latin1(s))
 }
@@ -50,6 +56,11 @@ func (p *pattern) whole() *regexp.Regexp {
 
 // finds reports whether the expression matches some part of s.
 func (p *pattern) finds(s string) bool {
+	for _, l := range literals(p.tree) {
+		if !strings.Contains(lower(s), l.text) {
+			return false // without the cost of an expression to search with
+		}
+	}
 	re, err := regexp.Compile(p.source)
 	return err == nil && re.MatchString(latin1(s))
 }

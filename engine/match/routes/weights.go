@@ -33,8 +33,8 @@ func (o *Outcome) byWeight(w *routev3.WeightedCluster, v *view) {
 			at -= weight
 			continue
 		}
-		o.take(c, v)
 		o.Why = fmt.Sprintf("weight %d of %d, %s", o.Weighted[i].Weight, total, from)
+		o.take(c, v)
 		return
 	}
 }
@@ -91,8 +91,11 @@ func (o *Outcome) openWeights(w *routev3.WeightedCluster) {
 // take sends the request to one of the weighted clusters.
 func (o *Outcome) take(c *routev3.WeightedCluster_ClusterWeight, v *view) {
 	o.Weight = c
-	if o.Cluster = c.GetName(); o.Cluster == "" {
-		o.Cluster, _ = v.first(lower(c.GetClusterHeader()))
+	if o.Cluster = c.GetName(); o.Cluster != "" {
+		return
+	}
+	if o.Cluster, _ = v.first(lower(c.GetClusterHeader())); o.Cluster == "" {
+		o.Why += ", but header " + c.GetClusterHeader() + " is absent, and it would name the cluster"
 	}
 }
 
