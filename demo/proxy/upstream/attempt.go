@@ -26,7 +26,7 @@ type attempt struct {
 // request is what is sent: the client's, with another URL, context and body.
 func (t *attempt) request() *http.Request {
 	ctx := t.ctx
-	if t.pass.connecting || t.tryTimeout() > 0 || t.s.outlier != nil {
+	if t.pass.connecting || t.tryTimeout() > 0 || (t.s.outlier != nil && t.s.outlier.split) {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: t.connected})
 	} else {
 		t.gotConnection()
@@ -43,8 +43,11 @@ func (t *attempt) request() *http.Request {
 		out.Body = t.body.attempt()
 	case t.s.http2:
 		out.Body = nil
+	case sentAgain(out.Method):
+		// Without a length, and so without a header that speaks of one.
+		out.Body, out.ContentLength, out.TransferEncoding = nobody{}, 0, identity
 	default:
-		out.Body, out.ContentLength = nobody{}, 0
+		out.Body, out.ContentLength = nil, 0
 	}
 	if t.call.AutoHost && t.host.hostname != "" {
 		out.Host = t.host.hostname

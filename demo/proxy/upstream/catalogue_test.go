@@ -241,7 +241,7 @@ func scenarios() []scenario {
 		{name: "h2timeout", hosts: []behave{h2(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}, cluster: "http2_protocol_options: {}", route: "timeout: 0.2s"},
 		{name: "h2refused", hosts: []behave{nil}, cluster: "http2_protocol_options: {}"},
 		{name: "h2closes", hosts: []behave{h2closes}, cluster: "http2_protocol_options: {}"},
-		{name: "leaves", hosts: []behave{mute}, leaves: 200 * time.Millisecond},
+		{name: "leaves", hosts: []behave{mute}, leaves: time.Second},
 		{name: "blackhole", hosts: []behave{deafPort}, cluster: "connect_timeout: 0.2s"},
 		{name: "blackholeretried", hosts: []behave{deafPort}, cluster: "connect_timeout: 0.2s", route: "retry_policy: {retry_on: connect-failure, num_retries: 1}"},
 		{name: "panics", hosts: []behave{nil}, cluster: "health_checks: [{timeout: 1s, interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]"},

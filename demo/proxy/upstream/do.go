@@ -23,6 +23,7 @@ type exchange struct {
 	retry    *retries
 	random   uint64
 	tried    []*host
+	first    [1]*host // where tried begins
 	attempts int
 	retrying bool // a retry of the breaker's is held
 
@@ -61,7 +62,7 @@ func (c *Cluster) begin(r *http.Request, call Call) *exchange {
 		c: c, s: c.settings.Load(), r: r, call: call, priority: priorityIndex(call.Priority),
 		retry: readRetries(call.Retry, r), random: rand.Uint64(),
 	}
-	x.gate = &c.gates[x.priority]
+	x.gate, x.tried = &c.gates[x.priority], x.first[:0]
 	if call.Hash != nil {
 		x.random = *call.Hash
 	}
@@ -129,16 +130,17 @@ func (x *exchange) end() {
 
 // choose picks a host; nil when there is none.
 func (x *exchange) choose() *host {
+	var avoid func(*host) bool
 	tries := 0
 	if x.attempts > 1 {
 		if x.call.Hash == nil {
 			x.random = rand.Uint64()
 		}
 		if x.retry.avoid {
-			tries = x.retry.tries
+			tries, avoid = x.retry.tries, x.wasTried
 		}
 	}
-	h, panicked := x.c.view.Load().choose(x.random, tries, x.wasTried)
+	h, panicked := x.c.view.Load().choose(x.random, tries, avoid)
 	if panicked {
 		x.c.stats.panics.Add(1)
 	}
@@ -174,8 +176,10 @@ func (x *exchange) answer() Answer {
 
 // try asks one host. again says that another attempt is to be made.
 func (x *exchange) try(h *host) (a Answer, again bool) {
-	t := &attempt{exchange: x, host: h}
-	t.ctx, t.cancel = context.WithCancelCause(x.ctx)
+	t := &attempt{exchange: x, host: h, ctx: x.ctx, cancel: func(error) {}}
+	if x.retry != nil { // else the end of the try is that of the request
+		t.ctx, t.cancel = context.WithCancelCause(x.ctx)
+	}
 	pass, err := x.gate.admit(t.ctx, x.c.pool(h, x.priority))
 	if err != nil {
 		if errors.Is(err, errOverflow) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 
 	"example.com/meshtui/engine/task"
@@ -142,10 +143,26 @@ func (r *replayed) Close() error {
 }
 
 // nobody is the body of a request without one. The transport would send again
-// by itself a request that it believes to be without a body, when a connection
+// by itself a request that it knows to be without a body, when a connection
 // that it has used before turns out to be closed; Envoy leaves that to the retry
 // policy.
 type nobody struct{}
 
 func (nobody) Read([]byte) (int, error) { return 0, io.EOF }
 func (nobody) Close() error             { return nil }
+
+// WriteTo spares the transport a buffer.
+func (nobody) WriteTo(io.Writer) (int64, error) { return 0, nil }
+
+// identity says that a body is sent as it is.
+var identity = []string{"identity"}
+
+// sentAgain reports whether the transport would send a request of this method,
+// and without a body, again by itself.
+func sentAgain(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
