@@ -201,7 +201,17 @@ func (a *App) forecast(msg forecastMsg) {
 	if a.try == nil {
 		return
 	}
-	a.try.asking, a.try.seen = false, msg.forecast
+	s := a.try
+	s.asking, s.seen = false, msg.forecast
+	if s.form.typing() { // who turns to the reasons begins at the route that takes it
+		s.window.pick = max(0, s.seen.winner)
+	}
+}
+
+// step gives the keyboard to another field, or to the reasons.
+func (s *tryScreen) step(n int) {
+	s.form.step(n)
+	s.window.moved = !s.form.typing() && s.countReasons() > 0
 }
 
 // winnerAmong is where the route that takes the request would stand among the

@@ -215,6 +215,17 @@ func manyRoutes(n int) *tuitest.Scene {
 	return &tuitest.Scene{Workspace: tuitest.NewWorkspace(m, m), Nodes: tuitest.NodesFor(m, "envoy-1"), Evidence: tuitest.EvidenceFor(m, "envoy-1")}
 }
 
+// Among very many routes, the one that takes the request is in sight at once.
+func TestTheReasonsBeginAtTheWinner(t *testing.T) {
+	a := tried(t, manyRoutes(500), nil, 80, 24)
+	press(a, "ctrl+u")
+	typed(a, "/r444/")
+	press(a, "tab", "tab", "tab", "tab", "tab")
+	shows(t, a, "● shop ▸ 444 /r444/", "shop ▸ 443 /r443/", "shop ▸ 446 /r446/")
+	press(a, "g")
+	shows(t, a, "shop ▸ 0 /r0/")
+}
+
 // Typing asks the same matcher again: it is compiled once a mesh.
 func TestTypingCompilesNothing(t *testing.T) {
 	a := tried(t, manyRoutes(100), nil, 150, 40)

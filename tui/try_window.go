@@ -18,7 +18,8 @@ func (w *tryWindow) resize(height, head, rows, tall int) {
 	w.pick = max(0, min(w.pick, rows-1))
 	if w.moved {
 		w.moved = false
-		w.top = max(min(w.top, head+w.pick), head+w.pick+w.tall-height)
+		const margin = 2 // what stands around it is of interest
+		w.top = max(min(w.top, head+w.pick-margin), head+w.pick+w.tall+margin-height)
 	}
 	w.top = max(0, min(w.top, head+rows+w.tall-1-height))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -70,6 +71,51 @@ func TestRoute(t *testing.T) {
 		want.Host = "x.com"
 		if diff := cmp.Diff(want, sample.Route(vh, vh.GetRoutes()[0]), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
 			t.Errorf("%s: -want +got\n%s", route, diff)
+		}
+	}
+}
+
+// What is made up for a route is taken by it: the matcher says so.
+func TestTheMatcherTakesIt(t *testing.T) {
+	rs := []string{
+		"{ prefix: /foo }", "{ path: /health }", "{ path_separated_prefix: /a }", "{ prefix: /Foo, case_sensitive: false }",
+		`{ safe_regex: { regex: "/v[0-9]+/(a|b)?" } }`, "{ prefix: /, grpc: {} }",
+		`{ path_match_policy: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "/a/{b}/{c=x/*}/**" } } }`,
+		`{ prefix: /, headers: [ { name: ":method", string_match: { exact: PUT } }, { name: x-a, string_match: { prefix: v } }, { name: x-b, present_match: true }, { name: x-c, present_match: true, invert_match: true } ] }`,
+		`{ prefix: /, headers: [ { name: x-d, range_match: { start: 3, end: 9 } }, { name: x-e, string_match: { exact: b }, invert_match: true }, { name: x-f, string_match: { safe_regex: { regex: "[a-c]{2}" } } } ] }`,
+		`{ prefix: /, headers: [ { name: x-g, string_match: { contains: mid } }, { name: x-h, string_match: { suffix: end } } ] }`,
+		`{ prefix: /, query_parameters: [ { name: a, string_match: { exact: "1" } }, { name: b, present_match: true } ] }`,
+		`{ prefix: /, cookies: [ { name: c, string_match: { exact: v } } ] }`,
+		`{ prefix: /, runtime_fraction: { default_value: { numerator: 1, denominator: MILLION } } }`,
+	}
+	var b strings.Builder
+	b.WriteString("name: r\nvirtual_hosts:\n")
+	for i, m := range rs {
+		fmt.Fprintf(&b, "- name: v%d\n  domains: [%q]\n  routes:\n  - { match: %s, route: { cluster: c } }\n", i, fmt.Sprintf("h%d.x.com", i), m)
+	}
+	res, findings := text.Decode(mesh.Route, mesh.Source{Text: b.String()})
+	if res == nil {
+		t.Fatal(findings)
+	}
+	lis, findings := text.Decode(mesh.Listener, mesh.Source{Text: `name: l
+address: { socket_address: { address: 127.0.0.1, port_value: 10000 } }
+filter_chains:
+- filters:
+  - name: hcm
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: l
+      rds: { route_config_name: r, config_source: { ads: {} } }
+      http_filters: [ { name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } } ]
+`})
+	if lis == nil {
+		t.Fatal(findings)
+	}
+	m := match.New((&mesh.Mesh{}).With(res).With(lis))
+	for i, vh := range res.Message.(*routev3.RouteConfiguration).GetVirtualHosts() {
+		req := sample.Route(vh, vh.GetRoutes()[0])
+		if way := m.Match(&req); !way.Matched || way.VirtualHost != vh.GetName() {
+			t.Errorf("%s: %+v is not taken: %s %s", rs[i], req, way.Action, way.Reason)
 		}
 	}
 }
