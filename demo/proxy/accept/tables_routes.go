@@ -20,13 +20,13 @@ func routeTables() map[protoreflect.FullName]fields {
 		},
 		"envoy.config.route.v3.VirtualHost": {
 			done: append([]string{
-				"name", "domains", "routes", "require_tls", "include_attempt_count_in_response", "retry_policy",
-				"request_mirror_policies",
+				"name", "domains", "routes", "require_tls", "include_attempt_count_in_response", "include_request_attempt_count", "retry_policy",
+				"request_mirror_policies", "per_request_buffer_limit_bytes", "request_body_buffer_limit",
 			}, headerFields...),
 			ignored: []string{"virtual_clusters", "metadata"},
 		},
 		"envoy.config.route.v3.Route": {
-			done:    append([]string{"name", "match", "route", "redirect", "direct_response"}, headerFields...),
+			done:    append([]string{"name", "match", "route", "redirect", "direct_response", "per_request_buffer_limit_bytes", "request_body_buffer_limit"}, headerFields...),
 			ignored: []string{"metadata", "decorator", "tracing", "stat_prefix"},
 		},
 		"envoy.config.route.v3.RouteMatch": {

@@ -136,8 +136,9 @@ func (x *exchange) manage(h http.Header, own bool) {
 	if m.GetVia() != "" {
 		appendTo(h, "Via", m.GetVia(), ", ")
 	}
-	if m.GetAlwaysSetRequestIdInResponse() {
-		h.Set("X-Request-Id", x.header.Get("X-Request-Id"))
+	id := x.header.Get("X-Request-Id")
+	if id != "" && (m.GetAlwaysSetRequestIdInResponse() || x.header.Get("X-Envoy-Force-Trace") != "") {
+		h.Set("X-Request-Id", id)
 	}
 	if !own && h.Get("Content-Type") == "" {
 		h["Content-Type"] = nil // net/http would guess one

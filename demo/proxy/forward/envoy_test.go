@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -159,6 +160,44 @@ func TestLikeEnvoyRefusals(t *testing.T) {
 	}
 }
 
+// A key finds the same host here as through an Envoy.
+func TestLikeEnvoyHashes(t *testing.T) {
+	var endpoints strings.Builder
+	for range 4 {
+		endpoints.WriteString("\n      - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: " + echo(t) + "}}}")
+	}
+	c := config{oneListener("", `
+virtual_hosts:
+- name: all
+  domains: ["*"]
+  routes:
+  - {match: {prefix: /header}, route: {cluster: ring, hash_policy: [{header: {header_name: x-key}}]}}
+  - {match: {prefix: /path}, route: {cluster: ring, hash_policy: [{header: {header_name: ":path"}}]}}
+  - {match: {prefix: /cookie}, route: {cluster: ring, hash_policy: [{cookie: {name: key}}]}}
+  - {match: {prefix: /query}, route: {cluster: ring, hash_policy: [{query_parameter: {name: key}}]}}
+  - {match: {prefix: /source}, route: {cluster: ring, hash_policy: [{connection_properties: {source_ip: true}}]}}
+  - {match: {prefix: /both}, route: {cluster: ring, hash_policy: [{header: {header_name: x-key}}, {query_parameter: {name: key}}]}}
+  - {match: {prefix: /terminal}, route: {cluster: ring, hash_policy: [{header: {header_name: x-key}, terminal: true}, {query_parameter: {name: key}}]}}
+`), `
+- name: ring
+  type: STATIC
+  connect_timeout: 1s
+  lb_policy: RING_HASH
+  load_assignment:
+    cluster_name: ring
+    endpoints:
+    - lb_endpoints:` + endpoints.String() + "\n"}
+	var requests []string
+	for _, key := range []string{"a", "b", "somewhat longer than most", "0123456789012345678901234567890123456789", "é", "x=y"} {
+		for _, path := range []string{"/header", "/path", "/cookie", "/query", "/source", "/both", "/terminal"} {
+			where := path + "?key=" + url.QueryEscape(key)
+			requests = append(requests, get(where, "www.example.com", "x-key: "+key, "Cookie: other=1; key="+key))
+		}
+	}
+	requests = append(requests, get("/header", "www.example.com", "x-key: one", "x-key: two"), get("/header", "www.example.com", "x-key: two", "x-key: one"))
+	like(t, c, requests)
+}
+
 const mutations = `
 request_headers_to_add:
 - {header: {key: x-order, value: config}}
@@ -170,6 +209,7 @@ virtual_hosts:
 - name: www
   domains: ["*"]
   include_attempt_count_in_response: true
+  include_request_attempt_count: true
   request_headers_to_add:
   - {header: {key: x-order, value: host}}
   - {header: {key: x-mine, value: host}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
@@ -238,7 +278,7 @@ var forwarded = []string{
 	get("/cookies", "www.example.com", "Cookie: a=b; c=d", "Cookie: e=f"), get("/two", "www.example.com", "x-two: 1", "x-two: 2"),
 	get("/referer", "www.example.com", "Referer: not a url", "X-Forwarded-Client-Cert: By=me"),
 	get("/hash", "www.example.com", "Cookie: sticky=abc"), get("/accept", "www.example.com", "Accept-Encoding: gzip", "Accept: */*"),
-	get("/decorator", "www.example.com", "x-envoy-decorator-operation: x", "x-envoy-original-path: /y", "x-envoy-expected-rq-timeout-ms: 3", "x-envoy-attempt-count: 7"),
+	"GET https://abs.example.com/absolute HTTP/1.1\r\nHost: h\r\n\r\n", get("/decorator", "www.example.com", "x-envoy-decorator-operation: x", "x-envoy-original-path: /y", "x-envoy-expected-rq-timeout-ms: 3", "x-envoy-attempt-count: 7"),
 	"GET /absolute HTTP/1.1\r\nHost: ignored.example.com\r\nX: 1\r\n\r\n", "GET http://abs.example.com:81/absolute?x HTTP/1.1\r\nHost: ignored\r\n\r\n",
 	get("/grpc", "www.example.com", "Content-Type: application/grpc", "grpc-timeout: 100m"),
 	get("/slow/grpc", "www.example.com", "Content-Type: application/grpc", "X-Forwarded-For: 10.0.0.1", "x-envoy-upstream-rq-timeout-ms: 150"),

@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/demo/proxy/upstream"
 )
@@ -112,8 +114,26 @@ func (x *exchange) call(route *routev3.RouteAction, plain bool) (upstream.Call, 
 	return upstream.Call{
 		Timeout: t.global, Idle: t.idle, Retry: withPerTry(retry, t.perTry), Priority: route.GetPriority(),
 		Hash:     x.hash(route.GetHashPolicy()),
-		AutoHost: route.GetAutoHostRewrite().GetValue(),
+		AutoHost: route.GetAutoHostRewrite().GetValue(), BufferLimit: x.bufferLimit(),
+		CountAttempts: x.way.VHost.GetIncludeRequestAttemptCount(),
 	}, t
+}
+
+// bufferLimit is how much of a body is kept to be sent again, 0 for the
+// cluster's own limit.
+func (x *exchange) bufferLimit() int {
+	for _, of := range []interface {
+		GetPerRequestBufferLimitBytes() *wrapperspb.UInt32Value
+		GetRequestBodyBufferLimit() *wrapperspb.UInt64Value
+	}{x.way.Entry, x.way.VHost} {
+		if n := of.GetRequestBodyBufferLimit(); n != nil {
+			return int(min(n.GetValue(), math.MaxInt32))
+		}
+		if n := of.GetPerRequestBufferLimitBytes(); n != nil {
+			return int(n.GetValue())
+		}
+	}
+	return 0
 }
 
 // outgoing is the request as it goes upstream, with exactly the host and the
@@ -123,11 +143,8 @@ func (x *exchange) outgoing(ctx context.Context, plain bool) *http.Request {
 		x.header.Set("X-Envoy-Original-Path", x.way.Seen.Path)
 	}
 	route := x.way.Entry.GetRoute()
-	if (x.way.Host != x.way.Seen.Authority || route.GetAutoHostRewrite().GetValue()) && !plain {
-		x.header.Set("X-Envoy-Original-Host", x.way.Seen.Authority)
-	}
-	if x.way.VHost.GetIncludeRequestAttemptCount() {
-		x.header.Set("X-Envoy-Attempt-Count", "1")
+	if (x.way.Host != x.authority || route.GetAutoHostRewrite().GetValue()) && !plain {
+		x.header.Set("X-Envoy-Original-Host", x.authority)
 	}
 	if route.GetAppendXForwardedHost() && x.way.Host != x.way.Seen.Authority {
 		appendTo(x.header, "X-Forwarded-Host", x.way.Seen.Authority, ",")

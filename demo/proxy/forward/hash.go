@@ -5,8 +5,7 @@ import (
 	"encoding/hex"
 	"math/bits"
 	"net/http"
-	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,18 +58,11 @@ func (x *exchange) headerHash(by *routev3.RouteAction_HashPolicy_Header) (hash u
 		v, ok := x.requestHeader(by.GetHeaderName())
 		return xxHash(v), ok
 	}
-	switch len(values) {
-	case 0:
-		return 0, false
-	case 1:
-		return xxHash(values[0]), true
-	}
-	sorted := append([]string(nil), values...)
-	sort.Strings(sorted)
+	sorted := slices.Sorted(slices.Values(values))
 	for _, v := range sorted {
-		hash = hash*31 + xxHash(v)
+		hash = xxHashFrom(hash, v)
 	}
-	return hash, true
+	return hash, len(values) > 0
 }
 
 // cookieHash hashes a cookie. With a ttl set, a client that has none is given
@@ -115,18 +107,13 @@ func cookie(h http.Header, name string) string {
 	return ""
 }
 
-// parameter is the first query parameter of that name.
+// parameter is the first query parameter of that name, with its escapes.
 func parameter(path, name string) (value string, ok bool) {
 	_, query, _ := strings.Cut(path, "?")
 	for part := range strings.SplitSeq(query, "&") {
-		key, v, _ := strings.Cut(part, "=")
-		if key != name {
-			continue
+		if key, v, _ := strings.Cut(part, "="); key == name {
+			return v, true
 		}
-		if plain, err := url.PathUnescape(v); err == nil {
-			v = plain
-		}
-		return v, true
 	}
 	return "", false
 }

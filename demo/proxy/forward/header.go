@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-
-	"example.com/meshtui/engine/match"
 )
 
 // someID is the request id that package match puts where a random one is due.
@@ -25,11 +23,12 @@ func (x *exchange) seen() http.Header {
 	if out.Get("X-Request-Id") == someID {
 		out.Set("X-Request-Id", newID())
 	}
-	if hasToken(x.r.Header.Values("Te"), "trailers") && x.way.Action != match.Refused {
-		out.Set("Te", "trailers") // of what the client takes, all that may go on
-	}
 	if r := out.Values("Referer"); len(r) > 0 && (len(r) > 1 || !isURL(r[0])) {
 		out.Del("Referer")
+	}
+	if x.way.Manager.GetUseRemoteAddress().GetValue() && out.Get("X-Envoy-Internal") == "" {
+		out.Del("X-Envoy-Original-Path") // only a proxy may say so, and this is the first
+		out.Del("X-Envoy-Original-Host")
 	}
 	x.ownAddress(out)
 	return out
@@ -67,18 +66,6 @@ func machineAddress() string {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
-}
-
-// hasToken reports whether a list of tokens holds one.
-func hasToken(lists []string, token string) bool {
-	for _, list := range lists {
-		for part := range strings.SplitSeq(list, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // newID is a random UUID.

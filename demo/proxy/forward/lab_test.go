@@ -99,7 +99,7 @@ const twoClusters = `
 `
 
 // resources are the elements of a YAML list.
-func resources(t *testing.T, kind mesh.Type, list string) []*mesh.Resource {
+func resources(t testing.TB, kind mesh.Type, list string) []*mesh.Resource {
 	t.Helper()
 	var out []*mesh.Resource
 	for _, item := range strings.Split("\n"+strings.Trim(list, "\n"), "\n- ") {
@@ -131,7 +131,7 @@ type proxy struct {
 }
 
 // serve runs our proxy until the end of the test.
-func serve(t *testing.T, c config, backend, closed string) *proxy {
+func serve(t testing.TB, c config, backend, closed string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -179,7 +179,7 @@ type seenRequest struct {
 }
 
 // echo answers with what it saw, and with what the path asks for.
-func echo(t *testing.T) (port string) {
+func echo(t testing.TB) (port string) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -211,6 +211,7 @@ func echo(t *testing.T) (port string) {
 			w.Header().Set("X-Sum", "1")
 			return
 		}
+		w.Header().Set("X-Port", port)
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Server", "backend")
@@ -227,7 +228,7 @@ func echo(t *testing.T) (port string) {
 }
 
 // closedPort is one where nobody listens.
-func closedPort(t *testing.T) string {
+func closedPort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

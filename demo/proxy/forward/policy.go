@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -198,6 +197,3 @@ func nonEmpty(all ...string) []string {
 	}
 	return out
 }
-
-// overloaded marks an answer that was given because a circuit breaker was open.
-func overloaded(h http.Header) { h.Set("X-Envoy-Overloaded", "true") }

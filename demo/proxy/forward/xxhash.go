@@ -15,11 +15,14 @@ const (
 )
 
 // xxHash is XXH64 with seed 0, by which Envoy's hash policies hash.
-func xxHash(s string) uint64 {
+func xxHash(s string) uint64 { return xxHashFrom(0, s) }
+
+// xxHashFrom is XXH64 with a seed.
+func xxHashFrom(seed uint64, s string) uint64 {
 	rest := []byte(s)
-	hash := prime5
+	hash := seed + prime5
 	if len(rest) >= 32 {
-		hash, rest = lanes(rest)
+		hash, rest = lanes(seed, rest)
 	}
 	hash += uint64(len(s))
 	for ; len(rest) >= 8; rest = rest[8:] {
@@ -41,12 +44,9 @@ func xxHash(s string) uint64 {
 }
 
 // lanes takes in all the blocks of 32 bytes.
-func lanes(b []byte) (hash uint64, rest []byte) {
-	var lane [4]uint64
-	lane[1], lane[3] = prime2, 0
-	lane[0] = prime1
+func lanes(seed uint64, b []byte) (hash uint64, rest []byte) {
+	lane := [4]uint64{seed + prime1, seed + prime2, seed, seed - prime1}
 	lane[0] += prime2
-	lane[3] -= prime1
 	for ; len(b) >= 32; b = b[32:] {
 		for i := range lane {
 			lane[i] = mix(lane[i], binary.LittleEndian.Uint64(b[8*i:]))
