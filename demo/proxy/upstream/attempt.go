@@ -19,6 +19,8 @@ type attempt struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	sent   atomic.Bool // there was a connection
+	body   *replayed   // nil for none
+	unhook func() bool // ends the watch over body
 	timer  *time.Timer // of this try
 	mu     sync.Mutex  // guards timer
 }
@@ -26,7 +28,7 @@ type attempt struct {
 // request is what is sent: the client's, with another URL, context and body.
 func (t *attempt) request() *http.Request {
 	ctx := t.ctx
-	if t.pass.connecting || t.tryTimeout() > 0 || (t.s.outlier != nil && t.s.outlier.split) {
+	if t.pass.connecting || t.exchange.body != nil || t.tryTimeout() > 0 || (t.s.outlier != nil && t.s.outlier.split) {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: t.connected})
 	} else {
 		t.gotConnection()
@@ -39,8 +41,10 @@ func (t *attempt) request() *http.Request {
 	out.RequestURI = ""
 	out.GetBody = nil
 	switch {
-	case t.body != nil:
-		out.Body = t.body.attempt()
+	case t.exchange.body != nil:
+		t.body = t.exchange.body.attempt()
+		t.unhook = context.AfterFunc(ctx, t.body.abandon)
+		out.Body = t.body
 	case t.s.http2:
 		out.Body = nil
 	case sentAgain(out.Method):
@@ -83,8 +87,12 @@ func (t *attempt) tryTimeout() time.Duration {
 
 // connected is called when the attempt has its connection, by which the time of
 // a try begins.
-func (t *attempt) connected(httptrace.GotConnInfo) {
+func (t *attempt) connected(got httptrace.GotConnInfo) {
 	t.gotConnection()
+	if c, ours := got.Conn.(*conn); ours && t.body != nil && !t.s.http2 {
+		// The transport does not give up before the body's reader does.
+		c.whenClosed(t.body.abandon)
+	}
 	if d := t.tryTimeout(); d > 0 {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -119,6 +127,9 @@ func (t *attempt) stopTimer() {
 func (t *attempt) release() {
 	t.stopTimer()
 	t.cancel(errAbandoned)
+	if t.unhook != nil {
+		t.unhook()
+	}
 	if t.pass == nil {
 		return
 	}

@@ -94,6 +94,20 @@ type conn struct {
 	net.Conn
 	pool *pool
 	once sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	then   func() // of the request that uses it; may be nil
+}
+
+// whenClosed has f called when the connection is closed, in place of what was
+// to be called before.
+func (c *conn) whenClosed(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.then = f; c.closed {
+		f()
+	}
 }
 
 func (p *pool) track(raw net.Conn) *conn {
@@ -111,6 +125,12 @@ func (p *pool) track(raw net.Conn) *conn {
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() {
+		c.mu.Lock()
+		c.closed = true
+		if c.then != nil {
+			c.then()
+		}
+		c.mu.Unlock()
 		p := c.pool
 		p.mu.Lock()
 		delete(p.conns, c)

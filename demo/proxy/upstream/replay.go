@@ -135,11 +135,16 @@ func (r *replayed) Read(p []byte) (int, error) {
 
 // Close ends this attempt's part; the client's body stays open for the next.
 func (r *replayed) Close() error {
+	r.abandon()
+	return nil
+}
+
+// abandon lets who reads go.
+func (r *replayed) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
 	r.news.Broadcast()
-	return nil
 }
 
 // nobody is the body of a request without one. The transport would send again
