@@ -54,7 +54,11 @@ func BenchmarkEditAmong10000Routes(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer w.Close()
+			b.Cleanup(func() {
+				if err := w.Close(); err != nil {
+					b.Error(err)
+				}
+			})
 			i := 0
 			for b.Loop() {
 				i++

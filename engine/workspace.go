@@ -57,6 +57,7 @@ type Workspace struct {
 type checked struct {
 	live, draft *mesh.Mesh
 	changes     []mesh.Change
+	ofDraft     []mesh.Finding // of the draft by itself, whatever is live
 	findings    []mesh.Finding
 }
 
@@ -231,8 +232,11 @@ func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
 	}
 	c, ok := w.checked[name]
 	if !ok || c.live != live || c.draft != draft {
-		fresh := checked{live: live, draft: draft, changes: mesh.DiffText(live, draft)}
-		fresh.findings = append(check.Mesh(draft), check.Change(live, draft)...)
+		fresh := checked{live: live, draft: draft, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
+		if !ok || c.draft != draft {
+			fresh.ofDraft = check.Mesh(draft)
+		}
+		fresh.findings = append(slices.Clone(fresh.ofDraft), check.Change(live, draft)...)
 		worstFirst(fresh.findings)
 		c = fresh
 		w.checked[name] = c

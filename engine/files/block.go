@@ -10,10 +10,13 @@ import (
 	"unicode/utf8"
 
 	"example.com/meshtui/engine/mesh"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // block writes a JSON value as the YAML that people write, and says of each line
-// where it stood. Names, their order and their spelling stay as they are.
+// where it stood. The order stays as it is; fields that are known are called as
+// the proto has them (filter_chains), whichever spelling the JSON has.
 type block struct {
 	doc  *jsonDoc
 	out  strings.Builder
@@ -25,13 +28,12 @@ type block struct {
 // brackets, as it came.
 const deepest = 100
 
-// blockSource is a JSON value as a source in YAML. Fields that skip takes are
-// left out; it may be nil.
-func blockSource(file string, v jsonValue, skip func(string, jsonValue) bool) mesh.Source {
+// blockSource is a JSON value as a source in YAML. It is a message of type of,
+// where that is not nil. Fields that skip takes are left out; it may be nil.
+func blockSource(file string, v jsonValue, of protoreflect.MessageDescriptor, skip func(string, jsonValue) bool) mesh.Source {
 	b := &block{doc: v.doc, skip: skip}
-	b.value(v, "", 0, 0)
-	src := mesh.NewSource(file, b.out.String(), b.at)
-	return src
+	b.value(v, of, "", 0, 0)
+	return mesh.NewSource(file, b.out.String(), b.at)
 }
 
 // line notes where the line that is being begun stood; column is that of what
@@ -42,14 +44,14 @@ func (b *block) line(from, column int) {
 
 // value writes a value behind "name:" or "-", or as the whole text. indent is
 // the column at which its own lines begin.
-func (b *block) value(v jsonValue, before string, indent, depth int) {
+func (b *block) value(v jsonValue, of protoreflect.MessageDescriptor, before string, indent, depth int) {
 	switch {
 	case depth >= deepest && (v.kind() == '{' || v.kind() == '['):
 		b.one(before, compact(v.text()))
 	case v.kind() == '{':
-		b.object(v, before, indent, depth)
+		b.object(v, of, before, indent, depth)
 	case v.kind() == '[':
-		b.array(v, before, indent, depth)
+		b.array(v, of, before, indent, depth)
 	case v.kind() == '"':
 		b.text(unquoted(v.text()), before, indent)
 	default:
@@ -69,7 +71,7 @@ func (b *block) one(before, value string) {
 	b.out.WriteByte('\n')
 }
 
-func (b *block) object(v jsonValue, before string, indent, depth int) {
+func (b *block) object(v jsonValue, of protoreflect.MessageDescriptor, before string, indent, depth int) {
 	fields := v.object()
 	if b.skip != nil {
 		kept := fields[:0]
@@ -84,6 +86,7 @@ func (b *block) object(v jsonValue, before string, indent, depth int) {
 		b.one(before, "{}")
 		return
 	}
+	of = packed(of, fields)
 	inline := strings.HasSuffix(before, "- ") // the first field stands behind the dash
 	if before != "" && !inline {
 		b.out.WriteByte('\n')
@@ -93,18 +96,56 @@ func (b *block) object(v jsonValue, before string, indent, depth int) {
 			b.line(f.at, indent)
 			b.pad(indent)
 		}
-		name := key(f.name)
-		b.out.WriteString(name)
+		name, inner := fieldOf(of, f.name)
+		b.out.WriteString(key(name))
 		b.out.WriteByte(':')
 		more := indent + 2
 		if f.value.kind() == '[' {
 			more = indent // lists stand at the column of their name
 		}
-		b.value(f.value, ":", more, depth+1)
+		b.value(f.value, inner, ":", more, depth+1)
 	}
 }
 
-func (b *block) array(v jsonValue, before string, indent, depth int) {
+// packed is what an Any holds, by its "@type"; nil where that is not known. What
+// is no Any is what it is.
+func packed(of protoreflect.MessageDescriptor, fields []jsonField) protoreflect.MessageDescriptor {
+	if of == nil || of.FullName() != "google.protobuf.Any" {
+		return of
+	}
+	for _, f := range fields {
+		if f.name == "@type" {
+			if mt, err := protoregistry.GlobalTypes.FindMessageByURL(unquoted(f.value.text())); err == nil {
+				return mt.Descriptor()
+			}
+		}
+	}
+	return nil
+}
+
+// fieldOf is what the proto calls a field of a message, and the message in it;
+// nil where it holds none, or one whose names are the operator's own.
+func fieldOf(of protoreflect.MessageDescriptor, name string) (string, protoreflect.MessageDescriptor) {
+	if of == nil {
+		return name, nil
+	}
+	if of.IsMapEntry() { // its names are keys
+		return name, of.Fields().ByName("value").Message()
+	}
+	if of.ParentFile().Package() == "google.protobuf" && of.FullName() != "google.protobuf.Any" {
+		return name, nil // written in a way of its own
+	}
+	fd := of.Fields().ByJSONName(name)
+	if fd == nil {
+		fd = of.Fields().ByName(protoreflect.Name(name))
+	}
+	if fd == nil {
+		return name, nil
+	}
+	return string(fd.Name()), fd.Message()
+}
+
+func (b *block) array(v jsonValue, of protoreflect.MessageDescriptor, before string, indent, depth int) {
 	items := v.array()
 	if len(items) == 0 {
 		b.one(before, "[]")
@@ -120,7 +161,7 @@ func (b *block) array(v jsonValue, before string, indent, depth int) {
 			b.pad(indent)
 		}
 		b.out.WriteString("- ")
-		b.value(item, "- ", indent+2, depth+1)
+		b.value(item, of, "- ", indent+2, depth+1)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestBlockSaysWhatTheJSONSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := blockSource("a.json", doc.root(), nil)
+	src := blockSource("a.json", doc.root(), nil, nil)
 	sameAsJSON(t, awkwardJSON, src.Text)
 	jsonLines, n := strings.Split(awkwardJSON, "\n"), 0
 	for i, line := range strings.Split(src.Text, "\n") {
@@ -100,7 +100,7 @@ lua: |
   x
   y
 `
-	src := blockSource("f.json", doc.root(), nil)
+	src := blockSource("f.json", doc.root(), nil, nil)
 	if diff := cmp.Diff(want, src.Text); diff != "" {
 		t.Error(diff)
 	}
@@ -122,7 +122,7 @@ func FuzzBlock(f *testing.F) {
 		if err != nil {
 			return
 		}
-		src := blockSource("f", doc.root(), nil)
+		src := blockSource("f", doc.root(), nil, nil)
 		var want, got any
 		if json.Unmarshal([]byte(in), &want) != nil {
 			return

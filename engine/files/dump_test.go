@@ -46,7 +46,7 @@ func linesHold(t *testing.T, src mesh.Source) {
 		if !at.Exact || !isField || strings.Contains(name, " ") {
 			continue
 		}
-		if name = strings.Trim(name, `"`); !strings.Contains(file[at.Line-1], name) {
+		if name = strings.Trim(name, `"`); !strings.Contains(snake(file[at.Line-1]), name) && !strings.Contains(file[at.Line-1], name) {
 			t.Errorf("%s:%d is %q, and should say %q", src.File, at.Line, file[at.Line-1], line)
 		}
 		held++

@@ -164,18 +164,41 @@ func (d *configDump) bootstrapLeft(b node) {
 			left = append(left, f)
 		}
 	}
-	if ads := b.get("dynamic_resources"); ads != nil && ads.get("ads_config") != nil {
-		for _, s := range ads.get("ads_config").items("grpc_services") {
-			if g := s.get("envoy_grpc"); g != nil && d.adsName == "" {
-				d.adsName = g.scalar("cluster_name")
-			}
-		}
-	}
+	d.adsName = managedBy(b)
 	if len(left) > 0 {
 		sort.Strings(left)
 		d.note(mesh.Note, "not-carried", mesh.Key{}, "", b.line(),
 			"of the bootstrap, "+list(left, 12)+" are not carried over: they belong to that Envoy's own start")
 	}
+}
+
+// managedBy is the cluster by which a bootstrap reaches its management server,
+// "" without one.
+func managedBy(b node) string {
+	sources := []node{below(b, "dynamic_resources", "ads_config"),
+		below(b, "dynamic_resources", "cds_config", "api_config_source"), below(b, "dynamic_resources", "lds_config", "api_config_source")}
+	for _, s := range sources {
+		if s == nil {
+			continue
+		}
+		for _, service := range s.items("grpc_services") {
+			if g := service.get("envoy_grpc"); g != nil {
+				return g.scalar("cluster_name")
+			}
+		}
+	}
+	return ""
+}
+
+// below follows fields; nil where one is not there.
+func below(n node, path ...string) node {
+	for _, field := range path {
+		if n == nil {
+			return nil
+		}
+		n = n.get(field)
+	}
+	return n
 }
 
 // tail says what became of the rest.

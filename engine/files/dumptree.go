@@ -108,7 +108,7 @@ func (n jsonNode) decode(t mesh.Type) decoding {
 	if t == mesh.Endpoints {
 		skip = noWeight
 	}
-	src := blockSource(n.file, n.value, skip)
+	src := blockSource(n.file, n.value, t.New().ProtoReflect().Descriptor(), skip)
 	if m := n.fast(t); m != nil {
 		if r, err := mesh.NewResource(m, src); err == nil {
 			return decoding{resource: r, src: src}

@@ -189,6 +189,13 @@ func (o *Opened) elsewhere(r *mesh.Resource, s configSource) {
 		o.Notices = append(o.Notices, f)
 		return
 	}
+	if o.Kind == Dump {
+		f.Severity, f.Rule = mesh.Warning, "outside-path"
+		f.Message = fmt.Sprintf("%s is a path on the machine that the dump is of, and an Envoy on this one would reject the resource", s.file)
+		f.Hint = "put the file there, or correct the path, before an Envoy here is to take it"
+		o.Notices = append(o.Notices, f)
+		return
+	}
 	f.Severity, f.Rule = mesh.Error, MissingPath
 	f.Message = fmt.Sprintf("there is no %s, and Envoy rejects the resource: paths must refer to an existing path", s.file)
 	f.Hint = "put the file there, or correct the path"
