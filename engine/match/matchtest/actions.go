@@ -53,6 +53,9 @@ func (m *maker) weighted() *routev3.WeightedCluster {
 		w.Clusters = append(w.Clusters, one)
 	}
 	w.Clusters = append(w.Clusters, &routev3.WeightedCluster_ClusterWeight{Name: m.cluster(), Weight: wrapperspb.UInt32(5)})
+	if m.may("runtime keys", 12) {
+		w.RuntimeKeyPrefix = "matchtest.weights"
+	}
 	if m.may("weighted by header", 25) {
 		w.RandomValueSpecifier = &routev3.WeightedCluster_HeaderName{HeaderName: "x-random"}
 	}

@@ -179,7 +179,7 @@ func (l *lab) start(cases []Case) (*process, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "envoy.json")
-	if err := write(config, l.bootstrap(dir, cases[0].Mesh)); err != nil {
+	if err := write(config, l.bootstrap(dir)); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -221,14 +221,18 @@ func write(path string, m proto.Message) error {
 	return os.WriteFile(path, b, 0o600)
 }
 
-// bootstrap is a config with the clusters of a mesh, which all cases share.
-func (l *lab) bootstrap(dir string, m *mesh.Mesh) *bootstrapv3.Bootstrap {
+// bootstrap is a config with the clusters, which all cases share.
+func (l *lab) bootstrap(dir string) *bootstrapv3.Bootstrap {
 	b := &bootstrapv3.Bootstrap{}
+	runtime, err := json.Marshal(RuntimeKeys)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	source := text.Whole("bootstrap", fmt.Sprintf(`node: {id: matchtest, cluster: matchtest}
 admin: {address: {pipe: {path: %[1]s/admin}}}
-layered_runtime: {layers: [{name: static, static_layer: {matchtest.never: 0, matchtest.always: 100}}]}
+layered_runtime: {layers: [{name: static, static_layer: %[2]s}]}
 dynamic_resources: {lds_config: {path_config_source: {path: %[1]s/lds.json}}}
-`, dir))
+`, dir, runtime))
 	if found := text.DecodeInto(b, source); mesh.Worst(found) >= mesh.Error {
 		l.t.Fatalf("the bootstrap cannot be read: %v", found)
 	}
@@ -326,37 +330,49 @@ func inlined(c Case, i int) *listenerv3.Listener {
 // can be.
 func ask(c Case) []Observed {
 	var out []Observed
-	var conn net.Conn
-	var r *bufio.Reader
-	hangUp := func() {
-		if conn != nil {
-			conn.Close()
-			conn = nil
-		}
-	}
-	defer hangUp()
+	var l line
+	defer l.hangUp()
 	for _, q := range c.Requests {
-		own := q.Ask.Source.IsValid()
-		if own {
-			hangUp()
+		if q.Ask.Source.IsValid() {
+			l.hangUp()
 		}
-		if conn == nil {
-			var err error
-			if conn, err = dial(c.Options, q.Ask); err != nil {
-				out = append(out, Observed{Err: err.Error()})
-				conn = nil
-				continue
-			}
-			r = bufio.NewReader(conn)
+		used := l.conn != nil
+		o := l.ask(c.Options, q)
+		if used && o.Status == 0 {
+			o = l.ask(c.Options, q) // an answer before may have ended the connection
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // it fails on a closed connection alone, which shows
-		o, reuse := Exchange(conn, r, q)
 		out = append(out, o)
-		if !reuse || own {
-			hangUp()
-		}
 	}
 	return out
+}
+
+// line is a connection to a data plane, when one is open.
+type line struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func (l *line) hangUp() {
+	if l.conn != nil {
+		l.conn.Close()
+		l.conn = nil
+	}
+}
+
+func (l *line) ask(o Options, q Request) Observed {
+	if l.conn == nil {
+		conn, err := dial(o, q.Ask)
+		if err != nil {
+			return Observed{Err: err.Error()}
+		}
+		l.conn, l.r = conn, bufio.NewReader(conn)
+	}
+	_ = l.conn.SetDeadline(time.Now().Add(10 * time.Second)) // it fails on a closed connection alone, which shows
+	seen, reuse := Exchange(l.conn, l.r, q)
+	if !reuse || q.Ask.Source.IsValid() {
+		l.hangUp()
+	}
+	return seen
 }
 
 // dial opens the connection that a request asks for.

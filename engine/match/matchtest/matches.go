@@ -10,9 +10,9 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 )
 
-// The runtime keys that a data plane has to know, with their values in percent.
-// Ask.Runtime says them to the matcher.
-var runtimeKeys = map[string]float64{"matchtest.never": 0, "matchtest.always": 100}
+// RuntimeKeys are the runtime keys that a data plane has to know, with their
+// values. Ask.Runtime says them to the matcher.
+var RuntimeKeys = map[string]float64{"matchtest.never": 0, "matchtest.always": 100, "matchtest.weights.c0": 1, "matchtest.weights.c1": 7}
 
 // match is one of all the kinds, with further conditions now and then.
 func (m *maker) match() *routev3.RouteMatch {
@@ -74,7 +74,7 @@ func (m *maker) pathSpecifier(rm *routev3.RouteMatch) {
 		rm.PathSpecifier = &routev3.RouteMatch_PathMatchPolicy{PathMatchPolicy: &corev3.TypedExtensionConfig{
 			Name: "envoy.path.match.uri_template.uri_template_matcher", TypedConfig: packed(&uritemplatev3.UriTemplateMatchConfig{PathTemplate: m.template()}),
 		}}
-	case m.may("connect", 35):
+	case m.may("connect", 60):
 		rm.PathSpecifier = &routev3.RouteMatch_ConnectMatcher_{ConnectMatcher: &routev3.RouteMatch_ConnectMatcher{}}
 	default:
 		rm.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: "/"}

@@ -11,6 +11,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
+	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 )
@@ -31,7 +32,24 @@ func TestAgainstEnvoy(t *testing.T) {
 	for _, why := range run.refused {
 		t.Errorf("the generator made what Envoy refuses: %s", why)
 	}
+	if os.Getenv("MESHTUI_WITHOUT") == "" {
+		for _, thin := range run.tally.Thin(1000) {
+			t.Errorf("too rare to be tested: %s", thin)
+		}
+	}
 	l.reportEach(run)
+}
+
+// What Envoy takes, the checks take: of a generated mesh they refuse nothing
+// but the cluster that is not there.
+func TestChecksTakeWhatEnvoyTakes(t *testing.T) {
+	for seed := range uint64(200) {
+		for _, f := range check.Mesh(New(seed, plain).Mesh) {
+			if f.Severity >= mesh.Error && f.Rule != "dangling-reference" {
+				t.Errorf("seed %d: %s: %s", seed, f.Rule, f.Message)
+			}
+		}
+	}
 }
 
 // reportEach fails for one failure of each sort, shrunk, and counts the others.

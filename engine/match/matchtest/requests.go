@@ -120,7 +120,7 @@ func (m *maker) satisfyPath(d *draft, rm *routev3.RouteMatch) {
 			d.target = m.templateSample(config.PathTemplate)
 		}
 	case *routev3.RouteMatch_ConnectMatcher_:
-		if m.may("connect requests", 70) {
+		if m.may("connect requests", 90) {
 			d.method, d.target = "CONNECT", d.host+pick(m, ":443", ":80", "")
 			d.host = d.target
 		}
@@ -215,7 +215,7 @@ func (m *maker) noise(d *draft) {
 // finish writes a draft down.
 func (m *maker) finish(d *draft) Request {
 	r := Request{Classes: d.classes, Ask: match.Request{
-		Listener: ListenerName, Method: d.method, Path: d.target, Host: d.host, Headers: d.headers, HTTP10: d.http10, Runtime: runtimeKeys,
+		Listener: ListenerName, Method: d.method, Path: d.target, Host: d.host, Headers: d.headers, HTTP10: d.http10, Runtime: RuntimeKeys,
 	}}
 	switch {
 	case d.noHost:

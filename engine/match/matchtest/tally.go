@@ -70,6 +70,35 @@ func (t *Tally) Share(group, thing string) float64 {
 	return 100 * float64(t.Counts[group][thing]) / float64(t.Requests)
 }
 
+// Thin lists what came up too rarely for the run to say anything of it: every
+// class of request, every kind of domain, match, rewrite and action has to be
+// there once in so many requests.
+func (t *Tally) Thin(once int) []string {
+	want := map[string][]string{
+		"class":      Classes(),
+		"domain":     {"exact", "suffix", "prefix", "*", "none"},
+		"matched by": matchKinds,
+		"rewrite":    rewriteKinds,
+		"action": {"route", "route to weighted clusters", "route, but 404", "route, but 500", "route, but 503", "redirect", "direct_response",
+			"not_found: no virtual host", "not_found: no route", "refused 400", "refused 403", "refused 404", "refused 426", "refused 307"},
+	}
+	var out []string
+	for _, group := range sorted(want) {
+		for _, thing := range want[group] {
+			if n := t.Counts[group][thing]; n*once < t.Requests {
+				out = append(out, fmt.Sprintf("%s %q: %d of %d", group, thing, n, t.Requests))
+			}
+		}
+	}
+	return out
+}
+
+var matchKinds = []string{"prefix /", "prefix", "path", "safe_regex", "path_separated_prefix", "path template", "connect_matcher", "headers", "query_parameters",
+	"cookies", "dynamic_metadata", "grpc", "runtime_fraction", "tls_context", "case_sensitive: false"}
+
+var rewriteKinds = []string{"none", "prefix_rewrite", "regex_rewrite", "template rewrite", "path_rewrite", "path_redirect", "redirect prefix_rewrite", "redirect regex_rewrite",
+	"host alone (HostRewriteLiteral)", "host alone (HostRewriteHeader)", "host alone (HostRewritePathRegex)", "host alone (AutoHostRewrite)", "host alone (HostRewrite)"}
+
 // String is the tally as lines, one a group.
 func (t *Tally) String() string {
 	var b strings.Builder
