@@ -1,50 +1,114 @@
 package match
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // canonicalPath normalises a path as browsers do, which is what Envoy's
 // normalize_path means: dot segments are resolved, a backslash is a slash,
 // escapes of letters, digits and -._~ are undone, and characters that a URL may
-// not hold are escaped. The case of other escapes stays. ok is false where Envoy
-// rejects the path: it holds %00 or an escape that undoing would make anew.
+// not hold are escaped. The case of other escapes stays, and so does a percent
+// sign that begins none. ok is false where Envoy rejects the path, for %00.
 func canonicalPath(path string) (canonical string, ok bool) {
-	out := make([]byte, 0, len(path)+1)
-	if path == "" || path[0] != '/' && path[0] != '\\' {
-		out = append(out, '/')
+	c := canon{in: withoutDotParameters(path), percent: -1}
+	c.out = make([]byte, 0, len(c.in)+1)
+	if c.in == "" || !slash(c.in[0]) {
+		c.out = append(c.out, '/')
 	}
-	ok = true
-	for i := 0; i < len(path); {
-		if dots, n := dotsAt(path, i); dots > 0 && len(out) > 0 && out[len(out)-1] == '/' {
-			end := i + n
-			if end == len(path) || path[end] == '/' || path[end] == '\\' {
-				if dots == 2 {
-					out = upOne(out)
-				}
-				if end < len(path) {
-					end++
-				}
-				i = end
-				continue
-			}
-		}
-		switch c := path[i]; {
-		case c == '\\':
-			out = append(out, '/')
-			i++
-		case c == '%':
-			var fine bool
-			out, i, fine = unescapeAt(out, path, i)
-			ok = ok && fine
-		case mustEscape(c):
-			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
-			ok = ok && c != 0
-			i++
+	for c.at < len(c.in) {
+		switch b := c.in[c.at]; {
+		case c.dots():
+		case b == '\\':
+			c.out = append(c.out, '/')
+			c.at++
+		case b == '%':
+			c.unescape()
+		case mustEscape(b):
+			c.out = append(c.out, '%', upperHex[b>>4], upperHex[b&15])
+			c.at++
 		default:
-			out = append(out, c)
-			i++
+			c.out = append(c.out, b)
+			c.at++
 		}
 	}
-	return string(out), ok
+	return string(c.out), !c.nul
+}
+
+// canon is a path while it is normalised.
+type canon struct {
+	in      string
+	at      int // what is read next
+	out     []byte
+	percent int  // where in out the last % stands that began no escape; -1 without one
+	nul     bool // the path holds %00
+}
+
+func slash(b byte) bool { return b == '/' || b == '\\' }
+
+// dots takes a segment of one or two dots, with the slash behind it.
+func (c *canon) dots() bool {
+	dots, n := dotsAt(c.in, c.at)
+	end := c.at + n
+	if dots == 0 || len(c.out) == 0 || c.out[len(c.out)-1] != '/' || end < len(c.in) && !slash(c.in[end]) {
+		return false
+	}
+	if dots == 2 {
+		c.out = upOne(c.out)
+		if c.percent >= len(c.out) {
+			c.percent = -1
+		}
+	}
+	c.at = min(end+1, len(c.in))
+	return true
+}
+
+// unescape takes an escape. Each is undone once: where what comes out looks like
+// an escape again, together with a % that stood alone, that % is escaped.
+func (c *canon) unescape() {
+	b, valid := escaped(c.in, c.at)
+	switch {
+	case !valid:
+		c.percent = len(c.out)
+		c.out = append(c.out, '%')
+		c.at++
+		return
+	case !unreserved(b):
+		c.nul = c.nul || b == 0
+		c.out = append(c.out, c.in[c.at:c.at+3]...)
+		c.at += 3
+		return
+	}
+	c.out = append(c.out, b)
+	c.at += 3
+	if c.percent < 0 || len(c.out)-c.percent > 3 {
+		return
+	}
+	tail := string(c.out[c.percent:])
+	if len(tail) == 2 && c.at < len(c.in) {
+		tail += c.in[c.at : c.at+1]
+	}
+	if _, nested := escaped(tail, 0); nested {
+		c.out = append(c.out[:c.percent], "%25"+string(c.out[c.percent+1:])...)
+	}
+}
+
+// withoutDotParameters takes the parameters off dot segments, so that /a/..;x/b
+// is /b.
+func withoutDotParameters(path string) string {
+	if !strings.Contains(path, ".;") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		switch {
+		case strings.HasPrefix(s, "..;"):
+			segments[i] = ".."
+		case strings.HasPrefix(s, ".;"):
+			segments[i] = "."
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 const upperHex = "0123456789ABCDEF"
@@ -72,31 +136,11 @@ func upOne(out []byte) []byte {
 	if len(out) <= 1 {
 		return out
 	}
-	at := strings.LastIndexByte(string(out[:len(out)-1]), '/')
+	at := bytes.LastIndexByte(out[:len(out)-1], '/')
 	return out[:max(at, 0)+1]
 }
 
-// unescapeAt takes the escape at i.
-func unescapeAt(out []byte, path string, i int) (_ []byte, next int, ok bool) {
-	c, valid := escaped(path, i)
-	switch {
-	case !valid:
-		return append(out, '%'), i + 1, true
-	case c == 0:
-		return append(out, path[i:i+3]...), i + 3, false
-	case !unreserved(c):
-		return append(out, path[i:i+3]...), i + 3, true
-	}
-	out = append(out, c)
-	return out, i + 3, !makesEscape(out)
-}
-
-// makesEscape reports whether what was undone just now completes an escape.
-func makesEscape(out []byte) bool {
-	n := len(out)
-	return n >= 3 && out[n-3] == '%' && hexValue(out[n-2]) >= 0 && hexValue(out[n-1]) >= 0
-}
-
+// escaped is the byte that the escape at i stands for; ok is false for none.
 func escaped(path string, i int) (byte, bool) {
 	if i+2 >= len(path) {
 		return 0, false
@@ -123,5 +167,5 @@ func unreserved(c byte) bool {
 }
 
 func mustEscape(c byte) bool {
-	return c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>?`{}", c) >= 0
+	return c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>?^`{|}", c) >= 0
 }

@@ -266,8 +266,11 @@ func applicationProtocol(m *listenerv3.FilterChainMatch, c *client) int {
 	return 0
 }
 
+// sourceOf tells clients on this machine from others. Of IPv4's loopback range
+// Envoy takes 127.0.0.1 alone.
 func sourceOf(c *client) listenerv3.FilterChainMatch_ConnectionSourceType {
-	if c.from.Addr().IsLoopback() || c.from.Addr() == c.to.Addr() {
+	from := c.from.Addr()
+	if from == localSource.Addr() || from == netip.IPv6Loopback() || from == c.to.Addr() {
 		return listenerv3.FilterChainMatch_SAME_IP_OR_LOOPBACK
 	}
 	return listenerv3.FilterChainMatch_EXTERNAL

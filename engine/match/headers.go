@@ -15,10 +15,11 @@ import (
 type headers struct{ list []routes.Header }
 
 func newHeaders(from []routes.Header) *headers {
-	h := &headers{list: make([]routes.Header, len(from), len(from)+4)}
-	copy(h.list, from)
-	for i := range h.list {
-		h.list[i].Value = strings.Trim(h.list[i].Value, " \t")
+	h := &headers{list: make([]routes.Header, 0, len(from)+4)}
+	for _, each := range from {
+		if !strings.EqualFold(each.Name, "host") { // it is the authority, see hostOf
+			h.list = append(h.list, routes.Header{Name: each.Name, Value: strings.Trim(each.Value, " \t")})
+		}
 	}
 	return h
 }
@@ -73,12 +74,13 @@ func (h *headers) listed(name, token string) bool {
 	return false
 }
 
-// upgrade is what the request wants its connection to become; "" for nothing.
-func (h *headers) upgrade() string {
+// upgrade is what the request wants its connection to become, which may be "";
+// ok is false when it wants nothing.
+func (h *headers) upgrade() (to string, ok bool) {
 	if !h.listed("connection", "upgrade") {
-		return ""
+		return "", false
 	}
-	return h.value("upgrade")
+	return h.get("upgrade")
 }
 
 // internalOnly are the headers that only an internal request may bring.
@@ -132,19 +134,60 @@ func (x mutation) apply(h *headers, scheme string) string {
 
 // hopByHop drops what concerns this connection alone.
 func (x mutation) hopByHop(h *headers) {
-	if h.upgrade() == "" {
-		for token := range strings.SplitSeq(h.value("connection"), ",") {
-			if token = strings.TrimSpace(token); token != "" && !strings.EqualFold(token, "te") {
-				h.remove(token)
-			}
-		}
+	if _, upgrades := h.upgrade(); !upgrades {
 		h.remove("connection", "upgrade")
 	}
 	h.remove("x-envoy-internal", "keep-alive", "proxy-connection", "transfer-encoding")
-	if v, ok := h.get("te"); ok && !strings.EqualFold(v, "trailers") {
-		h.remove("te")
+	if !h.has("te") {
+		return
 	}
+	for part := range strings.SplitSeq(h.value("te"), ",") {
+		if strings.EqualFold(strings.TrimSpace(part), "trailers") {
+			h.set("te", "trailers")
+			return
+		}
+	}
+	h.remove("te")
 }
+
+// ignoreH2C drops a wish for HTTP/2 in plain text, which Envoy never grants.
+func (h *headers) ignoreH2C() {
+	if to, wants := h.upgrade(); !wants || !strings.EqualFold(to, "h2c") {
+		return
+	}
+	var kept []string
+	for token := range strings.SplitSeq(h.value("connection"), ",") {
+		token = strings.TrimSpace(token)
+		if !strings.EqualFold(token, "upgrade") && !strings.EqualFold(token, "http2-settings") {
+			kept = append(kept, token)
+		}
+	}
+	h.remove("upgrade", "http2-settings")
+	h.set("connection", strings.Join(kept, ","))
+}
+
+// nominated drops the headers that Connection names as concerning this
+// connection alone, unless the connection is to become something else. wrong is
+// one that must not be named.
+func (h *headers) nominated() (wrong string) {
+	if _, upgrades := h.upgrade(); upgrades {
+		return ""
+	}
+	for token := range strings.SplitSeq(h.value("connection"), ",") {
+		token = strings.ToLower(strings.TrimSpace(token))
+		switch {
+		case token == "" || token == "te":
+		case strings.HasPrefix(token, ":") || slices.Contains(neverNominated, token):
+			return token
+		default:
+			h.remove(token)
+		}
+	}
+	return ""
+}
+
+// neverNominated may not be dropped by way of a Connection header.
+var neverNominated = []string{"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 
 // client is the address that counts as the client's, invalid when it is not
 // known, and whether it alone decides if the request is internal.
@@ -184,7 +227,7 @@ func lastForwarded(value string, skip int) (addr netip.Addr, single bool) {
 	if err != nil {
 		return netip.Addr{}, false
 	}
-	return addr.Unmap(), last == value && skip == 0
+	return addr, last == value && skip == 0
 }
 
 func (x mutation) proto(h *headers) {
@@ -234,14 +277,10 @@ func (x mutation) origin(h *headers, client netip.Addr, single bool) {
 	}
 }
 
-// isInternal reports whether an address is of the ranges that are set, else of
-// RFC 1918 and its like.
+// isInternal reports whether an address is of the ranges that are set. Without
+// internal_address_config none is, not even that of this machine.
 func (x mutation) isInternal(a netip.Addr) bool {
-	c := x.m.GetInternalAddressConfig()
-	if c == nil {
-		return a.IsPrivate() || a.IsLoopback()
-	}
-	for _, r := range c.GetCidrRanges() {
+	for _, r := range x.m.GetInternalAddressConfig().GetCidrRanges() {
 		if p, ok := prefix(r); ok && p.Contains(a) {
 			return true
 		}

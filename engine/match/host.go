@@ -42,7 +42,7 @@ func withoutPort(host string, only uint32) string {
 	if at < 0 {
 		return host
 	}
-	port, err := strconv.ParseUint(strings.TrimSpace(host[at+1:]), 10, 32)
+	port, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(host[at+1:]), "+"), 10, 32)
 	if err != nil || only != 0 && uint32(port) != only {
 		return host
 	}

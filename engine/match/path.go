@@ -27,6 +27,9 @@ const (
 // normalPath is the request target as the connection manager hands it on. The
 // query is never touched.
 func normalPath(target string, m *hcmv3.HttpConnectionManager, runtime map[string]float64) (string, pathAnswer) {
+	if target == "" {
+		return "", pathKept // a CONNECT has no path to normalise
+	}
 	if at := strings.IndexByte(target, '#'); at >= 0 {
 		if on(runtime, runtimeFragment, true) {
 			return target, pathRejected

@@ -3,6 +3,7 @@ package match
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
@@ -24,13 +25,15 @@ type trip struct {
 	r   *Request
 	way Way
 
-	arrived arrival
-	client  client
-	chain   *chain
-	headers *headers
-	table   *table
-	hit     routes.Hit
-	upgrade string
+	arrived  arrival
+	client   client
+	chain    *chain
+	headers  *headers
+	table    *table
+	hit      routes.Hit
+	upgrade  string // what the connection is to become
+	upgrades bool   // it is to become something else
+	port     string // that was taken off the Host of a CONNECT, with its colon
 }
 
 func (t *trip) travel() {
@@ -218,7 +221,10 @@ func (t *trip) receive() bool {
 	}
 	table, why, missing, undecided := n.routes(t.m, t.headers)
 	seen.Path, seen.Authority = path, normalHost(line.host, n.proto, uint32(t.arrived.to.Port()))
-	t.upgrade = upgradeOf(line.method, t.headers, t.r.HTTP2)
+	if line.method == "CONNECT" {
+		t.port = strings.TrimPrefix(line.host, seen.Authority)
+	}
+	t.upgrade, t.upgrades = upgradeOf(line.method, t.headers, t.r.HTTP2)
 	change := mutation{
 		m: n.proto, from: t.client.from.Addr(), at: t.arrived.to, tls: t.r.TLS, shown: t.r.Presented,
 	}
@@ -279,7 +285,7 @@ func (t *trip) route() {
 		t.step("route", routeCalled(w.Route), route, t.table.key, t.table.route(t.hit.HostIndex, t.hit.RouteIndex))
 	}
 	out := rt.Act(t.hit, seen)
-	if t.upgrade != "" && t.hit.Route != nil && !allowsUpgrade(w.Manager, t.hit.Route, t.upgrade) {
+	if t.upgrades && out.Kind != routes.NotFound && !allowsUpgrade(w.Manager, t.hit.Route, t.upgrade) {
 		t.refuse(refuse(403, "upgrade_failed", "neither connection manager nor route has upgrade_configs for "+t.upgrade))
 		return
 	}
@@ -299,28 +305,41 @@ func routeCalled(id RouteID) string {
 func (t *trip) answer(out *routes.Outcome) {
 	w := &t.way
 	w.Caveats = append(w.Caveats, out.Assumed...)
-	w.Status, w.Location, w.Body, w.Settings = out.Status, out.Location, out.Body, out.Settings
+	w.Status, w.Detail, w.Location, w.Body, w.Settings = out.Status, out.Detail, out.Location, out.Body, out.Settings
 	switch out.Kind {
 	case routes.NotFound:
-		w.Action, w.Status, w.Detail = NotFound, 404, "route_not_found"
-		w.Reason = "no route of virtual host " + w.VirtualHost + " matches"
-		if w.VHost == nil {
+		w.Action = NotFound
+		switch {
+		case w.VHost == nil:
 			w.Reason = "no virtual host has a domain for Host " + strconv.Quote(w.Seen.Authority)
+		case t.headers.value("x-forwarded-proto") == "":
+			w.Reason = "x-forwarded-proto is empty, and Envoy then looks at no route"
+		default:
+			w.Reason = "no route of virtual host " + w.VirtualHost + " matches"
 		}
 		if t.table.config.GetVhds() != nil {
 			t.caveat("further virtual hosts are discovered on demand (VHDS), which is not part of the mesh")
 		}
 	case routes.Redirect:
-		w.Action, w.Detail = Redirect, "direct_response"
+		w.Action, w.Reason = Redirect, out.Why
 	case routes.DirectResponse:
-		w.Action, w.Detail = DirectResponse, "direct_response"
+		w.Action = DirectResponse
+		if out.BodyOpen {
+			t.caveat("the body of the direct response is not known here")
+		}
 	case routes.Unsupported:
-		w.Action, w.Reason = Undecided, "an extension that is not followed here decides what becomes of the request"
+		w.Action, w.Reason = Undecided, out.Why
 	case routes.Forward:
 		w.Action = Forward
 		w.Cluster, w.Weighted, w.Host, w.Path = out.Cluster, out.Weighted, out.Host, out.Path
+		if out.Host == w.Seen.Authority {
+			w.Host += t.port // a CONNECT goes on to the port that it asked for
+		}
 		if out.HostOpen {
-			t.caveat("the Host that is sent upstream is the endpoint's host name (auto_host_rewrite)")
+			t.caveat("the Host that is sent upstream depends on the endpoint or on a format")
+		}
+		if out.PathOpen {
+			t.caveat("the path that is sent upstream is made by a format that is not followed here")
 		}
 		t.forward(out)
 	}
@@ -331,8 +350,9 @@ func (t *trip) forward(out *routes.Outcome) {
 	w := &t.way
 	if out.Cluster == "" {
 		if out.Status != 0 {
-			w.Detail = "cluster_not_found"
-			w.Reason = "the header that names the cluster is not in the request"
+			if w.Reason = out.Why; w.Reason == "" {
+				w.Reason = "the header that names the cluster is not in the request"
+			}
 			return
 		}
 		for _, each := range out.Weighted {

@@ -8,20 +8,20 @@ import (
 )
 
 // upgradeOf is what a request wants its connection to become: the value of its
-// Upgrade header, "CONNECT" for a plain CONNECT, "" for an ordinary request.
-// HTTP/2 names it in :protocol.
-func upgradeOf(method string, h *headers, http2 bool) string {
+// Upgrade header, "CONNECT" for a plain CONNECT; wants is false for an ordinary
+// request. HTTP/2 names it in :protocol.
+func upgradeOf(method string, h *headers, http2 bool) (to string, wants bool) {
 	if http2 {
-		if p := h.value(":protocol"); method == "CONNECT" && p != "" {
-			return p
+		if to, wants = h.get(":protocol"); wants && method == "CONNECT" {
+			return to, true
 		}
-	} else if p := h.upgrade(); p != "" {
-		return p
+	} else if to, wants = h.upgrade(); wants {
+		return to, true
 	}
 	if method == "CONNECT" {
-		return "CONNECT"
+		return "CONNECT", true
 	}
-	return ""
+	return "", false
 }
 
 // allowsUpgrade reports whether connection manager and route let a connection

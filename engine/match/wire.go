@@ -35,18 +35,21 @@ type line struct {
 
 // methods are those that Envoy's HTTP/1 parser takes.
 var methods = strings.Fields(`ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY
-	MKCALENDAR MKCOL MOVE MSEARCH NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT
+	MKCALENDAR MKCOL MOVE MSEARCH NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT
 	SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE`)
 
 // read does what the codec does: it takes the request line apart and refuses
 // what is malformed. headers may lose those that the settings drop.
 func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusal) {
-	l := line{method: r.Method, host: r.Host, target: r.Path, hasHost: r.Host != ""}
+	l := line{method: r.Method, target: r.Path}
 	if l.method == "" {
 		l.method = "GET"
 	}
-	if l.target == "" && l.method != "CONNECT" {
-		l.target = "/"
+	l.host, l.hasHost = hostOf(r)
+	if l.target == "" {
+		if l.target = "/"; l.method == "CONNECT" {
+			l.target = l.host
+		}
 	}
 	if wrong := codec(r, m); wrong != nil {
 		return l, wrong
@@ -54,7 +57,7 @@ func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusa
 	if wrong := firstLine(&l, m, r.HTTP2); wrong != nil {
 		return l, wrong
 	}
-	if wrong := fields(l, m, h, r.HTTP2); wrong != nil {
+	if wrong := fields(&l, m, h, r.HTTP2); wrong != nil {
 		return l, wrong
 	}
 	if !r.HTTP2 {
@@ -67,7 +70,25 @@ func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusa
 	if wrong := version(r, &l, m); wrong != nil {
 		return l, wrong
 	}
-	return l, sane(l, r.HTTP2)
+	return l, sane(l, h)
+}
+
+// hostOf is the Host, and whether there is one at all. Those among the headers
+// count too: an empty one there tells an empty Host from none, and several are
+// joined.
+func hostOf(r *Request) (host string, there bool) {
+	host, there = strings.Trim(r.Host, " \t"), r.Host != ""
+	for _, each := range r.Headers {
+		if !strings.EqualFold(each.Name, "host") {
+			continue
+		}
+		value := strings.Trim(each.Value, " \t")
+		if there {
+			value = host + "," + value
+		}
+		host, there = value, true
+	}
+	return host, there
 }
 
 // codec refuses a protocol that the connection manager is not set to speak.
@@ -97,7 +118,11 @@ func firstLine(l *line, m *hcmv3.HttpConnectionManager, http2 bool) *refusal {
 	if !custom && !slices.Contains(methods, l.method) {
 		return refuse(400, "http1.codec_error", "method "+strconv.Quote(l.method)+" is not one that Envoy's HTTP/1 parser knows")
 	}
-	if !validTarget(l.target, l.method == "CONNECT") {
+	if i := strings.IndexFunc(l.target, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }); i >= 0 {
+		return refuse(400, "http1.invalid_characters", "the request target holds the control character "+strconv.Quote(l.target[i:i+1]))
+	}
+	// Blanks around the target belong to the line, not to it.
+	if l.target = strings.Trim(l.target, " \t"); !validTarget(l.target, l.method == "CONNECT") {
 		return refuse(400, "http1.codec_error", "the request target "+strconv.Quote(l.target)+" is malformed")
 	}
 	return nil
@@ -135,7 +160,7 @@ func all(s string, ok func(byte) bool) bool {
 	return true
 }
 
-func pathByte(c byte) bool { return c == '\t' || c == '\f' || c >= '!' && c <= '~' }
+func pathByte(c byte) bool { return c >= '!' && c <= '~' }
 
 func hostByte(c byte) bool {
 	return alphanumeric(c) || strings.IndexByte("!$%&'()*+,-.:;=@[]_~", c) >= 0
@@ -151,13 +176,19 @@ func token(s string) bool {
 
 // fields refuses headers that are too many, too large or malformed, and drops
 // those with an underscore where that is set.
-func fields(l line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *refusal {
-	size := len(l.target) + len(l.method) + len(l.host) + len("host")
+func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *refusal {
+	size := len(l.method) + len(l.target) + len("  HTTP/1.1\r\n\r\n")
+	if l.hasHost {
+		size += len("host: \r\n") + len(l.host)
+	}
 	for _, each := range h.list {
-		if !validName(each.Name) || !all(each.Value, valueByte) {
-			return refuse(400, "http1.codec_error", "header "+strconv.Quote(each.Name)+" has a name or a value that no header may have")
+		switch {
+		case !all(each.Value, valueByte):
+			return refuse(400, "http1.invalid_characters", "the value of header "+each.Name+" holds a control character")
+		case !token(each.Name):
+			return refuse(400, "http1.codec_error", "no header may be called "+strconv.Quote(each.Name))
 		}
-		size += len(each.Name) + len(each.Value)
+		size += len(each.Name) + len(": \r\n") + len(each.Value)
 	}
 	limit := uint32(defaultHeadersKB)
 	if v := m.GetMaxRequestHeadersKb(); v != nil {
@@ -173,7 +204,35 @@ func fields(l line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *ref
 	if uint32(len(h.list)) >= count {
 		return refuse(431, "http1.too_many_headers", "there are more than "+itoa(count)+" headers (max_headers_count)")
 	}
+	if http2 {
+		return underscores(m, h, http2)
+	}
+	if h.listed("connection", "host") {
+		l.host, l.hasHost = "", false // it is dropped like any other that Connection names
+	}
+	if wrong := framing(h); wrong != nil {
+		return wrong
+	}
+	h.ignoreH2C()
+	if wrong := h.nominated(); wrong != "" {
+		return refuse(400, "http1.connection_header_rejected", "Connection names "+wrong+", which may not be dropped that way")
+	}
 	return underscores(m, h, http2)
+}
+
+// framing refuses what leaves open where a body ends.
+func framing(h *headers) *refusal {
+	length, hasLength := h.get("content-length")
+	coding, coded := h.get("transfer-encoding")
+	switch {
+	case hasLength && !all(length, digit) || hasLength && length == "":
+		return refuse(400, "http1.codec_error", "Content-Length "+strconv.Quote(length)+" is no number")
+	case coded && !strings.EqualFold(coding, "chunked"):
+		return refuse(501, "http1.invalid_transfer_encoding", "Transfer-Encoding "+strconv.Quote(coding)+" is not chunked")
+	case coded && hasLength:
+		return refuse(400, "http1.content_length_and_chunked_not_allowed", "the request has both Content-Length and Transfer-Encoding")
+	}
+	return nil
 }
 
 func underscores(m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *refusal {
@@ -197,8 +256,6 @@ func underscores(m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *refusa
 	}
 	return nil
 }
-
-func validName(name string) bool { return token(name) }
 
 func valueByte(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }
 
@@ -226,41 +283,11 @@ func absolute(l *line, m *hcmv3.HttpConnectionManager, tls bool) *refusal {
 		return refuse(400, "http1.invalid_scheme", "the request target has the scheme "+strconv.Quote(scheme))
 	}
 	overwritten := m.GetSchemeHeaderTransformation().GetSchemeToOverwrite() != ""
-	if l.scheme == "https" && !tls && !overwritten {
-		return refuse(403, "https_in_plaintext", "the request target is an https URL, and the connection is in plain text")
+	edge := m.GetUseRemoteAddress().GetValue() && m.GetXffNumTrustedHops() == 0
+	if l.scheme == "https" && !tls && !overwritten && edge {
+		return refuse(403, "http1.https_url_on_plaintext_connection", "the request target is an https URL, and the connection is in plain text")
 	}
 	return nil
-}
-
-// takeApart splits a URL, or the host and port of a CONNECT, as Envoy does.
-func takeApart(target string, connect bool) (scheme, host, path string, ok bool) {
-	rest := target
-	if !connect {
-		if scheme, rest, ok = strings.Cut(target, "://"); !ok {
-			return "", "", "", false
-		}
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	host, path = rest[:end], rest[end:]
-	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host = host[at+1:]
-	}
-	at := portStart(host)
-	if host == "" || at == 0 || connect && (at < 0 || path != "") {
-		return "", "", "", false
-	}
-	if at > 0 {
-		if port, err := strconv.ParseUint(host[at+1:], 10, 16); err != nil || port > 65535 {
-			return "", "", "", false
-		}
-	}
-	if path == "" && !connect {
-		path = "/"
-	}
-	return scheme, host, path, true
 }
 
 func version(r *Request, l *line, m *hcmv3.HttpConnectionManager) *refusal {
@@ -277,17 +304,19 @@ func version(r *Request, l *line, m *hcmv3.HttpConnectionManager) *refusal {
 }
 
 // sane is what the connection manager asks of every request.
-func sane(l line, http2 bool) *refusal {
+func sane(l line, h *headers) *refusal {
 	switch {
 	case !l.hasHost:
 		return refuse(400, "missing_host_header", "the request has no Host")
 	case !all(l.host, authorityByte):
-		detail := "http.invalid_authority"
-		return refuse(400, detail, "Host "+strconv.Quote(l.host)+" holds a character that none may")
+		return refuse(400, "http.invalid_authority", "Host "+strconv.Quote(l.host)+" holds a character that none may")
 	case l.method != "CONNECT" && l.target == "":
 		return refuse(404, "missing_path", "the request has no path")
 	case l.target != "" && l.target[0] != '/':
-		return refuse(404, "absolute_path", "the request target "+strconv.Quote(l.target)+" is no path that begins with /")
+		return refuse(404, "absolute_path_rejected", "the request target "+strconv.Quote(l.target)+" is no path that begins with /")
+	}
+	if l.method == "QUERY" && !h.has("content-type") {
+		return refuse(400, "query_missing_content_type", "a QUERY says the type of its query in Content-Type")
 	}
 	return nil
 }
