@@ -121,7 +121,8 @@ func TestEveryTryFrameFits(t *testing.T) {
 	keys := []string{"a", "/", "上", ":", "?", "\x1b", "1", "space", "tab", "tab", "shift+tab", "up", "down", "pgdown", "pgup", "enter", "enter", "ctrl+t",
 		"backspace", "left", "right", "home", "ctrl+u", "j", "k", "G", "g", "esc", "t", "ctrl+s", "ctrl+o", "ctrl+g", "f1", "x"}
 	sizes := [][2]int{{20, 10}, {60, 20}, {60, 24}, {80, 24}, {109, 24}, {110, 24}, {150, 40}, {400, 20}, {61, 90}}
-	for name, scene := range scenes {
+	for _, name := range []string{"calm", "empty", "hostile", "kept", "drafted"} {
+		scene := scenes[name]
 		t.Run(name, func(t *testing.T) {
 			random := rand.New(rand.NewSource(7))
 			d := depsOf(scene())

@@ -49,40 +49,32 @@ func (s *tryScreen) hintLine(a *App, w int) string {
 	if len(wrong) > 0 {
 		return a.th.Bad.Render(widget.Fit(widget.Clean(a.th.Glyph.Rejected+" "+strings.Join(wrong, "; ")), w))
 	}
-	hint := ""
-	switch s.form.focus {
-	case fieldMethod:
-		hint = "space: the next method"
-	case fieldHost:
-		hint = "the Host header as sent; a whole URL may be pasted"
-	case fieldPath:
-		hint = "the path as sent, with its query; a whole URL may be pasted"
-	case fieldListener:
-		hint = "a name or a port; space: the next of " + orNone(strings.Join(a.listenerNames(), ", "))
-	case fieldSNI:
-		hint = "makes it TLS: the name that the client asks for; " + tlsOnly + " without one"
-	case fieldRandom:
-		hint = "the request's random value: it decides weighted clusters and fractions"
-	case len(s.form.fields):
-		hint = "ctrl+g shows this route in the panes; tab goes back to the form"
-	default:
-		hint = "name: value"
+	var right []widget.Span
+	if ok, _ := canTurn(a); ok {
+		right = []widget.Span{{Style: a.th.Key, Text: "ctrl+t"}, {Style: a.th.Dim, Text: " live or draft"}}
 	}
-	right := []widget.Span{}
-	if !s.live && s.seen != nil && s.seen.differ || s.live {
-		right = append(right, widget.Span{Style: a.th.Key, Text: "ctrl+t"}, widget.Span{Style: a.th.Dim, Text: " live or draft"})
-	}
-	if len(s.seenWrong()) > 0 {
-		right = nil
-	}
-	return widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: "  " + hint}}, right)
+	return widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: "  " + s.hint(a)}}, right)
 }
 
-func (s *tryScreen) seenWrong() []string {
-	if s.seen == nil {
-		return nil
+// hint is what can be typed into the field that has the keyboard.
+func (s *tryScreen) hint(a *App) string {
+	switch s.form.focus {
+	case fieldMethod:
+		return "space: the next method"
+	case fieldHost:
+		return "the Host header as sent; a whole URL may be pasted"
+	case fieldPath:
+		return "the path as sent, with its query; a whole URL may be pasted"
+	case fieldListener:
+		return "a name or a port; space: the next of " + orNone(strings.Join(a.listenerNames(), ", "))
+	case fieldSNI:
+		return "makes it TLS: the name that the client asks for; " + tlsOnly + " without one"
+	case fieldRandom:
+		return "the request's random value: it decides weighted clusters and fractions"
+	case len(s.form.fields):
+		return "ctrl+g shows this route in the panes; tab goes back to the form"
 	}
-	return s.seen.wrong
+	return "name: value"
 }
 
 func orNone(text string) string {
@@ -190,7 +182,7 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 	for _, c := range f.Caveats {
 		out = append(out, a.factLines(a.th.Glyph.Warning+" caveat", c, "", a.th.Warn, w)...)
 	}
-	if f.differ {
+	if f.differ && a.data.head != nil {
 		out = append(out, a.otherLines(f, s.live, w)...)
 	}
 	return out

@@ -280,7 +280,7 @@ type cell struct{ field, weight, least int }
 
 // rows say which fields stand beside each other in w cells.
 func (f *form) rows(w int) [][]cell {
-	method, host, path := cell{fieldMethod, 0, 17}, cell{fieldHost, 3, 0}, cell{fieldPath, 1, 0}
+	method, host, path := cell{fieldMethod, 0, 17}, cell{fieldHost, 3, 24}, cell{fieldPath, 1, 0}
 	listener, sni, random := cell{fieldListener, 2, 22}, cell{fieldSNI, 2, 14}, cell{fieldRandom, 0, 16}
 	out := [][]cell{{method, host}, {path}, {listener, sni, random}}
 	if w >= 110 {

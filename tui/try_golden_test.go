@@ -52,6 +52,7 @@ func TestGoldenTry(t *testing.T) {
 		{"try-differs", tuitest.Calm, by(wrong), []string{"enter"}},
 		{"try-draft", drafted, by(fine), []string{"enter"}},
 		{"try-caveats", cautious, nil, nil},
+		{"try-no-listener", tuitest.Calm, by(fine), []string{"tab", "ctrl+u", "4", "4", "3"}},
 		{"try-reasons", tuitest.Calm, by(fine), []string{"tab", "tab", "tab", "tab", "tab", "j", "j"}},
 		{"try-kept", keepers, by(fine), []string{"ctrl+o", "j", "a"}},
 	} {
@@ -63,9 +64,4 @@ func TestGoldenTry(t *testing.T) {
 			})
 		}
 	}
-	t.Run("no listener", func(t *testing.T) {
-		a := tried(t, tuitest.Calm(), by(fine), 80, 24)
-		press(a, "tab", "ctrl+u", "4", "4", "3")
-		golden(t, "try-no-listener-80x24", a.View())
-	})
 }
