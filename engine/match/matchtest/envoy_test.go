@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ type lab struct {
 	binary   string
 	port     uint32
 	backends []uint32
+	sources  sync.Mutex
 }
 
 const clusters = 4
@@ -328,22 +330,35 @@ func inlined(c Case, i int) *listenerv3.Listener {
 
 // ask sends a case's requests, one after the other, over as few connections as
 // can be.
-func ask(c Case) []Observed {
+func (l *lab) ask(c Case) []Observed {
 	var out []Observed
-	var l line
-	defer l.hangUp()
+	var to line
+	defer to.hangUp()
 	for _, q := range c.Requests {
 		if q.Ask.Source.IsValid() {
-			l.hangUp()
+			out = append(out, l.askFrom(c.Options, q))
+			continue
 		}
-		used := l.conn != nil
-		o := l.ask(c.Options, q)
+		used := to.conn != nil
+		o := to.ask(c.Options, q)
 		if used && o.Status == 0 {
-			o = l.ask(c.Options, q) // an answer before may have ended the connection
+			o = to.ask(c.Options, q) // an answer before may have ended the connection
 		}
 		out = append(out, o)
 	}
 	return out
+}
+
+// askFrom sends a request over a connection of its own. One at a time has a
+// source port: two could be the same.
+func (l *lab) askFrom(o Options, q Request) Observed {
+	if q.Ask.Source.Port() != 0 {
+		l.sources.Lock()
+		defer l.sources.Unlock()
+	}
+	var to line
+	defer to.hangUp()
+	return to.ask(o, q)
 }
 
 // line is a connection to a data plane, when one is open.
@@ -369,7 +384,7 @@ func (l *line) ask(o Options, q Request) Observed {
 	}
 	_ = l.conn.SetDeadline(time.Now().Add(10 * time.Second)) // it fails on a closed connection alone, which shows
 	seen, reuse := Exchange(l.conn, l.r, q)
-	if !reuse || q.Ask.Source.IsValid() {
+	if !reuse {
 		l.hangUp()
 	}
 	return seen
@@ -423,7 +438,7 @@ func (l *lab) observe(cases []Case) (seen [][]Observed, refused map[int]string, 
 			defer func() { done <- struct{}{} }()
 			for i := worker; i < len(cases); i += askers {
 				if p.refused[i] == "" {
-					seen[i] = ask(cases[i])
+					seen[i] = l.ask(cases[i])
 				}
 			}
 		}()
