@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,4 +183,67 @@ func TestADumpIsSavedToAFolder(t *testing.T) {
 			t.Errorf("%s was changed: %v", path, err)
 		}
 	}
+}
+
+// What a real Envoy rejected, and what still warms, is told and not taken.
+func TestARealDumpOfWhatIsNotUsed(t *testing.T) {
+	binary := envoy(t)
+	o := open(t, onFreePorts(t, "testdata/bootstraps/front-proxy.yaml"))
+	dir, admin := filepath.Join(t.TempDir(), "saved"), freePort(t)
+	o = save(t, dir, o, o.Meshes)
+	want := o.Meshes[mesh.DefaultGroup]
+	start(t, binary, dir, admin)
+	eventually(t, "the listeners are active", func() error { return settled(admin, len(want.List(mesh.Listener))) })
+
+	change := func(file, more string) {
+		t.Helper()
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (Disk{}).WriteFile(filepath.Join(dir, file), []byte(string(data)+more), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("lds.yaml", `- "@type": type.googleapis.com/envoy.config.listener.v3.Listener
+  name: newcomer
+  address: {socket_address: {address: 127.0.0.1, port_value: `+fmt.Sprint(admin)+`}}
+  enable_reuse_port: false
+  filter_chains:
+  - filters:
+    - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: x, cluster: late}}
+`)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes a health check and never answers it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	change("cds.yaml", `- "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+  name: late
+  health_checks: [{timeout: 60s, interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /}}]
+  load_assignment: {cluster_name: late, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: `+
+		fmt.Sprint(silent.Addr().(*net.TCPAddr).Port)+`}}}}]}]}
+`)
+	eventually(t, "a rejected listener and a warming cluster in the dump", func() error {
+		body, err := get(admin, "/config_dump")
+		for _, field := range []string{"error_state", "dynamic_warming_clusters"} {
+			if err == nil && !strings.Contains(body, field) {
+				err = fmt.Errorf("there is no %s", field)
+			}
+		}
+		return err
+	})
+	got := dumped(t, admin, "/config_dump?include_eds")
+	for name, key := range map[string]mesh.Key{"rejected": {Type: mesh.Listener, Name: "newcomer"}, "warming": {Type: mesh.Cluster, Name: "late"}} {
+		told := 0
+		for _, f := range got.Notices {
+			if f.Rule == name && f.Key == key && f.Line > 1 {
+				told++
+			}
+		}
+		if told != 1 || got.Meshes[mesh.DefaultGroup].Get(key) != nil {
+			t.Errorf("%s %s is told %d times, and taken: %v\n%v", name, key, told, got.Meshes[mesh.DefaultGroup].Get(key), got.Notices)
+		}
+	}
+	sameButEndpoints(t, want, got.Meshes[mesh.DefaultGroup])
 }

@@ -2,6 +2,7 @@ package kept
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"example.com/meshtui/engine/match"
@@ -11,8 +12,8 @@ import (
 const nameLength = 120
 
 // nameOf is what a request asks, short enough for a list: "GET www.example.com/foo,
-// x-user: 7". Requests that differ have names that differ, as long as they are
-// not cut.
+// x-user: 7". Requests that differ have names that differ; one that had to be cut
+// ends in a digest of the whole.
 func nameOf(r match.Request) string {
 	method := r.Method
 	if method == "" {
@@ -28,7 +29,9 @@ func nameOf(r match.Request) string {
 	}
 	name = strings.ToValidUTF8(strings.Join(strings.Fields(name), " "), "?")
 	if runes := []rune(name); len(runes) > nameLength {
-		name = string(runes[:nameLength-1]) + "…"
+		h := fnv.New32a()
+		h.Write([]byte(name))
+		name = fmt.Sprintf("%s… %08x", string(runes[:nameLength-10]), h.Sum32())
 	}
 	return name
 }
@@ -53,7 +56,8 @@ func extrasOf(r match.Request) []string {
 	for _, h := range r.Headers {
 		add(true, "%s: %s", strings.ToLower(h.Name), h.Value)
 	}
-	add(r.Presented, "with a certificate")
+	add(r.Presented && !r.Validated, "with a certificate")
+	add(r.Validated, "with a valid certificate")
 	if r.Random != nil {
 		add(true, "random %d", *r.Random)
 	}

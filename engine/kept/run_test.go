@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
 )
 
 // An archive has the old and the new mesh, and requests that are run in both and
@@ -77,6 +78,22 @@ func TestWhatIsKeptIsFound(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Requests that differ are kept under names that differ, however long.
+func TestNamesDiffer(t *testing.T) {
+	long := strings.Repeat("/segment", 40)
+	names := map[string]match.Request{}
+	for _, r := range []match.Request{{}, {Host: "a"}, {Path: "/a"}, {Method: "POST"}, {Path: long + "1"}, {Path: long + "2"},
+		{Presented: true}, {Presented: true, Validated: true}, {TLS: true}, {TLS: true, SNI: "a"}, {HTTP2: true}, {HTTP10: true},
+		{Port: 80}, {Listener: "80"}, {Headers: []routes.Header{{Name: "X", Value: "1"}}}, {Runtime: map[string]float64{"k": 1}},
+		{Metadata: map[string]map[string]string{"f": {"a": "b"}}}, {FilterState: map[string]string{"a": "c"}}} {
+		name := nameOf(r)
+		if was, taken := names[name]; taken || len([]rune(name)) > nameLength {
+			t.Errorf("%q is the name of %+v and of %+v", name, was, r)
+		}
+		names[name] = r
+	}
 }
 
 func TestSameClusters(t *testing.T) {
