@@ -3,18 +3,30 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"example.com/meshtui/demo/proxy/admin"
 	"example.com/meshtui/xds/envoy"
 )
 
-// Panic has something in the i-th node panic.
-func (f *Fleet) Panic(i int, value any) {
-	r := f.runners[i]
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.node.tasks.Go("a part", func() error { panic(value) })
+// StartBreakable is Start, with a function that has something in the newest run
+// of the i-th node panic.
+func StartBreakable(ctx context.Context, o Options) (*Fleet, func(i int, value any), error) {
+	var mu sync.Mutex
+	newest := map[string]*node{}
+	f, err := start(ctx, o, func(ctx context.Context, o nodeOptions) (*node, error) {
+		n, err := startNode(ctx, o)
+		mu.Lock()
+		defer mu.Unlock()
+		newest[o.id] = n
+		return n, err
+	})
+	return f, func(i int, value any) {
+		mu.Lock()
+		defer mu.Unlock()
+		newest[o.NodeID(i)].tasks.Go("a part", func() error { panic(value) })
+	}, err
 }
 
 // Node is one node without a control plane, which is told what to do by Take.

@@ -61,6 +61,7 @@ type Fleet struct {
 	changed task.Wakes
 	sockets string // folder of the admin sockets
 	private bool   // which is not Dir, and ends with the fleet
+	launch  func(context.Context, nodeOptions) (*node, error)
 
 	stopOnce sync.Once
 	stopping chan struct{}
@@ -70,7 +71,9 @@ type Fleet struct {
 // Start starts the nodes and returns once each answers on its admin interface.
 // They are kept running until Stop, or, without a drain, until ctx ends; Stop
 // must be called in both cases.
-func Start(ctx context.Context, o Options) (*Fleet, error) {
+func Start(ctx context.Context, o Options) (*Fleet, error) { return start(ctx, o, startNode) }
+
+func start(ctx context.Context, o Options, launch func(context.Context, nodeOptions) (*node, error)) (*Fleet, error) {
 	if o.Nodes < 1 {
 		return nil, fmt.Errorf("cannot start %d nodes of the %s", o.Nodes, Name)
 	}
@@ -80,7 +83,10 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder for the %s: %w", Name, err)
 	}
-	f := &Fleet{o: o, events: make(chan envoy.Event, 1024), stopping: make(chan struct{}), stopCtx: context.Background()}
+	f := &Fleet{
+		o: o, launch: launch, events: make(chan envoy.Event, 1024),
+		stopping: make(chan struct{}), stopCtx: context.Background(),
+	}
 	if err := f.findSockets(); err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ var (
 // portPair is a free port with a free one so far above it.
 func portPair(t testing.TB) int {
 	t.Helper()
-	for range 100 {
-		if port := freePort(t); port < 60000 && free(port+envoy.PortStep) {
+	for range ports {
+		if port := freePort(t); free(port + envoy.PortStep) {
 			return port
 		}
 	}
@@ -137,7 +137,7 @@ func TestPanicRestartsTheNode(t *testing.T) {
 	answers(t, urlOf(front+envoy.PortStep), "v1")
 	other := startLoad(t, urlOf(front+envoy.PortStep))
 	other.flow(20)
-	l.fleet.Panic(0, "boom")
+	l.breakNode(0, "boom")
 	eventually(t, "it is said that it broke", func() bool {
 		p := l.fleet.Processes()[0]
 		return p.Restarts == 1 && strings.Contains(p.Why, "boom")

@@ -94,11 +94,9 @@ func (f *front) settings(m *hcmv3.HttpConnectionManager) {
 // end their connections; and a panic is the node's.
 func (f *front) guard() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f.leaving.Load() {
-			w.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
-		}
+		showEmptyHost(r)
 		err := task.Run("a request", func() error {
-			f.handler.ServeHTTP(w, r)
+			f.handler.ServeHTTP(&answer{ResponseWriter: w, front: f}, r)
 			return nil
 		})
 		var panicked *task.PanicError
@@ -111,6 +109,45 @@ func (f *front) guard() http.Handler {
 		panic(http.ErrAbortHandler) // ends the connection, and nothing else
 	})
 }
+
+// showEmptyHost puts an empty Host back among the headers. net/http takes it out,
+// and with it the difference between an empty one and none, which it refuses in
+// HTTP/1.1 itself.
+func showEmptyHost(r *http.Request) {
+	if r.Host == "" && r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) {
+		r.Header["Host"] = []string{""}
+	}
+}
+
+// answer is an answer that ends its connection if the listener drains by the
+// time that it begins.
+type answer struct {
+	http.ResponseWriter
+	front *front
+	begun bool
+}
+
+// WriteHeader begins the answer.
+func (a *answer) WriteHeader(status int) {
+	if !a.begun && status >= http.StatusOK {
+		a.begun = true
+		if a.front.leaving.Load() {
+			a.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
+		}
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins the answer if nobody has.
+func (a *answer) Write(b []byte) (int, error) {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController flush it and take its connection over.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // start has the server take what it is given.
 func (f *front) start(n *node) {

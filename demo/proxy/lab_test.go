@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,10 @@ import (
 	"example.com/meshtui/xds/envoy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	nextPort.Store(rand.Int64N(ports)) // two runs at a time begin elsewhere
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long something may take that has to happen.
 const patience = 30 * time.Second
@@ -62,6 +66,8 @@ type lab struct {
 	fleet   *proxy.Fleet
 	stop    func() // ends the control plane
 
+	breakNode func(i int, value any) // has something in a node panic
+
 	control atomic.Pointer[xds.Server] // the one that runs
 	eyes    atomic.Pointer[envoy.Watcher]
 	overlay atomic.Value // of nodes that are not the fleet's: func(node string, m protoMessage) protoMessage
@@ -90,7 +96,7 @@ func startLab(t testing.TB, o labOptions) *lab {
 	if o.first != nil {
 		l.push(o.first)
 	}
-	l.fleet, err = proxy.Start(context.Background(), l.options(dir))
+	l.fleet, l.breakNode, err = proxy.StartBreakable(context.Background(), l.options(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,7 +472,7 @@ func aside(t testing.TB, fn func() error) <-chan error {
 }
 
 func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	l, err := net.Listen("tcp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,15 +40,22 @@ func portOf(t testing.TB, address string) int {
 	return n
 }
 
+// The ports that tests let proxies listen on: below those that the system gives
+// to whoever connects, so that none is taken meanwhile.
+const firstPort, ports = 23400, 100
+
+var nextPort atomic.Int64 // a port is offered once in a hundred times
+
 // freePort is a port that nobody listens on.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		if port := firstPort + int(nextPort.Add(1)%ports); free(port) {
+			return port
+		}
 	}
-	defer l.Close()
-	return portOf(t, l.Addr().String())
+	t.Fatalf("no port from %d on is free", firstPort)
+	return 0
 }
 
 func urlOf(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) + "/" }

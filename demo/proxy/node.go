@@ -199,6 +199,17 @@ func (n *node) ready() bool {
 	return true
 }
 
+// isLive reports whether the node has been ready; a listener that warms later
+// does not change that.
+func (n *node) isLive() bool {
+	select {
+	case <-n.live:
+		return true
+	default:
+		return false
+	}
+}
+
 // Take applies a response.
 func (n *node) Take(r *client.Response) client.Answer {
 	var a client.Answer

@@ -188,7 +188,7 @@ func otherwise(q matchtest.Request, way match.Way, o matchtest.Observed) string 
 		return "the path for the backend begins with // and has what a URL must escape"
 	case o.Reached || o.Status != http.StatusBadRequest: // the rest net/http refuses with 400
 		return ""
-	case err != nil:
+	case err != nil || strings.Contains(target, " "):
 		return "the target is no URL"
 	case len(hosts) == 1 && !httpguts.ValidHostHeader(hosts[0]):
 		return "the Host has characters that no Host has"

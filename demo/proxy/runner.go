@@ -31,9 +31,8 @@ type runner struct {
 	fell  chan error    // gets the reason when it never does
 	log   *slog.Logger
 
-	mu   sync.Mutex
-	now  envoy.Process
-	node *node // nil when none runs
+	mu  sync.Mutex
+	now envoy.Process
 }
 
 func newRunner(f *Fleet, index int) *runner {
@@ -94,8 +93,9 @@ func (r *runner) supervise(ctx context.Context) error {
 		why := r.live(ctx)
 		if r.ending(ctx) {
 			r.become(envoy.Stopped, func(p *envoy.Process) { p.PID = 0 })
-			return nil
+			return why
 		}
+		why = r.reason(why)
 		if !r.wasUp() {
 			r.become(envoy.Stopped, func(p *envoy.Process) { p.PID, p.Why = 0, why.Error() })
 			r.fell <- why
@@ -162,7 +162,7 @@ func (r *runner) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// live runs the node once and returns why it ended.
+// live runs the node once and returns what went wrong in it.
 func (r *runner) live(ctx context.Context) error {
 	if r.ending(ctx) {
 		return nil
@@ -173,15 +173,13 @@ func (r *runner) live(ctx context.Context) error {
 	if err := os.Remove(p.Admin[len("unix:"):]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s's admin interface: %w", r.id, err)
 	}
-	n, err := startNode(ctx, nodeOptions{
+	n, err := r.fleet.launch(ctx, nodeOptions{
 		id: r.id, xds: r.fleet.o.XDS, admin: p.Admin, delta: r.fleet.o.Delta,
 		emit: r.fleet.emit, log: r.log, now: r.fleet.o.Now,
 	})
 	if err != nil {
 		return err
 	}
-	r.hold(n)
-	defer r.hold(nil)
 	r.become(envoy.Starting, func(p *envoy.Process) { p.PID, p.NextTry = os.Getpid(), time.Time{} })
 	r.fleet.emit(envoy.Event{Node: r.id, Kind: envoy.EventStarted, Time: r.fleet.o.Now()})
 	r.log.Info("started", "xds", r.fleet.o.XDS, "admin", p.Admin)
@@ -189,13 +187,7 @@ func (r *runner) live(ctx context.Context) error {
 		close(r.up)
 	}
 	r.watch(n)
-	return r.reason(n.wait())
-}
-
-func (r *runner) hold(n *node) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.node = n
+	return n.wait()
 }
 
 // watch tells when the node is ready, and stops it when the fleet ends.

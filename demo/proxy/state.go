@@ -26,7 +26,7 @@ func (n *node) state() *admin.State {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s := &admin.State{
-		Node: n.id, Version: version, Ready: n.ready(), Started: n.started,
+		Node: n.id, Version: version, Ready: n.isLive(), Started: n.started,
 		Versions: maps.Clone(n.versions), Stats: maps.Clone(n.stats),
 		Listeners: n.shownListeners(), Clusters: n.shownClusters(),
 		Routes: shown(n.routes), Endpoints: shown(n.endpoints), Upstreams: n.snapshots(),
