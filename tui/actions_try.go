@@ -29,6 +29,7 @@ func tryActions() []*Action {
 			In: InTry | InMain, Hidden: func(a *App) bool { return a.context() != InTry }, Run: (*App).openKept},
 		{ID: "route-show", Title: "go to the request's route in the panes", Short: "its route", Group: group, Keys: []string{"ctrl+g"}, In: InTry,
 			Run: (*App).showRoute},
+		{ID: "curl", Title: "copy the request as a curl command", Short: "curl", Group: group, Keys: []string{"ctrl+y"}, In: InTry, Run: (*App).copyCurl},
 		{ID: "live", Title: "predict on the live mesh, or on the draft", Short: "live or draft", Group: group, Keys: []string{"ctrl+t"}, In: InTry,
 			Enabled: canTurn, Hidden: func(a *App) bool { ok, _ := canTurn(a); return !ok }, Run: func(a *App) tea.Cmd { a.try.live = !a.try.live; return nil }},
 	}

@@ -73,7 +73,11 @@ func (s *tryScreen) note(*App) string { return s.window.note(s.head + s.reasons)
 // is from there already.
 func (a *App) openTry() tea.Cmd {
 	s := a.tester()
-	if r := a.selected(); r != nil && (r.Kind == outline.RouteRow || r.Kind == outline.WeightRow || r.Kind == outline.VirtualHostRow) {
+	r := a.selected()
+	if a.focus == PanelNginx { // the route that the line belongs to
+		r = a.current(outline.RDS)
+	}
+	if r != nil && (r.Kind == outline.RouteRow || r.Kind == outline.WeightRow || r.Kind == outline.VirtualHostRow) {
 		if at := (selection{r.Key, r.Path}); at != s.from {
 			if req, ok := a.sampleAt(r); ok {
 				s.fill(req, at)
