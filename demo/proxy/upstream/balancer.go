@@ -89,16 +89,13 @@ func (b *balancerSettings) readLeast(choices *wrapperspb.UInt32Value, bias float
 func readPolicies(p *clusterv3.LoadBalancingPolicy) (balancerSettings, error) {
 	var names []string
 	for _, policy := range p.GetPolicies() {
-		packed := policy.GetTypedExtensionConfig().GetTypedConfig()
-		m, err := packed.UnmarshalNew()
-		if err != nil {
-			names = append(names, policy.GetTypedExtensionConfig().GetName())
-			continue
+		m, err := policy.GetTypedExtensionConfig().GetTypedConfig().UnmarshalNew()
+		if err == nil { // else it is of a type that is not known here
+			if b, ok := readPolicy(m); ok {
+				return b, undone(m.ProtoReflect(), "load_balancing_policy")
+			}
 		}
-		if b, ok := readPolicy(m); ok {
-			return b, undone(m.ProtoReflect(), "load_balancing_policy")
-		}
-		names = append(names, string(m.ProtoReflect().Descriptor().FullName()))
+		names = append(names, policy.GetTypedExtensionConfig().GetName())
 	}
 	return balancerSettings{}, fmt.Errorf("load_balancing_policy: none of %v is done by the built-in proxy", names)
 }

@@ -105,7 +105,7 @@ func response(status int, body string) string {
 func thenCloses(text string) behave {
 	return func(c net.Conn, _ int) {
 		if readHead(c) == nil {
-			io.WriteString(c, text)
+			write(c, text)
 		}
 	}
 }
@@ -114,8 +114,8 @@ func thenCloses(text string) behave {
 func silent(text string) behave {
 	return func(c net.Conn, _ int) {
 		if readHead(c) == nil {
-			io.WriteString(c, text)
-			io.Copy(io.Discard, c)
+			write(c, text)
+			drain(c)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func onceThenCloses(c net.Conn, _ int) {
 	in := bufio.NewReader(c)
 	for _, text := range []string{response(200, "ok"), ""} {
 		if _, err := http.ReadRequest(in); err == nil {
-			io.WriteString(c, text)
+			write(c, text)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func h2closes(c net.Conn, _ int) {
 	if _, err := io.ReadFull(c, make([]byte, preface)); err != nil {
 		return
 	}
-	io.WriteString(c, settings)
+	write(c, settings)
 	for head := make([]byte, 9); head[3] != headers; {
 		if _, err := io.ReadFull(c, head); err != nil {
 			return
@@ -165,7 +165,7 @@ func h2(h http.HandlerFunc) behave {
 		}
 		go func() {
 			<-closed
-			s.Close()
+			_ = s.Close() // its listener is ours
 		}()
 		_ = s.Serve(l) // ErrServerClosed
 	}
@@ -182,7 +182,7 @@ var (
 	closes = thenCloses("")
 	resets = func(c net.Conn, _ int) {
 		if readHead(c) == nil {
-			c.(*net.TCPConn).SetLinger(0)
+			_ = c.(*net.TCPConn).SetLinger(0)
 		}
 	}
 	mute    = silent("")
@@ -235,8 +235,8 @@ func scenarios() []scenario {
 		{name: "remains", hosts: []behave{ok}, cluster: "circuit_breakers: {thresholds: [{max_connections: 7, max_requests: 8, max_pending_requests: 9, max_retries: 5, track_remaining: true}, {priority: HIGH, track_remaining: true}]}",
 			without: []string{"circuit_breakers.default.remaining_cx"}}, // Envoy's connection is closed, ours not yet
 		{name: "big", hosts: []behave{sick}, body: strings.Repeat("x", 3<<20), route: "retry_policy: {retry_on: 5xx, num_retries: 2}"},
-		{name: "h2", hosts: []behave{h2(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "two") })}, cluster: "http2_protocol_options: {}", times: 2},
-		{name: "h2post", hosts: []behave{h2(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })}, cluster: "http2_protocol_options: {}", body: "hello"},
+		{name: "h2", hosts: []behave{h2(func(w http.ResponseWriter, _ *http.Request) { write(w, "two") })}, cluster: "http2_protocol_options: {}", times: 2},
+		{name: "h2post", hosts: []behave{h2(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })}, cluster: "http2_protocol_options: {}", body: "hello"},
 		{name: "h2resets", hosts: []behave{h2(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })}, cluster: "http2_protocol_options: {}"},
 		{name: "h2timeout", hosts: []behave{h2(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}, cluster: "http2_protocol_options: {}", route: "timeout: 0.2s"},
 		{name: "h2refused", hosts: []behave{nil}, cluster: "http2_protocol_options: {}"},

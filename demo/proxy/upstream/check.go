@@ -207,15 +207,14 @@ func (c *Cluster) checked(h *host, s *checkSettings, r result) time.Duration {
 	c.mu.Lock()
 	wasFirst, wasFailed := h.health.first, h.health.failed
 	did := h.health.apply(r, s)
-	var events []envoy.Event
 	if passed && h.monitor.ejected && !h.health.failed && c.unejectsOnPass() {
-		events = append(events, c.uneject(h))
+		c.uneject(h)
 		did = changed
 	}
 	if wasFirst {
 		c.unchecked--
 	}
-	events = append(events, c.checkEvents(h, s, r, wasFirst, wasFailed)...)
+	c.noteCheck(h, s, r, wasFirst, wasFailed)
 	if !passed && h.health.failed && h.pendingRemoval {
 		c.drop(h)
 		c.stats.membership.Add(1)
@@ -226,9 +225,11 @@ func (c *Cluster) checked(h *host, s *checkSettings, r result) time.Duration {
 	if did == changed {
 		c.refresh()
 	}
-	c.warmUp()
 	c.mu.Unlock()
-	c.emit(events...)
+	c.emit()
+	c.mu.Lock()
+	c.warmUp() // who waits for it has been told of the check
+	c.mu.Unlock()
 	return s.pause(passed, did, c.stats.connections.Load() > 0)
 }
 
@@ -243,27 +244,25 @@ func (c *checkCounts) count(k resultKind) {
 	}
 }
 
-// checkEvents are what a result gives to tell. It needs Cluster.mu.
-func (c *Cluster) checkEvents(h *host, s *checkSettings, r result, first, wasFailed bool) []envoy.Event {
+// noteCheck notes what there is to tell of a result. It needs Cluster.mu.
+func (c *Cluster) noteCheck(h *host, s *checkSettings, r result, first, wasFailed bool) {
 	e := c.event(h)
 	if r.kind == checkPassed {
 		if wasFailed && !h.health.failed || s.tellAllGood {
 			e.Kind, e.First = envoy.CheckHealthy, first
-			return []envoy.Event{e}
+			c.outbox = append(c.outbox, e)
 		}
-		return nil
+		return
 	}
-	var out []envoy.Event
 	e.Why, e.Timeout = r.why(), r.kind == checkTimedOut
 	if !wasFailed && h.health.failed {
 		e.Kind = envoy.CheckUnhealthy
-		out = append(out, e)
+		c.outbox = append(c.outbox, e)
 	}
 	if first || s.tellAllBad {
 		e.Kind, e.First = envoy.CheckFailure, first
-		out = append(out, e)
+		c.outbox = append(c.outbox, e)
 	}
-	return out
 }
 
 // event is an event of a host, now.
@@ -271,8 +270,15 @@ func (c *Cluster) event(h *host) envoy.Event {
 	return envoy.Event{Node: c.o.Node, Time: c.o.Now(), Cluster: c.name, Address: h.address}
 }
 
-// emit hands events on. It must be called without Cluster.mu.
-func (c *Cluster) emit(events ...envoy.Event) {
+// emit hands on what was noted, in that order. It must be called without
+// Cluster.mu.
+func (c *Cluster) emit() {
+	c.emitting.Lock()
+	defer c.emitting.Unlock()
+	c.mu.Lock()
+	events := c.outbox
+	c.outbox = nil
+	c.mu.Unlock()
 	if c.o.Emit == nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,9 +78,6 @@ func TestHealthChecks(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		a := n.checked(t, hostA)
 		c, events := n.run(t, simple(everySecond, hostA))
-		if h := c.Snapshot().Hosts[0]; !h.FailedCheck || isWarm(c) {
-			t.Errorf("before the first check: %+v, warm %v", h, isWarm(c))
-		}
 		<-c.Warm()
 		expectEvents(t, events, "healthy c "+hostA+" first") // one passed check is enough at the start
 
@@ -142,6 +140,10 @@ func TestWarmWaitsForEachFirstCheck(t *testing.T) {
 		n.mu.Unlock()
 		begin := time.Now()
 		c, events := n.run(t, simple(everySecond, hostA, hostB))
+		synctest.Wait()
+		if h := hostNow(t, c, hostB); !h.FailedCheck || isWarm(c) {
+			t.Errorf("before its first check has ended: %+v, warm %v", h, isWarm(c))
+		}
 		<-c.Warm()
 		if d := time.Since(begin); d != 500*time.Millisecond {
 			t.Errorf("warm after %s, the slower host's check takes 500 ms", d)
@@ -294,9 +296,9 @@ func TestTCPChecks(t *testing.T) {
 					if _, err := io.ReadFull(conn, ping); err != nil || string(ping) != "ping" {
 						return
 					}
-					io.WriteString(conn, tc.answer)
+					write(conn, tc.answer)
 					if tc.answer != "" {
-						io.Copy(io.Discard, conn)
+						drain(conn)
 					}
 				}()
 				c, events := n.run(t, simple("health_checks:\n- {timeout: 1s, interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {"+tc.fields+"}}", hostA))
@@ -337,7 +339,7 @@ func TestFailedHostLosesItsConnections(t *testing.T) {
 		a := n.checked(t, hostA)
 		c, _ := n.run(t, simple("close_connections_on_host_health_failure: true\n"+everySecond, hostA))
 		<-c.Warm()
-		get(t, c, Call{})
+		gets(t, c, 1, Call{})
 		if h := c.Snapshot().Hosts[0]; h.ActiveConnections != 1 {
 			t.Fatalf("%+v", h)
 		}

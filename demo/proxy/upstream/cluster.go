@@ -12,6 +12,7 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 
 	"example.com/meshtui/engine/task"
+	"example.com/meshtui/xds/envoy"
 )
 
 // Cluster is a running cluster. Its methods may be called from any goroutine.
@@ -41,6 +42,9 @@ type Cluster struct {
 	isWarm       bool
 	stopOutliers func() // nil while there is no outlier detection
 	stopNames    func() // nil while no name is resolved
+	outbox       []envoy.Event
+
+	emitting sync.Mutex // held, before mu, while events are handed on
 }
 
 // assignmentPolicy is what an assignment says beyond its endpoints.
@@ -163,11 +167,19 @@ func (c *Cluster) Update(resource *clusterv3.Cluster) bool {
 		return false
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	old := c.settings.Load()
 	if c.closed || s.name != old.name || s.kind != old.kind || s.service != old.service {
+		c.mu.Unlock()
 		return false
 	}
+	c.update(old, s)
+	c.mu.Unlock()
+	c.emit()
+	return true
+}
+
+// update puts settings in force. It needs mu.
+func (c *Cluster) update(old, s *settings) {
 	c.settings.Store(s)
 	for i := range c.gates {
 		c.gates[i].setLimits(s.limits[i])
@@ -189,9 +201,10 @@ func (c *Cluster) Update(resource *clusterv3.Cluster) bool {
 	}
 	c.refresh()
 	c.warmUp()
-	return true
 }
 
+// updateOutliers begins outlier detection anew. Without it nobody stays ejected.
+// It needs mu.
 func (c *Cluster) updateOutliers(s *settings) {
 	if c.stopOutliers != nil {
 		c.stopOutliers()

@@ -24,7 +24,7 @@ func TestDo(t *testing.T) {
 			b, _ := io.ReadAll(r.Body)
 			w.Header().Set("X-Saw", strings.Join([]string{r.Method, r.Host, r.RequestURI, r.UserAgent(), r.Header.Get("X-Own"), string(b)}, "|"))
 			w.WriteHeader(http.StatusTeapot)
-			io.WriteString(w, "tea")
+			write(w, "tea")
 		})
 		c, _ := n.run(t, simple("", hostA))
 		<-c.Warm()
@@ -145,7 +145,7 @@ func (s *slowly) Read(p []byte) (int, error) {
 func TestSlowUpload(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		n.serve(t, hostA, func(_ http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
+			drain(r.Body)
 			<-r.Context().Done()
 		})
 		c, _ := n.run(t, simple("", hostA))
@@ -180,9 +180,9 @@ func TestAnswerBeforeTheEndOfTheRequest(t *testing.T) {
 				defer close(done)
 				conn := <-accept
 				defer conn.Close()
-				http.ReadRequest(bufio.NewReader(conn))
-				if io.WriteString(conn, answer); answer != "" {
-					io.Copy(io.Discard, conn)
+				_, _ = http.ReadRequest(bufio.NewReader(conn)) // its headers
+				if write(conn, answer); answer != "" {
+					drain(conn)
 				}
 			}()
 			c, _ := n.run(t, simple("", hostA))
@@ -225,8 +225,8 @@ func TestAnswerThatIsCut(t *testing.T) {
 		flags   string
 		details string
 	}{
-		"by the timeout":      {Call{Timeout: time.Second}, func(c net.Conn) { io.Copy(io.Discard, c) }, "UT", "response_timeout"},
-		"by the idle timeout": {Call{Idle: time.Second}, func(c net.Conn) { io.Copy(io.Discard, c) }, "SI", "stream_idle_timeout"},
+		"by the timeout":      {Call{Timeout: time.Second}, func(c net.Conn) { drain(c) }, "UT", "response_timeout"},
+		"by the idle timeout": {Call{Idle: time.Second}, func(c net.Conn) { drain(c) }, "SI", "stream_idle_timeout"},
 		"by the backend":      {Call{}, func(net.Conn) {}, "UPE", "upstream_reset_after_response_started{protocol_error}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,8 +237,8 @@ func TestAnswerThatIsCut(t *testing.T) {
 					defer close(done)
 					conn := <-accept
 					defer conn.Close()
-					http.ReadRequest(bufio.NewReader(conn))
-					io.WriteString(conn, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
+					_ = readHead(conn)
+					write(conn, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
 					tc.then(conn)
 				}()
 				c, _ := n.run(t, simple("", hostA))
@@ -273,7 +273,7 @@ func TestNothingIsSentTwiceByItself(t *testing.T) {
 							break
 						}
 						if requests.Add(1)%2 == 1 {
-							io.WriteString(conn, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+							write(conn, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 						}
 					}
 					conn.Close()
@@ -372,8 +372,8 @@ func TestUpgrade(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-			io.Copy(conn, both)
+			write(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			_, _ = io.Copy(conn, both)
 		})
 		c, _ := n.run(t, simple("", hostA))
 		r := httptest.NewRequest(http.MethodGet, "http://a.test/", nil)

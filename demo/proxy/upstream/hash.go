@@ -14,9 +14,9 @@ const (
 	prime5 uint64 = 0x27D4EB2F165667C5
 )
 
-// xxHash is XXH64, with which Envoy places hosts on its rings and tables; so a
-// key finds the same host here as there.
-func xxHash(s string, seed uint64) uint64 {
+// XXHash is XXH64, with which Envoy places hosts on its rings and tables and
+// hashes what a hash policy names; so a key finds the same host here as there.
+func XXHash(s string, seed uint64) uint64 {
 	b := []byte(s)
 	h, rest := seed+prime5, b
 	if len(b) >= 32 {

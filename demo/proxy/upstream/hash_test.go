@@ -21,8 +21,8 @@ func TestXXHash(t *testing.T) {
 		{"Nobody inspects the spammish repetition", 0, 0xfbcea83c8a378bf1},
 		{"xxhash", 20141025, 0xb559b98d844e0635},
 	} {
-		if got := xxHash(tc.in, tc.seed); got != tc.want {
-			t.Errorf("xxHash(%q, %d) is %x, want %x", tc.in, tc.seed, got, tc.want)
+		if got := XXHash(tc.in, tc.seed); got != tc.want {
+			t.Errorf("XXHash(%q, %d) is %x, want %x", tc.in, tc.seed, got, tc.want)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestHashingAsEnvoy(t *testing.T) {
 			wrong, keys := 0, 300
 			for i := range keys {
 				key := fmt.Sprintf("key-%d", i)
-				hash := xxHash(key, 0)
+				hash := XXHash(key, 0)
 				h, _ := c.view.Load().choose(hash, 0, nil)
 				if want := r.hostOf(t, s, key); w.number(h.address) != want {
 					wrong++

@@ -34,6 +34,10 @@ func compileMatcher(m *routev3.HeaderMatcher) (matcher, error) {
 	}, nil
 }
 
+// valueTest compares the value. Envoy still takes the forms that string_match has
+// replaced.
+//
+//nolint:staticcheck // as just said
 func valueTest(m *routev3.HeaderMatcher) (func(string) bool, error) {
 	switch x := m.GetHeaderMatchSpecifier().(type) {
 	case *routev3.HeaderMatcher_StringMatch:

@@ -162,7 +162,7 @@ func TestUpdate(t *testing.T) {
 		if !c.Update(clusterOf(t, simple("", hostA))) {
 			t.Fatal("not updated")
 		}
-		expectEvents(t, events)
+		expectEvents(t, events, "uneject c "+hostA)
 		if h := hostNow(t, c, hostA); h.Ejected || stat(c, "outlier_detection.ejections_active") != 0 {
 			t.Errorf("without outlier detection nobody is ejected: %+v", h)
 		}

@@ -143,13 +143,12 @@ func (c *Cluster) failure(h *host, s *outlierSettings, d detector) {
 		return
 	}
 	c.mu.Lock()
-	var events []envoy.Event
 	if c.hosts[h.address] == h && !h.monitor.ejected {
 		h.streaks.run[d].Store(0)
-		events = c.detected(h, s, d, "")
+		c.detected(h, s, d, "")
 	}
 	c.mu.Unlock()
-	c.emit(events...)
+	c.emit()
 }
 
 // The words for what was detected are those of package envoy for Envoy's own
@@ -157,21 +156,21 @@ func (c *Cluster) failure(h *host, s *outlierSettings, d detector) {
 var detectorWords = [3]string{"consecutive 5xx", "consecutive gateway failures", "consecutive failures to connect"}
 
 // detected ejects a host, unless too many are ejected or the detector is not
-// enforced. It needs Cluster.mu and returns what there is to tell.
-func (c *Cluster) detected(h *host, s *outlierSettings, d detector, why string) []envoy.Event {
+// enforced. It needs Cluster.mu.
+func (c *Cluster) detected(h *host, s *outlierSettings, d detector, why string) {
 	n := &c.stats.outliers
 	n.by[d].detected.Add(1)
 	active := n.active.Load()
 	percent := 100 * float64(active+1) / float64(len(c.hosts))
 	if percent > s.mostPercent && (active != 0 || !s.alwaysOne) {
 		n.overflow.Add(1)
-		return nil
+		return
 	}
 	if d == by5xx || d == bySuccessRate {
 		n.total.Add(1)
 	}
 	if rand.Uint32N(100) >= s.enforcing[d] {
-		return nil
+		return
 	}
 	n.active.Add(1)
 	n.enforced.Add(1)
@@ -190,11 +189,11 @@ func (c *Cluster) detected(h *host, s *outlierSettings, d detector, why string) 
 	if why == "" {
 		e.Why = detectorWords[d]
 	}
-	return []envoy.Event{e}
+	c.outbox = append(c.outbox, e)
 }
 
 // uneject lets a host back in. It needs Cluster.mu; the view is the caller's.
-func (c *Cluster) uneject(h *host) envoy.Event {
+func (c *Cluster) uneject(h *host) {
 	h.monitor.ejected = false
 	c.stats.outliers.active.Add(-1)
 	for i := range h.streaks.run {
@@ -202,7 +201,7 @@ func (c *Cluster) uneject(h *host) envoy.Event {
 	}
 	e := c.event(h)
 	e.Kind = envoy.OutlierUneject
-	return e
+	c.outbox = append(c.outbox, e)
 }
 
 // unejectsOnPass reports whether a passed health check ends an ejection.
@@ -215,8 +214,7 @@ func (c *Cluster) unejectsOnPass() bool {
 // forgives a little to who behaved, and compares success rates.
 func (c *Cluster) sweep(s *outlierSettings) {
 	c.mu.Lock()
-	now := c.o.Now()
-	var events []envoy.Event
+	now, back := c.o.Now(), false
 	for _, h := range c.order {
 		m := &h.monitor
 		if !m.ejected {
@@ -224,15 +222,16 @@ func (c *Cluster) sweep(s *outlierSettings) {
 			continue
 		}
 		if min(s.base*time.Duration(m.times), s.longest)+m.jitter <= now.Sub(m.at) {
-			events = append(events, c.uneject(h))
+			c.uneject(h)
+			back = true
 		}
 	}
-	if len(events) > 0 {
+	if back {
 		c.refresh()
 	}
-	events = append(events, c.compareRates(s)...)
+	c.compareRates(s)
 	c.mu.Unlock()
-	c.emit(events...)
+	c.emit()
 }
 
 // startOutliers begins to sweep. It needs Cluster.mu.

@@ -177,7 +177,7 @@ func (p *pool) closeAll() {
 	}
 	p.mu.Unlock()
 	for _, c := range all {
-		c.Close()
+		_ = c.Close() // nothing is lost: no request uses it
 	}
 	p.transport.CloseIdleConnections()
 }

@@ -5,8 +5,6 @@ import (
 	"math"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-
-	"example.com/meshtui/xds/envoy"
 )
 
 // rateSettings are the detectors that compare what share of a host's requests
@@ -36,7 +34,7 @@ type rated struct {
 
 // compareRates ejects the hosts that succeed far less often than the others, or
 // fail too often. It needs Cluster.mu and begins a new interval.
-func (c *Cluster) compareRates(s *outlierSettings) []envoy.Event {
+func (c *Cluster) compareRates(s *outlierSettings) {
 	var all []rated
 	for _, h := range c.order {
 		success, total := h.streaks.success.Swap(0), h.streaks.total.Swap(0)
@@ -44,22 +42,20 @@ func (c *Cluster) compareRates(s *outlierSettings) []envoy.Event {
 			all = append(all, rated{h, total, 100 * float64(min(success, total)) / float64(total)})
 		}
 	}
-	var events []envoy.Event
 	if mean, lowest, ok := s.rate.threshold(all); ok {
 		for _, r := range all {
 			if r.volume >= uint64(s.rate.minVolume) && r.percent < lowest {
 				why := fmt.Sprintf("success rate %d%%, the cluster's is %d%%", uint32(r.percent), uint32(mean))
-				events = append(events, c.detected(r.host, s, bySuccessRate, why)...)
+				c.detected(r.host, s, bySuccessRate, why)
 			}
 		}
 	}
 	for _, r := range s.rate.failing(all) {
 		if !r.monitor.ejected {
 			why := fmt.Sprintf("failure percentage, %d%% succeed", uint32(r.percent))
-			events = append(events, c.detected(r.host, s, byFailurePercentage, why)...)
+			c.detected(r.host, s, byFailurePercentage, why)
 		}
 	}
-	return events
 }
 
 // threshold is the success rate below which a host is an outlier: so many

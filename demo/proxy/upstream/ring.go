@@ -41,7 +41,7 @@ func newRing(b *balancerSettings, hosts []entry) ring {
 		target += scale * float64(h.weight) / total
 		key := b.hashKey(h.host) + "_"
 		for i := 0; current < target; i++ {
-			r = append(r, ringPoint{xxHash(key+strconv.Itoa(i), 0), h.host})
+			r = append(r, ringPoint{XXHash(key+strconv.Itoa(i), 0), h.host})
 			current++
 		}
 	}
@@ -88,7 +88,7 @@ func newTable(b *balancerSettings, hosts []entry) table {
 	for i, h := range hosts {
 		key := b.hashKey(h.host)
 		fill[i] = filling{
-			host: h.host, share: float64(h.weight) / total, offset: xxHash(key, 0) % b.tableSize, skip: xxHash(key, 1)%(b.tableSize-1) + 1,
+			host: h.host, share: float64(h.weight) / total, offset: XXHash(key, 0) % b.tableSize, skip: XXHash(key, 1)%(b.tableSize-1) + 1,
 		}
 	}
 	t := make(table, b.tableSize)

@@ -65,6 +65,8 @@ type limits struct {
 }
 
 // read takes a Cluster resource apart. It fails for what Check refuses.
+//
+//nolint:staticcheck // Envoy still takes the fields that have moved elsewhere
 func read(c *clusterv3.Cluster) (*settings, error) {
 	if err := Check(c); err != nil {
 		return nil, err
@@ -104,6 +106,8 @@ func read(c *clusterv3.Cluster) (*settings, error) {
 }
 
 // readProtocol reads which HTTP is spoken and how long connections are kept.
+//
+//nolint:staticcheck // Envoy still takes the fields that have moved elsewhere
 func (s *settings) readProtocol(c *clusterv3.Cluster) error {
 	s.http2 = c.GetHttp2ProtocolOptions() != nil
 	idle := c.GetCommonHttpProtocolOptions().GetIdleTimeout()

@@ -187,7 +187,7 @@ func TestLocalityWeights(t *testing.T) {
 			h.health.failed = i >= 2 && i < 2+ill
 			hosts = append(hosts, h)
 		}
-		return picks(newView(s, hosts), 4000, func(i int) uint64 { return xxHash(fmt.Sprint(i), 0) })
+		return picks(newView(s, hosts), 4000, func(i int) uint64 { return XXHash(fmt.Sprint(i), 0) })
 	}
 	if d := cmp.Diff(map[string]int{"1": 500, "2": 500, "3": 1500, "4": 1500}, make(roundRobin, 0)); d != "" {
 		t.Errorf("a quarter and three quarters: %s", d)
