@@ -17,13 +17,17 @@ const (
 	maxVariableName      = 16
 )
 
-// What a template is made of, in RE2's words: the letters of its literals, and
-// the two wildcards, which take two letters more.
+// What a template is made of, in RE2's words: the letters of a path segment, and
+// the two wildcards.
 const (
-	templateLetters = `a-zA-Z0-9-._~%!$&'()+,;:@`
-	oneSegment      = `[` + templateLetters + `*=]+`
-	anySegments     = `[` + templateLetters + `*=/]*`
+	templateLetters = `a-zA-Z0-9._~%!$&'()+,;:@*=\-`
+	oneSegment      = `[` + templateLetters + `]+`
+	anySegments     = `[` + templateLetters + `/]*`
 )
+
+// templateEscapes are the letters that Envoy escapes in a literal. A star within
+// one it does not, and so /a* is a slash and any number of a.
+var templateEscapes = strings.NewReplacer("$", `\$`, "(", `\(`, ")", `\)`, "+", `\+`, ".", `\.`)
 
 var (
 	templateLiteral  = regexp.MustCompile(`^[` + templateLetters + `]+$`)
@@ -56,50 +60,47 @@ func compileTemplate(template string) (*pattern, error) {
 	if !templateText.MatchString(template) {
 		return nil, errors.New("it must begin with a slash and hold no blank")
 	}
-	r := templateReader{rest: template[1:], names: map[string]bool{}}
+	r := templateReader{rest: template, names: map[string]bool{}}
 	re := strings.Builder{}
-	re.WriteString("/")
 	for r.rest != "" {
-		part, err := r.segment()
+		part, err := r.part()
 		if err != nil {
 			return nil, err
 		}
 		re.WriteString(part)
-		if r.rest == "" {
-			break
-		}
-		if r.rest[0] != '/' {
-			// What follows a wildcard directly is a suffix, and must be the end.
-			part, err := r.literal()
-			if err != nil {
-				return nil, err
-			}
-			if r.rest != "" {
-				return nil, errors.New("a literal that follows a wildcard must be its end")
-			}
-			re.WriteString(part)
-			break
-		}
-		r.rest = r.rest[1:]
-		re.WriteString("/")
 	}
 	return newPattern(re.String())
 }
 
 // templateReader reads one template from the left.
 type templateReader struct {
-	rest  string
-	names map[string]bool
-	deep  bool // ** was read: no wildcard may follow
+	rest     string
+	names    map[string]bool
+	deep     bool // ** was read: no wildcard may follow
+	slash    bool // the last thing read is a slash
+	wild     bool // the last thing read is a wildcard
+	variable bool // the last thing read is a variable
+	within   bool // a variable is being read
 }
 
-// segment reads what stands between two slashes.
-func (r *templateReader) segment() (string, error) {
-	switch r.rest[0] {
-	case '*':
+// part reads a slash, a wildcard, a variable or a literal.
+func (r *templateReader) part() (string, error) {
+	wild, variable := r.wild, r.variable
+	r.wild, r.variable = false, false
+	switch c := r.rest[0]; {
+	case c == '/' && r.slash:
+		return "", errors.New("it has two slashes in a row")
+	case c == '/':
+		r.rest, r.slash = r.rest[1:], true
+		return "/", nil
+	case c == '{' && (wild || variable || r.within):
+		return "", errors.New("a variable follows a wildcard or another variable directly, or stands within one")
+	case c == '{':
+		return r.named()
+	case c == '*' && !wild:
 		return r.wildcard()
-	case '{':
-		return r.variable()
+	case wild && (r.within || strings.IndexByte(r.rest, '/') >= 0):
+		return "", errors.New("a literal that follows a wildcard must be the end")
 	}
 	return r.literal()
 }
@@ -108,6 +109,7 @@ func (r *templateReader) wildcard() (string, error) {
 	if r.deep {
 		return "", errors.New("no wildcard may follow **")
 	}
+	r.slash, r.wild = false, true
 	if rest, ok := strings.CutPrefix(r.rest, "**"); ok {
 		r.rest, r.deep = rest, true
 		return anySegments, nil
@@ -118,18 +120,18 @@ func (r *templateReader) wildcard() (string, error) {
 
 func (r *templateReader) literal() (string, error) {
 	text := r.rest
-	if i := strings.IndexByte(text, '/'); i >= 0 {
+	if i := strings.IndexAny(text, "/{"); i >= 0 {
 		text = text[:i]
 	}
 	if !templateLiteral.MatchString(text) {
 		return "", fmt.Errorf("%q holds a letter that no template may hold", text)
 	}
-	r.rest = r.rest[len(text):]
-	return regexp.QuoteMeta(text), nil
+	r.rest, r.slash = r.rest[len(text):], false
+	return templateEscapes.Replace(text), nil
 }
 
-// variable reads {name} or {name=pattern}.
-func (r *templateReader) variable() (string, error) {
+// named reads {name} or {name=pattern}.
+func (r *templateReader) named() (string, error) {
 	inner, rest, ok := strings.Cut(r.rest[1:], "}")
 	if !ok {
 		return "", errors.New("a { has no }")
@@ -148,31 +150,17 @@ func (r *templateReader) variable() (string, error) {
 		match = "*"
 	}
 	r.names[name] = true
-	r.rest = match
+	r.rest, r.within = match, true
 	body := ""
-	for {
+	for r.rest != "" {
 		part, err := r.part()
 		if err != nil {
 			return "", err
 		}
-		if body += part; r.rest == "" {
-			break
-		}
-		if r.rest[0] != '/' || len(r.rest) == 1 {
-			return "", fmt.Errorf("the variable %s has a part that is neither a wildcard nor a literal", name)
-		}
-		body, r.rest = body+"/", r.rest[1:]
+		body += part
 	}
-	r.rest = rest
+	r.rest, r.within, r.wild, r.variable = rest, false, false, true
 	return "(?P<" + name + ">" + body + ")", nil
-}
-
-// part is a segment within a variable, where no variable may stand.
-func (r *templateReader) part() (string, error) {
-	if strings.HasPrefix(r.rest, "*") {
-		return r.wildcard()
-	}
-	return r.literal()
 }
 
 // rewriteTemplate fills a rewrite template with what a path template matched.
