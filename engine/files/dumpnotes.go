@@ -268,13 +268,14 @@ func (d *configDump) lost() {
 	}
 }
 
-// redacted says of which secrets a dump does not have the keys.
+// redacted says of which secrets, and of which resources with keys inside, a dump
+// does not have the keys.
 func (d *configDump) redacted() {
 	for _, r := range d.collected {
 		// What Envoy writes in the place of a key, as a string and as bytes.
-		if r.Key.Type == mesh.Secret && (strings.Contains(r.Source.Text, "[redacted]") || strings.Contains(r.Source.Text, "W3JlZGFjdGVkXQ==")) {
+		if containsAny(r.Source.Text, "[redacted]", "W3JlZGFjdGVkXQ==") {
 			d.note(mesh.Warning, "redacted", r.Key, "", r.Source.Line,
-				"a dump holds no private keys, so that an Envoy would refuse this secret until its key is put in")
+				fmt.Sprintf("a dump holds no private keys, so that an Envoy would refuse this %s until its key is put in", r.Key.Type))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package kept
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -68,7 +69,7 @@ func (p *prober) mesh(m, other *mesh.Mesh) {
 					table, _ = r.Message.(*routev3.RouteConfiguration)
 					rank = min(rank, differing(r, other))
 				}
-				p.table(connection(l.Key.Name, chain), table, rank)
+				p.table(connection(lis, chain), table, rank)
 			}
 		}
 	}
@@ -83,10 +84,21 @@ func differing(r *mesh.Resource, other *mesh.Mesh) int {
 }
 
 // connection is a request without its HTTP part, on a connection that the
-// filter chain takes.
-func connection(listener string, chain *listenerv3.FilterChain) match.Request {
+// filter chain takes. It goes to the listener's port, as a client's does, so that
+// a listener that is only called otherwise is the same; one that binds none is
+// named.
+func connection(l *listenerv3.Listener, chain *listenerv3.FilterChain) match.Request {
 	c := chain.GetFilterChainMatch()
-	r := match.Request{Listener: listener, ALPN: c.GetApplicationProtocols(), Port: c.GetDestinationPort().GetValue()}
+	r := match.Request{ALPN: c.GetApplicationProtocols(), Port: c.GetDestinationPort().GetValue()}
+	at := l.GetAddress().GetSocketAddress()
+	if bound := l.GetBindToPort() == nil || l.GetBindToPort().GetValue(); r.Port == 0 && bound && at.GetPortValue() != 0 {
+		r.Port = at.GetPortValue()
+		if a, err := netip.ParseAddr(at.GetAddress()); err == nil && !a.IsUnspecified() {
+			r.Address = a
+		}
+	} else {
+		r.Listener = l.GetName()
+	}
 	if names := c.GetServerNames(); len(names) > 0 {
 		r.SNI = strings.Replace(names[0], "*", "probe", 1)
 	}

@@ -135,7 +135,8 @@ func shares(s string) map[string]uint64 {
 	return out
 }
 
-// changed names each field in which two ways lead to another target.
+// changed names each field in which two ways lead to another target. By what name
+// the listener goes, a client does not notice.
 func changed(from, to match.Way) []string {
 	a, b := foundBy(from), foundBy(to)
 	var out []string
@@ -145,7 +146,6 @@ func changed(from, to match.Way) []string {
 		}
 	}
 	add("action", a.Action, b.Action)
-	add("listener", a.Listener, b.Listener)
 	add("virtual host", a.VirtualHost, b.VirtualHost)
 	if from.Route.Name != "" || to.Route.Name != "" {
 		add("route", a.Route, b.Route)
