@@ -26,7 +26,6 @@ type chains struct {
 	fallback *chain
 	matched  bool // any of all has a match that asks for something
 	tree     bool // filter_chain_matcher decides, not the chains themselves
-	inspects bool // Envoy adds a TLS inspector of its own
 }
 
 func newChains(key mesh.Key, l *listenerv3.Listener) chains {
@@ -38,9 +37,7 @@ func newChains(key mesh.Key, l *listenerv3.Listener) chains {
 		}
 		path := "filter_chains[" + strconv.Itoa(i) + "]"
 		cs.all = append(cs.all, &chain{proto: c, name: name, path: path, conn: newConnection(key, path, c)})
-		m := c.GetFilterChainMatch()
-		cs.matched = cs.matched || !unconditional(m)
-		cs.inspects = cs.inspects || asksForTLS(m)
+		cs.matched = cs.matched || !unconditional(c.GetFilterChainMatch())
 	}
 	if c := l.GetDefaultFilterChain(); c != nil {
 		path := "default_filter_chain"
@@ -52,13 +49,6 @@ func newChains(key mesh.Key, l *listenerv3.Listener) chains {
 	}
 	cs.tree = l.GetFilterChainMatcher() != nil
 	return cs
-}
-
-// asksForTLS reports whether a match makes Envoy add a TLS inspector where the
-// listener has none.
-func asksForTLS(m *listenerv3.FilterChainMatch) bool {
-	return m.GetTransportProtocol() == "tls" || m.GetTransportProtocol() == "" &&
-		(len(m.GetServerNames()) > 0 || len(m.GetApplicationProtocols()) > 0)
 }
 
 func unconditional(m *listenerv3.FilterChainMatch) bool {
@@ -79,7 +69,8 @@ type client struct {
 // localSource is the client of a request that names none.
 var localSource = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 
-// know tells what the listener filters find out about a connection.
+// know tells what the listener filters find out about a connection: without
+// them Envoy knows its addresses alone, and takes even TLS for plain bytes.
 func (l *listener) know(r *Request, to netip.AddrPort) client {
 	c := client{to: to, from: r.Source, transport: "raw_buffer"}
 	if !c.from.IsValid() {
@@ -87,9 +78,8 @@ func (l *listener) know(r *Request, to netip.AddrPort) client {
 	}
 	c.from = netip.AddrPortFrom(c.from.Addr().Unmap(), c.from.Port())
 	port := uint32(to.Port())
-	inspector := l.filter(tlsInspectorType)
 	switch {
-	case r.TLS && (runs(inspector, port) || inspector == nil && l.compiled().inspects):
+	case r.TLS && runs(l.filter(tlsInspectorType), port):
 		c.transport, c.sni, c.alpn = "tls", strings.ToLower(r.SNI), r.ALPN
 	case !r.TLS && runs(l.filter(httpInspectorType), port):
 		c.alpn = []string{httpVersion(r)}

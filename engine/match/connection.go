@@ -116,21 +116,29 @@ func (n *connection) refusal(r *Request) (why string, status int) {
 		return "the client speaks TLS, and the filter chain does not: Envoy takes the handshake for a malformed request, and the client sees its handshake fail", 400
 	case n.security != encrypted:
 		return "", 0
-	case n.tls.GetRequireClientCertificate().GetValue() && !r.Presented:
+	case n.tls.GetRequireClientCertificate().GetValue() && n.validation() != nil && !r.Presented:
 		return "the filter chain wants a client certificate (require_client_certificate), and the request brings none: the handshake fails", 0
-	case r.Presented && !r.Validated && n.verifies():
+	case r.Presented && !r.Validated && n.validation() != nil &&
+		n.validation().GetTrustChainVerification() != tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED:
 		return "the client's certificate is not one that the validation context accepts: the handshake fails", 0
 	}
 	return "", 0
 }
 
-// verifies reports whether a client certificate that is shown must be a valid one.
-func (n *connection) verifies() bool {
+// validation is what client certificates are held against, nil for nothing:
+// then Envoy does not even ask for one, whatever require_client_certificate says.
+// One that a secret holds is not known here, and stands for any.
+func (n *connection) validation() *tlsv3.CertificateValidationContext {
 	c := n.tls.GetCommonTlsContext()
-	v := c.GetValidationContext()
-	if combined := c.GetCombinedValidationContext(); combined != nil {
-		v = combined.GetDefaultValidationContext()
+	switch {
+	case c.GetValidationContextType() == nil:
+		return nil
+	case c.GetCombinedValidationContext() != nil:
+		if own := c.GetCombinedValidationContext().GetDefaultValidationContext(); own != nil {
+			return own
+		}
+	case c.GetValidationContext() != nil:
+		return c.GetValidationContext()
 	}
-	return c.GetValidationContextType() != nil &&
-		v.GetTrustChainVerification() != tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED
+	return &tlsv3.CertificateValidationContext{}
 }

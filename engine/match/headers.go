@@ -215,6 +215,9 @@ func (x mutation) client(h *headers) (addr netip.Addr, single bool) {
 // lastForwarded is the last address of an x-forwarded-for after some are left
 // out, and whether it is the only one.
 func lastForwarded(value string, skip int) (addr netip.Addr, single bool) {
+	if value == "" {
+		return netip.Addr{}, false
+	}
 	for range skip {
 		at := strings.LastIndexByte(value, ',')
 		if at < 0 {

@@ -37,14 +37,19 @@ func (n *manager) routes(m *Matcher, headers *headers) (t *table, why, wrong str
 	case *hcmv3.HttpConnectionManager_RouteConfig:
 		return n.inline, "stands in the listener", "", false
 	case *hcmv3.HttpConnectionManager_Rds:
-		t := m.routeTable(spec.Rds.GetRouteConfigName())
-		return t, "asked for by RDS", missingRoutes(spec.Rds.GetRouteConfigName()), false
+		t, wrong = m.served(spec.Rds.GetRouteConfigName())
+		return t, "asked for by RDS", wrong, false
 	case *hcmv3.HttpConnectionManager_ScopedRoutes:
 		return n.scopes.choose(m, headers)
 	}
 	return nil, "", "the HTTP connection manager names no routes, and Envoy rejects the listener", false
 }
 
-func missingRoutes(name string) string {
-	return "route configuration " + name + " is not in the mesh: Envoy waits for it 15 s (initial_fetch_timeout), then answers every request 404"
+// served is a route configuration that RDS serves; wrong says what becomes of
+// requests while there is none.
+func (m *Matcher) served(name string) (t *table, wrong string) {
+	if t = m.routeTable(name); t == nil {
+		wrong = "route configuration " + name + " is not in the mesh: Envoy waits for it 15 s (initial_fetch_timeout), then answers every request 404"
+	}
+	return t, wrong
 }

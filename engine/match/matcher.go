@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"sync"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -12,7 +13,6 @@ import (
 
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/text"
 )
 
 // Matcher answers which way requests take through one mesh. It is safe for
@@ -154,10 +154,12 @@ func (t *table) at(path string) string {
 	return t.path + "." + path
 }
 
-func (t *table) virtualHost(i int) string { return text.Item(t.at("virtual_hosts"), i) }
+func (t *table) virtualHost(i int) string {
+	return t.at("virtual_hosts[" + strconv.Itoa(i) + "]")
+}
 
 func (t *table) route(host, i int) string {
-	return text.Item(t.virtualHost(host)+".routes", i)
+	return t.at("virtual_hosts[" + strconv.Itoa(host) + "].routes[" + strconv.Itoa(i) + "]")
 }
 
 func (t *table) findings() []mesh.Finding {

@@ -43,8 +43,8 @@ func (n *scopes) choose(m *Matcher, h *headers) (t *table, why, wrong string, un
 		if t := n.inline[each]; t != nil {
 			return t, why, "", false
 		}
-		name := each.GetRouteConfigurationName()
-		return m.routeTable(name), why, missingRoutes(name), false
+		t, wrong = m.served(each.GetRouteConfigurationName())
+		return t, why, wrong, false
 	}
 	return nil, "", "no scope has the key " + strings.Join(key, ", ") + ": Envoy answers 404", false
 }

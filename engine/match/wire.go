@@ -83,7 +83,7 @@ func hostOf(r *Request) (host string, there bool) {
 			continue
 		}
 		value := strings.Trim(each.Value, " \t")
-		if there {
+		if host != "" {
 			value = host + "," + value
 		}
 		host, there = value, true
@@ -185,6 +185,7 @@ func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *re
 		switch {
 		case !all(each.Value, valueByte):
 			return refuse(400, "http1.invalid_characters", "the value of header "+each.Name+" holds a control character")
+		case http2 && strings.HasPrefix(each.Name, ":"):
 		case !token(each.Name):
 			return refuse(400, "http1.codec_error", "no header may be called "+strconv.Quote(each.Name))
 		}
@@ -201,7 +202,11 @@ func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *re
 	if v := m.GetCommonHttpProtocolOptions().GetMaxHeadersCount(); v != nil {
 		count = v.GetValue()
 	}
-	if uint32(len(h.list)) >= count {
+	present := len(h.list)
+	if l.hasHost {
+		present++
+	}
+	if present > int(count) {
 		return refuse(431, "http1.too_many_headers", "there are more than "+itoa(count)+" headers (max_headers_count)")
 	}
 	if http2 {
@@ -282,9 +287,8 @@ func absolute(l *line, m *hcmv3.HttpConnectionManager, tls bool) *refusal {
 	if l.scheme != "http" && l.scheme != "https" {
 		return refuse(400, "http1.invalid_scheme", "the request target has the scheme "+strconv.Quote(scheme))
 	}
-	overwritten := m.GetSchemeHeaderTransformation().GetSchemeToOverwrite() != ""
 	edge := m.GetUseRemoteAddress().GetValue() && m.GetXffNumTrustedHops() == 0
-	if l.scheme == "https" && !tls && !overwritten && edge {
+	if l.scheme == "https" && !tls && edge {
 		return refuse(403, "http1.https_url_on_plaintext_connection", "the request target is an https URL, and the connection is in plain text")
 	}
 	return nil
