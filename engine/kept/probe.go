@@ -158,6 +158,9 @@ func describe(r *match.Request, m *routev3.RouteMatch) {
 		r.Path = sample(m.GetSafeRegex().GetRegex())
 	case *routev3.RouteMatch_ConnectMatcher_:
 		r.Method = "CONNECT"
+		if !strings.Contains(r.Host, ":") {
+			r.Host += ":443" // it names a port always
+		}
 		return
 	case *routev3.RouteMatch_PathMatchPolicy:
 		r.Path = templatePath(m.GetPathMatchPolicy().GetTypedConfig())
