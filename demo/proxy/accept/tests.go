@@ -106,7 +106,7 @@ func inlineRoutes(at string, m proto.Message) error {
 	}
 	for i, f := range h.GetHttpFilters() {
 		if last := len(h.GetHttpFilters()) - 1; i < last && typeOf(f.GetTypedConfig()) == router {
-			return fmt.Errorf("%s.http_filters[%d]: Error: terminal filter named %s of type %s must be the last filter in a http filter chain.", //nolint:staticcheck // Envoy's own words
+			return fmt.Errorf("%s.http_filters[%d]: terminal filter named %s of type %s must be the last filter in a http filter chain",
 				at, i, f.GetName(), routerName)
 		}
 	}

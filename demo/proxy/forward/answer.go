@@ -26,9 +26,7 @@ func (x *exchange) answerItself() {
 	case match.NotFound:
 		out.flags = "NR"
 		x.h.counters.add("http."+x.prefix+".no_route", 1)
-	case match.Redirect:
-		x.h.counters.add("http."+x.prefix+".rq_redirect", 1)
-	case match.DirectResponse:
+	case match.Redirect, match.DirectResponse:
 		x.h.counters.add("http."+x.prefix+".rq_direct_response", 1)
 	}
 	if w.Action == match.Refused && codecRefused(out.details) && out.body == "" {
@@ -84,7 +82,6 @@ func (x *exchange) reply(a local) {
 			h.Set("Grpc-Message", percent(a.body))
 		}
 	case body == "":
-		h["Content-Type"] = h["Content-Type"] // nil keeps net/http from guessing one
 		if x.r.Method != http.MethodHead {
 			h.Set("Content-Length", "0")
 		}
@@ -98,7 +95,7 @@ func (x *exchange) reply(a local) {
 		h.Del("Content-Length")
 		body = ""
 	}
-	x.manage(h, true)
+	x.manage(h)
 	x.send(status)
 	if x.r.Method != http.MethodHead && body != "" {
 		_, _ = x.w.Write([]byte(body)) // who asked may be gone
@@ -116,9 +113,8 @@ func bodiless(status int) bool {
 	return status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// manage is what the connection manager does to every response; own says that
-// it is the proxy's own.
-func (x *exchange) manage(h http.Header, own bool) {
+// manage is what the connection manager does to every response.
+func (x *exchange) manage(h http.Header) {
 	m := x.way.Manager
 	name := m.GetServerName()
 	if name == "" {
@@ -140,7 +136,7 @@ func (x *exchange) manage(h http.Header, own bool) {
 	if id != "" && (m.GetAlwaysSetRequestIdInResponse() || x.header.Get("X-Envoy-Force-Trace") != "") {
 		h.Set("X-Request-Id", id)
 	}
-	if !own && h.Get("Content-Type") == "" {
+	if h.Get("Content-Type") == "" {
 		h["Content-Type"] = nil // net/http would guess one
 	}
 }

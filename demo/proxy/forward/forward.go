@@ -30,7 +30,6 @@ func (x *exchange) forward() {
 		x.noCluster(route)
 		return
 	}
-	x.h.counters.add("http."+x.prefix+".rq_total", 1)
 	plain := x.withoutExtras()
 	for i, l := range x.requestLevels() {
 		l.apply(x.header, &x.values)

@@ -111,7 +111,7 @@ func TestRecordsAndStats(t *testing.T) {
 		"http.web.downstream_rq_total": 12, "http.web.downstream_rq_active": 0, "http.web.downstream_rq_completed": 12,
 		"http.web.downstream_rq_1xx": 0, "http.web.downstream_rq_2xx": 2, "http.web.downstream_rq_3xx": 1,
 		"http.web.downstream_rq_4xx": 2, "http.web.downstream_rq_5xx": 7,
-		"http.web.no_route": 1, "http.web.no_cluster": 1, "http.web.rq_redirect": 1, "http.web.rq_direct_response": 1, "http.web.rq_total": 8,
+		"http.web.no_route": 1, "http.web.no_cluster": 1, "http.web.rq_direct_response": 2, "http.web.rq_total": 12,
 		"listener.127.0.0.1_" + p.port + ".downstream_cx_total":        12,
 		"listener.127.0.0.1_" + p.port + ".http.web.downstream_rq_5xx": 7,
 	}
@@ -274,7 +274,9 @@ virtual_hosts:
 	if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "ping" {
 		t.Fatalf("%q %v", got, err)
 	}
-	write.Close()
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.ReadAll(res.Body); err != nil {
 		t.Fatal(err)
 	}

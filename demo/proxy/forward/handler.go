@@ -91,6 +91,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.way = m.Match(&request)
 	x.begin()
 	defer x.end()
+	if x.way.Config != nil && x.way.Action != match.Refused { // it reaches the router
+		h.counters.add("http."+x.prefix+".rq_total", 1)
+	}
 	switch x.way.Action {
 	case match.Forward:
 		x.forward()
@@ -120,13 +123,11 @@ type exchange struct {
 	// authority is the Host as header formats see it at this moment.
 	authority string
 
-	status          int
-	flags, details  string
-	endpoint        string
-	cluster         string
-	attempts        int
-	upgraded        bool
-	expectedTimeout time.Duration
+	status         int
+	flags, details string
+	endpoint       string
+	cluster        string
+	attempts       int
 }
 
 // request is the request as package match wants it.

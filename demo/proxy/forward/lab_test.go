@@ -109,6 +109,7 @@ func resources(t testing.TB, kind mesh.Type, list string) []*mesh.Resource {
 		r, findings := text.Decode(kind, mesh.Source{Text: strings.ReplaceAll("  "+item, "\n  ", "\n")[2:] + "\n"})
 		if r == nil {
 			t.Fatalf("%v in\n%s", findings, item)
+			return nil
 		}
 		if err := accept.Accept(kind, r.Message); err != nil {
 			t.Fatal(err)
@@ -182,6 +183,7 @@ type seenRequest struct {
 func echo(t testing.TB) (port string) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // all of it, or the end of the connection goes unnoticed
 		switch {
 		case strings.Contains(r.URL.Path, "/slow"):
 			<-r.Context().Done()
@@ -212,7 +214,6 @@ func echo(t testing.TB) (port string) {
 			return
 		}
 		w.Header().Set("X-Port", port)
-		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Server", "backend")
 		w.Header().Set("X-From", "backend")
@@ -293,13 +294,14 @@ func request(method, path, host, body string, headers ...string) string {
 	return b.String()
 }
 
-// realEnvoy starts an Envoy with the same configuration, or skips the test.
-func realEnvoy(t *testing.T, c config, backend, closed string) (port string) {
+// realEnvoy starts an Envoy with the same configuration, and more of a bootstrap,
+// or skips the test.
+func realEnvoy(t testing.TB, c config, backend, closed string, more ...string) (port string) {
 	t.Helper()
 	binary := envoyBinary(t)
 	port = closedPort(t)
 	c = c.with(port, backend, closed)
-	bootstrap := "static_resources:\n  listeners:\n" + indent(c.listener, 2) + "\n  clusters:\n" + indent(c.clusters, 2) + "\n"
+	bootstrap := "static_resources:\n  listeners:\n" + indent(c.listener, 2) + "\n  clusters:\n" + indent(c.clusters, 2) + "\n" + strings.Join(more, "")
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	if err := os.WriteFile(file, []byte(bootstrap), 0o600); err != nil {
 		t.Fatal(err)
@@ -336,7 +338,7 @@ func realEnvoy(t *testing.T, c config, backend, closed string) (port string) {
 	}
 }
 
-func envoyBinary(t *testing.T) string {
+func envoyBinary(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
 		return path

@@ -78,6 +78,7 @@ func (l level) apply(h http.Header, v *format.Values) {
 // actionOf is what is to be done where the header is there already. The older
 // field append still counts where it is set.
 func actionOf(o *corev3.HeaderValueOption) corev3.HeaderValueOption_HeaderAppendAction {
+	//nolint:staticcheck // deprecated, and done by every Envoy
 	if a := o.GetAppend(); a != nil && !a.GetValue() {
 		return corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 	}

@@ -31,7 +31,9 @@ func (x *exchange) takeTimeouts(route *routev3.RouteAction, retry *routev3.Retry
 	switch {
 	case route.GetMaxStreamDuration() != nil: // it takes the timeout's place
 		t.global = 0
+	//nolint:staticcheck // deprecated, and done by every Envoy
 	case x.isGRPC() && route.GetMaxGrpcTimeout() != nil:
+		//nolint:staticcheck // as above
 		t.global = x.grpcTimeout(route.GetMaxGrpcTimeout().AsDuration(), route.GetGrpcTimeoutOffset().AsDuration())
 	case route.GetTimeout() != nil:
 		t.global = route.GetTimeout().AsDuration()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/meshtui/demo/proxy/upstream"
@@ -38,7 +39,7 @@ func (x *exchange) respond(a upstream.Answer, plain bool) {
 	}
 	x.attemptsIn(h)
 	x.finalize(h)
-	x.manage(h, false)
+	x.manage(h)
 	if upgrade {
 		x.upgrade(res)
 		return
@@ -61,6 +62,12 @@ func (x *exchange) respond(a upstream.Answer, plain bool) {
 	}
 }
 
+// buffers are what bodies are copied by.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 32<<10)
+	return &b
+}}
+
 // pass copies the body as it comes, byte by byte in time. What the backend
 // breaks off is broken off towards the client too, who could not tell else.
 func (x *exchange) pass(res *http.Response) {
@@ -68,7 +75,9 @@ func (x *exchange) pass(res *http.Response) {
 	if res.ContentLength < 0 {
 		_ = flush.Flush() // what cannot be flushed is sent at the end
 	}
-	buffer := make([]byte, 32<<10)
+	borrowed := buffers.Get().(*[]byte)
+	defer buffers.Put(borrowed)
+	buffer := *borrowed
 	var sent int64
 	for {
 		n, err := res.Body.Read(buffer)
@@ -114,7 +123,6 @@ func (x *exchange) upgrade(res *http.Response) {
 		x.abort("UPE", "upgrade_failed")
 	}
 	defer client.Close()
-	x.upgraded = true
 	res.Header = x.w.Header()
 	res.Body = nil // the head alone is written
 	if res.Write(buffered) != nil || buffered.Flush() != nil {
