@@ -59,11 +59,27 @@ func envoyBinary(t *testing.T) string {
 // startEnvoy runs an Envoy with one virtual host and one cluster a scenario.
 func startEnvoy(t *testing.T, all []scenario, worlds map[string]world) *reference {
 	t.Helper()
+	log := filepath.Join(t.TempDir(), "access.log")
+	var clusters []string
+	for _, s := range all {
+		clusters = append(clusters, s.clusterYAML(worlds[s.name]))
+	}
+	return runEnvoy(t, log, bootstrap(log, all, clusters))
+}
+
+// startEnvoyWith runs an Envoy with these clusters, to which nothing is sent.
+func startEnvoyWith(t *testing.T, clusters []string) *reference {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "access.log")
+	return runEnvoy(t, log, bootstrap(log, nil, clusters))
+}
+
+func runEnvoy(t *testing.T, log, text string) *reference {
+	t.Helper()
 	binary := envoyBinary(t)
-	dir := t.TempDir()
-	r := &reference{log: filepath.Join(dir, "access.log"), client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
-	config := filepath.Join(dir, "envoy.yaml")
-	if err := os.WriteFile(config, []byte(bootstrap(r.log, all, worlds)), 0o600); err != nil {
+	r := &reference{log: log, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	config := filepath.Join(t.TempDir(), "envoy.yaml")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var output bytes.Buffer
@@ -111,12 +127,15 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func bootstrap(log string, all []scenario, worlds map[string]world) string {
-	var hosts, clusters strings.Builder
+func bootstrap(log string, all []scenario, clusters []string) string {
+	var hosts, list strings.Builder
+	hosts.WriteString("        - {name: nobody, domains: [nobody.test]}\n")
 	for _, s := range all {
 		route := "{match: {prefix: /}, route: {cluster: " + s.name + "\n" + indent("            ", commas(s.route)) + "}}"
 		fmt.Fprintf(&hosts, "        - {name: %s, domains: [%s.test], routes: [%s]}\n", s.name, s.name, route)
-		clusters.WriteString("  - " + strings.TrimLeft(indent("    ", s.clusterYAML(worlds[s.name])), " "))
+	}
+	for _, c := range clusters {
+		list.WriteString("  - " + strings.TrimLeft(indent("    ", c), " "))
 	}
 	return fmt.Sprintf(`
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
@@ -143,7 +162,7 @@ static_resources:
             virtual_hosts:
 %s
   clusters:
-%s`, adminPort, envoyPort, log, indent("    ", hosts.String()), clusters.String())
+%s`, adminPort, envoyPort, log, indent("    ", hosts.String()), list.String())
 }
 
 func indent(by, text string) string {

@@ -95,6 +95,9 @@ func (p *httpProbe) request(ctx context.Context) (*http.Request, error) {
 	if p.hostname != "" {
 		r.Host = p.hostname
 	}
+	if sentAgain(method) && h.GetCodecClientType() != typev3.CodecClientType_HTTP2 {
+		r.Body, r.TransferEncoding = nobody{}, identity
+	}
 	r.Header.Set("User-Agent", "meshtui-built-in-proxy/HC")
 	for _, add := range h.GetRequestHeadersToAdd() {
 		if add.GetAppendAction() == corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
