@@ -168,7 +168,7 @@ func (d *configDump) bootstrapLeft(b node) {
 	if len(left) > 0 {
 		sort.Strings(left)
 		d.note(mesh.Note, "not-carried", mesh.Key{}, "", b.line(),
-			"of the bootstrap, "+list(left, 12)+" are not carried over: they belong to that Envoy's own start")
+			"not carried over from the bootstrap, since it is of that Envoy's own start: "+list(left, 12))
 	}
 }
 

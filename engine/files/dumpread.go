@@ -76,7 +76,22 @@ func readDump(configs []node) *parts {
 	for _, c := range configs {
 		p.config(c)
 	}
+	if len(p.resources) == 0 && p.bootstrap != nil {
+		p.fromBootstrap()
+	}
 	return p
+}
+
+// fromBootstrap takes the static resources of a bootstrap that is all that was
+// dumped; else the dump lists them by themselves.
+func (p *parts) fromBootstrap() {
+	for field, t := range map[string]mesh.Type{"listeners": mesh.Listener, "clusters": mesh.Cluster, "secrets": mesh.Secret} {
+		if static := p.bootstrap.get("static_resources"); static != nil {
+			for _, r := range static.items(field) {
+				p.take(t, isStatic, r, r)
+			}
+		}
+	}
 }
 
 // config reads one dump message, one element of such a message as ?resource=
