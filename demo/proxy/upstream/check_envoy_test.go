@@ -88,7 +88,7 @@ func TestChecksAsEnvoy(t *testing.T) {
 		seen[p.name] = count
 		clusters = append(clusters, p.clusterYAML(address, logger))
 	}
-	startEnvoyWith(t, clusters)
+	startEnvoyOf(t, nil, clusters)
 	for _, p := range patients() {
 		t.Run(p.name, func(t *testing.T) {
 			enough := int64(len(p.answers) + 3)

@@ -59,27 +59,22 @@ func envoyBinary(t *testing.T) string {
 // startEnvoy runs an Envoy with one virtual host and one cluster a scenario.
 func startEnvoy(t *testing.T, all []scenario, worlds map[string]world) *reference {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "access.log")
 	var clusters []string
 	for _, s := range all {
 		clusters = append(clusters, s.clusterYAML(worlds[s.name]))
 	}
-	return runEnvoy(t, log, bootstrap(log, all, clusters))
+	return startEnvoyOf(t, all, clusters)
 }
 
-// startEnvoyWith runs an Envoy with these clusters, to which nothing is sent.
-func startEnvoyWith(t *testing.T, clusters []string) *reference {
-	t.Helper()
-	log := filepath.Join(t.TempDir(), "access.log")
-	return runEnvoy(t, log, bootstrap(log, nil, clusters))
-}
-
-func runEnvoy(t *testing.T, log, text string) *reference {
+// startEnvoyOf runs an Envoy with these clusters, and a virtual host for each of
+// the scenarios.
+func startEnvoyOf(t *testing.T, all []scenario, clusters []string) *reference {
 	t.Helper()
 	binary := envoyBinary(t)
-	r := &reference{log: log, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
-	config := filepath.Join(t.TempDir(), "envoy.yaml")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	dir := t.TempDir()
+	r := &reference{log: filepath.Join(dir, "access.log"), client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	config := filepath.Join(dir, "envoy.yaml")
+	if err := os.WriteFile(config, []byte(bootstrap(r.log, all, clusters)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var output bytes.Buffer
