@@ -20,6 +20,9 @@ func (m *Matcher) Explain(r *Request) Explanation {
 			e.Steps[i].Why += t.arrived.listener.compiled().others(t.chain, &t.client)
 		}
 	}
+	if e.Action == NoFilterChain && t.chain == nil {
+		e.Reason += t.arrived.listener.compiled().others(nil, &t.client)
+	}
 	if t.table == nil {
 		return e
 	}
@@ -81,14 +84,18 @@ func (cs *chains) noneBy(asked *criterion, has *client) string {
 	case asked == nil:
 		return "no filter chain matches"
 	}
-	got := asked.got(has)
-	if got == "" {
-		got = "none"
+	none := "no filter chain"
+	if asked != &criteria[0] {
+		none = "none of the filter chains that fit so far"
 	}
-	return fmt.Sprintf("no filter chain that is left takes the %s %s", asked.name, got)
+	if got := asked.got(has); got != "" {
+		return fmt.Sprintf("%s takes %s %s", none, asked.name, got)
+	}
+	return fmt.Sprintf("%s takes a connection without %s", none, asked.name)
 }
 
-// others says of the chains that were not taken what they ask for.
+// others says of the chains that were not taken what they ask for; taken is nil
+// where none was.
 func (cs *chains) others(taken *chain, has *client) string {
 	var said []string
 	for _, c := range cs.all {
@@ -115,7 +122,7 @@ func lost(c, taken *chain, has *client) string {
 		if rank == 0 {
 			return "wants the " + by.name + " " + by.says(m)
 		}
-		if taken.proto != nil && rank < by.rank(taken.proto.GetFilterChainMatch(), has) {
+		if taken != nil && rank < by.rank(taken.proto.GetFilterChainMatch(), has) {
 			return "fits the " + by.name + " less closely"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 )
 
 // harmless are network filters that neither end a connection nor decide on it.
@@ -62,6 +63,9 @@ func endsChain(kind string, last bool) bool {
 func networkCaveat(f *listenerv3.Filter, kind string) string {
 	if harmless[kind] {
 		return ""
+	}
+	if rules := (&rbacv3.RBAC{}); f.GetTypedConfig().UnmarshalTo(rules) == nil && rules.GetRules() == nil && rules.GetMatcher() == nil {
+		return "" // without rules it lets everything pass
 	}
 	called := "network filter " + filterCalled(f.GetName(), kind)
 	if does, known := decides[kind]; known {

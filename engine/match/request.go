@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -27,6 +26,10 @@ func (t *trip) receive() bool {
 	// The route configuration is chosen by the headers as they came.
 	table, why, missing, undecided := n.routes(t.m, t.headers)
 	t.mutate(n, line, table)
+	before, routed := n.filtersFor(t.upgrade)
+	if t.before = before; !routed {
+		t.caveat("the connection manager has no router filter, so that requests hang until their client gives up")
+	}
 	switch {
 	case undecided:
 		return t.end(Undecided, missing)
@@ -103,7 +106,7 @@ func (t *trip) route() {
 	}
 	if t.hit.Route != nil {
 		w.Matched, w.Route = true, RouteID{Index: t.hit.RouteIndex, Name: t.hit.Route.GetName()}
-		t.step("route", routeCalled(w.Route), route, t.table.key, t.table.route(t.hit.HostIndex, t.hit.RouteIndex))
+		t.step("route", w.Route.called(), route, t.table.key, t.table.route(t.hit.HostIndex, t.hit.RouteIndex))
 	}
 	out := rt.Act(t.hit, seen)
 	if t.upgrades && out.Kind != routes.NotFound && !allowsUpgrade(w.Manager, t.hit.Route, t.upgrade) {
@@ -115,11 +118,12 @@ func (t *trip) route() {
 	t.filters()
 }
 
-func routeCalled(id RouteID) string {
+// called is a route's name, else its index.
+func (id RouteID) called() string {
 	if id.Name != "" {
 		return id.Name
 	}
-	return fmt.Sprintf("route %d", id.Index)
+	return strconv.Itoa(id.Index)
 }
 
 // answer takes over what the route does.
@@ -201,15 +205,11 @@ func (t *trip) forward(out *routes.Outcome) {
 // filters names what stands between the request and the router.
 func (t *trip) filters() {
 	n := t.chain.conn.manager
-	before, routed := n.filtersFor(t.upgrade)
-	if !routed {
-		t.caveat("the connection manager has no router filter, so that requests hang until their client gives up")
-	}
 	p := passage{
 		seen: &t.way.Seen, headers: t.headers, config: t.table.config,
 		host: t.way.VHost, route: t.way.Entry, weight: t.way.Weight,
 	}
-	t.way.Caveats = append(t.way.Caveats, p.caveats(before)...)
+	t.way.Caveats = append(t.way.Caveats, p.caveats(t.before)...)
 	for _, e := range n.proto.GetEarlyHeaderMutationExtensions() {
 		t.caveat("early header mutation " + filterCalled(e.GetName(), typeIn(e.GetTypedConfig())) + " changes the headers before the route is chosen")
 	}

@@ -58,7 +58,7 @@ func (w Way) routeLabel() string {
 	case *routev3.RouteMatch_ConnectMatcher_:
 		return "CONNECT"
 	}
-	return routeCalled(w.Route)
+	return "route " + w.Route.called()
 }
 
 // clusters are the cluster or all of the weighted ones.

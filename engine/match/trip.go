@@ -27,9 +27,10 @@ type trip struct {
 	headers  *headers
 	table    *table
 	hit      routes.Hit
-	upgrade  string // what the connection is to become
-	upgrades bool   // it is to become something else
-	port     string // that was taken off the Host of a CONNECT, with its colon
+	upgrade  string   // what the connection is to become
+	upgrades bool     // it is to become something else
+	before   []filter // that the request passes on its way to the router
+	port     string   // that was taken off the Host of a CONNECT, with its colon
 }
 
 func (t *trip) travel() {

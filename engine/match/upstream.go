@@ -33,7 +33,7 @@ func (m *Matcher) upstream(name string) upstream {
 		key := mesh.Key{Type: mesh.Endpoints, Name: service}
 		a := m.endpoints(service)
 		if a == nil {
-			u.caveat = fmt.Sprintf("the endpoints of cluster %s are not in the mesh; without any Envoy answers 503", name)
+			u.caveat = fmt.Sprintf("the endpoints of cluster %s are not in the mesh; if there are none, Envoy answers 503", name)
 			return u
 		}
 		u.endpoints = key
