@@ -6,6 +6,7 @@ import (
 
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
@@ -171,7 +172,7 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 		step := &f.Steps[i]
 		name, why := step.Name, step.Why
 		if step.Kind == "endpoints" {
-			name, why = step.Why, a.hostsText(step)
+			name, why = step.Why, a.hostsText(step.Key)
 		}
 		out = append(out, a.factLines(shortKind(step.Kind), name, why, a.th.Strong, w)...)
 	}
@@ -191,10 +192,10 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 // mostHosts is how many endpoints are listed.
 const mostHosts = 4
 
-// hostsText are the endpoints that a step leads to, with their health.
-func (a *App) hostsText(step *match.Step) string {
+// hostsText are the endpoints that stand in a resource, with their health.
+func (a *App) hostsText(k mesh.Key) string {
 	var parts []string
-	from, to := a.data.outline.Span(outline.EDS, step.Key)
+	from, to := a.data.outline.Span(outline.EDS, k)
 	for _, r := range a.data.outline.Rows[outline.EDS][from:to] {
 		if r.Kind != outline.EndpointRow {
 			continue
@@ -230,7 +231,7 @@ func (a *App) endLines(way *match.Way, w int) []string {
 		}
 		var out []string
 		if len(way.Weighted) > 0 && way.Cluster == "" {
-			out = a.factLines("clusters", sharesText(way.Weighted), "by its random value", a.th.Strong, w)
+			out = a.shareLines(way.Weighted, w)
 		}
 		return append(out, a.factLines("sent upstream", way.Host+" "+way.Path, "", a.th.Strong, w)...)
 	case match.Redirect:
@@ -255,6 +256,30 @@ func (a *App) endLines(way *match.Way, w int) []string {
 	return a.factLines("answer", what, why, a.th.Warn, w)
 }
 
+// mostShares is how many weighted clusters have a line each.
+const mostShares = 4
+
+// shareLines are the clusters that a request is drawn among, each with its
+// share and its endpoints.
+func (a *App) shareLines(ws []routes.Weighted, w int) []string {
+	if len(ws) > mostShares {
+		return a.factLines("clusters", sharesText(ws), "by its random value", a.th.Strong, w)
+	}
+	var out []string
+	for i := range ws {
+		word := ""
+		if i == 0 {
+			word = "clusters"
+		}
+		k := mesh.Key{Type: mesh.Cluster, Name: ws[i].Name}
+		if service, ok := mesh.EndpointsOf(a.message(k)); ok {
+			k = mesh.Key{Type: mesh.Endpoints, Name: service}
+		}
+		out = append(out, a.factLines(word, shareText(ws, i), a.hostsText(k), a.th.Strong, w)...)
+	}
+	return out
+}
+
 // quoted is the beginning of a body on one line.
 func quoted(body string) string {
 	if body == "" {
@@ -265,23 +290,27 @@ func quoted(body string) string {
 
 // sharesText is how a request's cluster is drawn by lot: "app 90%, app-v2 10%".
 func sharesText(ws []routes.Weighted) string {
+	parts := make([]string, len(ws))
+	for i := range ws {
+		parts[i] = shareText(ws, i)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shareText is the i-th of them: "app 90%".
+func shareText(ws []routes.Weighted, i int) string {
 	var sum uint64
 	for _, c := range ws {
 		sum += uint64(c.Weight)
 	}
-	var parts []string
-	for _, c := range ws {
-		name := c.Name
-		if name == "" {
-			name = "by header " + c.Header
-		}
-		share := 0.0
-		if sum > 0 {
-			share = float64(c.Weight) / float64(sum)
-		}
-		parts = append(parts, name+" "+percent(share))
+	name, share := ws[i].Name, 0.0
+	if name == "" {
+		name = "by header " + ws[i].Header
 	}
-	return strings.Join(parts, ", ")
+	if sum > 0 {
+		share = float64(ws[i].Weight) / float64(sum)
+	}
+	return name + " " + percent(share)
 }
 
 // settingsText are the policies in force, each with the level that it comes

@@ -29,9 +29,9 @@ func (s *tryScreen) verdictLines(a *App, w int) []string {
 	switch agrees := len(v.live) == 0 && (len(v.draft) == 0 || !t.differ); {
 	case t.tried.unsent():
 		out = paragraph(g.Warning+" not sent: "+t.tried.Err, w, a.th.Warn)
-	case agrees && t.forwarded() && t.tried.byItself():
-		out = paragraph(fmt.Sprintf("%s %s. %s answered this itself, where an endpoint was to: the request got no further.",
-			g.Warning, outcomeText(&t.tried), t.tried.Answered), w, a.th.Warn)
+	case agrees && t.forwarded() && t.tried.gaveUp():
+		out = paragraph(fmt.Sprintf("%s %s, by %s itself: the way is as predicted as far as can be seen, but no endpoint answered.",
+			g.Warning, statusText(t.tried.Status), productOf(a.data.xs.Node(t.node)).the), w, a.th.Warn)
 	case agrees && t.forwarded() && t.seen.Clusters == nil:
 		out = paragraph(fmt.Sprintf("%s %s. Nothing speaks against what was predicted, but who answered is not known.",
 			g.Acked, outcomeText(&t.tried)), w, a.th.Info)
@@ -137,7 +137,10 @@ func (s *tryScreen) observedLines(a *App, w int) []string {
 		out = append(out, a.factLines("location", r.Location, "", a.th.Strong, w)...)
 	}
 	from := r.Answered
-	if from == "" {
+	switch {
+	case r.gaveUp():
+		from = productOf(a.data.xs.Node(t.node)).the + " itself"
+	case from == "":
 		from = "unknown"
 	}
 	out = append(out, a.factLines("answered by", from, "", a.th.Strong, w)...)

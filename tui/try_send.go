@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/xds"
 )
@@ -93,7 +95,7 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 	ctx, cancel := context.WithTimeout(a.ctx, patience)
 	start := &shot{id: id, request: req, node: a.target(), started: a.now(), cancel: cancel}
 	trier, draft, live, now := a.deps.Trier, a.data.draftWays, a.data.liveWays, a.now
-	owners := a.clustersAt()
+	owners, busy := a.clustersAt(), a.data.traffic.RPS > 0
 	return start, func() *shot {
 		defer cancel()
 		end := *start
@@ -102,6 +104,7 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 		end.draft, end.live = draft.get().Match(&drawn), live.get().Match(&drawn)
 		end.differ = draft != live
 		end.tried = trier.Try(ctx, end.node, req)
+		end.tried.Busy = end.tried.Busy || busy
 		end.done, end.ended = true, now()
 		end.seen = seenOf(&end.tried, owners)
 		end.verdict = verdict{draft: match.Differences(end.draft, end.seen), live: match.Differences(end.live, end.seen)}
@@ -112,8 +115,14 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 // unsent reports whether the request never left.
 func (t *Tried) unsent() bool { return t.Status == 0 && t.Address == "" }
 
-// byItself reports whether the proxy answered without an endpoint.
-func (t *Tried) byItself() bool { return t.Answered != "" && !strings.Contains(t.Answered, ":") }
+// gaveUp reports whether the proxy answered in place of an endpoint: such a
+// failure has no upstream's time.
+func (t *Tried) gaveUp() bool {
+	if t.Status < http.StatusInternalServerError || strings.Contains(t.Answered, " (") {
+		return false
+	}
+	return !slices.ContainsFunc(t.Headers, func(h routes.Header) bool { return strings.EqualFold(h.Name, "x-envoy-upstream-service-time") })
+}
 
 // forwarded reports whether the live mesh sends the request to an endpoint.
 func (t *shot) forwarded() bool { return t.live.Action == match.Forward && t.live.Status == 0 }
@@ -141,9 +150,14 @@ func (a *App) clustersAt() func(address string) []string {
 }
 
 // seenOf is what was observed, as the matcher compares it. While other traffic
-// runs, the counters say little; who answered says more.
+// runs, the counters say little, and who answered says more, if it is known by
+// the answer itself. Of a failure that the proxy answers they say nothing: a
+// connection that is refused is not counted as a request.
 func seenOf(t *Tried, owners func(string) []string) match.Seen {
 	seen := match.Seen{Status: t.Status, Location: t.Location, Err: t.Err}
+	if t.gaveUp() {
+		return seen
+	}
 	if !t.Busy && t.Moved != nil {
 		seen.Clusters = []string{}
 		for _, m := range t.Moved {
@@ -153,8 +167,9 @@ func seenOf(t *Tried, owners func(string) []string) match.Seen {
 		}
 		return seen
 	}
-	address, _, _ := strings.Cut(t.Answered, " ")
-	seen.Clusters = owners(address)
+	if address, _, named := strings.Cut(t.Answered, " ("); named {
+		seen.Clusters = owners(address)
+	}
 	return seen
 }
 

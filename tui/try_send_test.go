@@ -8,6 +8,7 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/tui/tuitest"
 )
 
@@ -63,11 +64,24 @@ func TestACaveatMayExplainADifference(t *testing.T) {
 	shows(t, a, "✗ not as predicted", "what may explain it:", "▲ filter lua runs a script")
 }
 
+// A failure that the proxy answers itself proves nothing about the way, and
+// neither do counters that the load moves meanwhile.
 func TestWhoAnsweredMatters(t *testing.T) {
-	for answered, want := range map[string]string{"Envoy": "Envoy answered this itself, where an endpoint was to", "": "who answered is not known"} {
-		a := tried(t, tuitest.Calm(), by(func(match.Request) Tried { return Tried{Status: 503, Answered: answered} }), 150, 40)
+	load := []Moved{{Cluster: "legacy", Endpoint: "127.0.0.1:9009", Requests: 1}}
+	for _, tt := range []struct {
+		tried Tried
+		want  string
+	}{
+		{Tried{Status: 503, Answered: "Envoy", Moved: []Moved{}}, "▲ 503 Service Unavailable, by Envoy itself: the way is as predicted as far as can be seen, but no endpoint answered"},
+		{Tried{Status: 503, Answered: "127.0.0.1:9009", Moved: load}, "answered by Envoy itself"},
+		{Tried{Status: 200, Answered: "", Busy: true, Moved: load}, "who answered is not known"},
+		{Tried{Status: 200, Answered: "127.0.0.1:9009", Busy: true, Moved: load}, "who answered is not known"},
+		{Tried{Status: 503, Moved: load, Headers: []routes.Header{{Name: "X-Envoy-Upstream-Service-Time", Value: "3"}}}, "✗ not as predicted"},
+		{Tried{Status: 404, Answered: "Envoy", Moved: []Moved{}}, "✗ not as predicted"},
+	} {
+		a := tried(t, tuitest.Calm(), by(func(match.Request) Tried { return tt.tried }), 150, 40)
 		press(a, "enter")
-		shows(t, a, want)
+		shows(t, a, tt.want)
 	}
 }
 
@@ -91,7 +105,7 @@ func TestADraftThatIsNotPushedIsNoFault(t *testing.T) {
 		t.Errorf("it is drawn as a fault:\n%s", v)
 	}
 	press(a, "ctrl+t")
-	shows(t, a, "Try a request on the live mesh", "app 90%, app-v2 10%", "on the draft web ▸ shop")
+	shows(t, a, "Try a request on the live mesh", "app-v2 10%", "on the draft web ▸ shop")
 }
 
 func TestANodeThatLagsIsNamed(t *testing.T) {

@@ -61,7 +61,7 @@ virtual_hosts:
 
 func TestTryIsFilledFromTheRoute(t *testing.T) {
 	a := tried(t, tuitest.Calm(), nil, 150, 40)
-	shows(t, a, "host www.example.com", "path /foo", "listener web", "route 0 path /foo starts with /foo", "app 90%, app-v2 10%",
+	shows(t, a, "host www.example.com", "path /foo", "listener web", "route 0 path /foo starts with /foo", "app 90% 127.0.0.1:9001 ● healthy, 127.0.0.1:9002 ✗ refused", "app-v2 10% 127.0.0.1:9003",
 		"takes it: path /foo starts with /foo", "path /foo is not /health", "→ shop ▸ 2 / next in line: ")
 	press(a, "esc", "j", "j", "j", "t") // the next route
 	shows(t, a, "path /health", "direct response")
