@@ -38,8 +38,8 @@ func listenerTables() map[protoreflect.FullName]fields {
 			whole: oneManager,
 		},
 		"envoy.config.core.v3.TransportSocket":                              {done: []string{"name"}, ignored: []string{"typed_config"}}, // see clearText
-		"envoy.config.listener.v3.Filter":                                   {done: []string{"name", "typed_config"}},
-		"envoy.config.listener.v3.ListenerFilter":                           {done: []string{"name", "typed_config", "filter_disabled"}},
+		"envoy.config.listener.v3.Filter":                                   {done: []string{"name", "typed_config"}, whole: typed},
+		"envoy.config.listener.v3.ListenerFilter":                           {done: []string{"name", "typed_config", "filter_disabled"}, whole: typed},
 		"envoy.extensions.filters.listener.http_inspector.v3.HttpInspector": {},
 		"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": {
 			ignored: []string{

@@ -41,6 +41,7 @@ func managerTables() map[protoreflect.FullName]fields {
 		},
 		"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
 			done: []string{"name", "typed_config"}, ignored: []string{"is_optional"}, only: map[string]test{"disabled": must("a filter that is off", false)},
+			whole: typed,
 		},
 		"envoy.extensions.filters.http.router.v3.Router": {
 			done: []string{"suppress_envoy_headers"},

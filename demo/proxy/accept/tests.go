@@ -9,8 +9,10 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -79,11 +81,56 @@ func clearText(at string, v protoreflect.Value) error {
 	return undone(at, fmt.Sprintf("does not do the transport socket %s", s.GetName()))
 }
 
-// someChain asks for a filter chain, as Envoy does.
+// someChain asks for a filter chain, and that no two take the same connections,
+// as Envoy does.
 func someChain(_ string, m proto.Message) error {
 	l, _ := m.(*listenerv3.Listener)
-	if len(l.GetFilterChains()) == 0 && l.GetDefaultFilterChain() == nil {
+	chains := l.GetFilterChains()
+	if len(chains) == 0 && l.GetDefaultFilterChain() == nil {
 		return fmt.Errorf("error adding listener '%s': no filter chains specified", mesh.Address(l.GetAddress()))
+	}
+	for i, c := range chains {
+		for _, before := range chains[:i] {
+			if sameMatch(c.GetFilterChainMatch(), before.GetFilterChainMatch()) {
+				return fmt.Errorf("error adding listener '%s': filter chain '%s' has the same matching rules defined as '%s'. duplicate matcher is: %s",
+					mesh.Address(l.GetAddress()), c.GetName(), before.GetName(), matcherText(c.GetFilterChainMatch()))
+			}
+		}
+	}
+	return nil
+}
+
+// sameMatch compares two matches; none is the same as one that says nothing.
+func sameMatch(a, b *listenerv3.FilterChainMatch) bool {
+	none := &listenerv3.FilterChainMatch{}
+	if a == nil {
+		a = none
+	}
+	if b == nil {
+		b = none
+	}
+	return proto.Equal(a, b)
+}
+
+func matcherText(m *listenerv3.FilterChainMatch) string {
+	if m == nil {
+		return "{}"
+	}
+	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil { // it was read from the wire a moment ago
+		return "{}"
+	}
+	return strings.ReplaceAll(string(text), `": `, `":`) // protojson blanks at will
+}
+
+// typed asks a filter for its configuration, by which it is known.
+func typed(_ string, m proto.Message) error {
+	f, ok := m.(interface {
+		GetName() string
+		GetTypedConfig() *anypb.Any
+	})
+	if ok && f.GetTypedConfig() == nil {
+		return fmt.Errorf("Didn't find a registered implementation for '%s' with type URL: ''", f.GetName()) //nolint:staticcheck // Envoy's own words
 	}
 	return nil
 }
