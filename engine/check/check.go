@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -34,6 +36,7 @@ type checker struct {
 
 	refs        []mesh.Reference // every name in the mesh that means another resource
 	assignments []assignment
+	tables      map[*routev3.RouteConfiguration]compiled
 
 	rule     string // the id of the rule that runs
 	findings []mesh.Finding

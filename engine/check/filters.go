@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -10,6 +9,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -124,13 +124,12 @@ func peerUnverified(c *checker) {
 	})
 }
 
-// badRegex reports expressions that Envoy cannot compile. Go's regexp and
-// Envoy's RE2 read the same syntax.
+// badRegex reports expressions that Envoy cannot compile.
 func badRegex(c *checker) {
 	each(c, func(n node, m *matcherv3.RegexMatcher) {
-		if _, err := regexp.Compile(m.GetRegex()); err != nil {
+		if err := routes.CheckRegex(m.GetRegex()); err != nil {
 			c.report(mesh.Error, n.key, n.at("regex"),
-				fmt.Sprintf("%q is no regular expression: %s", m.GetRegex(), strings.TrimPrefix(err.Error(), "error parsing regexp: ")),
+				fmt.Sprintf("%q is no regular expression: %s", m.GetRegex(), err),
 				"use RE2 syntax, which has no look-around and no back references")
 		}
 	})

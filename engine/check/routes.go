@@ -7,6 +7,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 )
@@ -84,7 +85,8 @@ func domainPort(c *checker) {
 		ignored := rc.GetIgnorePortInHostMatching() || stripped[place{n.key, n.path}]
 		for i, vh := range rc.GetVirtualHosts() {
 			for j, d := range vh.GetDomains() {
-				if !hasPort(d) {
+				cut := rc.GetIgnorePortInHostMatching() && routes.WithoutPort(d) != d
+				if !hasPort(d) && !cut {
 					continue
 				}
 				at := text.Item(text.Field(n.item("virtual_hosts", i), "domains"), j)
@@ -100,6 +102,45 @@ func domainPort(c *checker) {
 			}
 		}
 	})
+}
+
+// hostLetters are what the Host of a request can hold; Envoy answers any other
+// with 400.
+const hostLetters = "!$%&'()*+,-.0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~"
+
+// domainHost reports domains that no client can send as a Host.
+func domainHost(c *checker) {
+	each(c, func(n node, rc *routev3.RouteConfiguration) {
+		if rc.GetVhostHeader() != "" {
+			return // what that header says need not be a host
+		}
+		for i, vh := range rc.GetVirtualHosts() {
+			for j, d := range vh.GetDomains() {
+				if message, hint := notHost(d); message != "" {
+					c.report(mesh.Warning, n.key, text.Item(text.Field(n.item("virtual_hosts", i), "domains"), j),
+						fmt.Sprintf("domain %q matches no request: %s", d, message), hint)
+				}
+			}
+		}
+	})
+}
+
+// notHost says why no request has such a Host, "" when one may.
+func notHost(domain string) (message, hint string) {
+	if _, rest, ok := strings.Cut(domain, "://"); ok {
+		host, _, _ := strings.Cut(rest, "/")
+		return "a Host has no scheme", fmt.Sprintf("write %q", host)
+	}
+	if host, _, ok := strings.Cut(domain, "/"); ok {
+		return "a Host has no path", fmt.Sprintf("write %q, and match the path in the routes", host)
+	}
+	for _, r := range domain {
+		if !strings.ContainsRune(hostLetters, r) {
+			return fmt.Sprintf("a Host cannot hold %q, and Envoy answers such a request with 400", r),
+				"write the name as a client sends it; one in other letters is sent in Punycode (xn--…)"
+		}
+	}
+	return "", ""
 }
 
 // hasPort reports whether a domain ends in a port: "a.test:80", "[::1]:80",
@@ -161,6 +202,8 @@ func routePath(c *checker) {
 			field, path = "prefix", p.Prefix
 		case *routev3.RouteMatch_Path:
 			field, path = "path", p.Path
+		case *routev3.RouteMatch_PathSeparatedPrefix:
+			field, path = "path_separated_prefix", p.PathSeparatedPrefix
 		default:
 			return
 		}

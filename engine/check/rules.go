@@ -43,11 +43,15 @@ var rules = []rule{
 	{"duplicate-virtual-host", duplicateVirtualHost},
 	{"domain-pattern", domainPattern},
 	{"domain-port", domainPort},
+	{"domain-host", domainHost},
 	{"cluster-weights", clusterWeights},
 	{"route-path", routePath},
 	{"route-timeout", routeTimeout},
 	{"retry-on", retryWithoutReason},
 	{"shadowed-route", shadowedRoute},
+	{"regex-path", regexPath},
+	{"path-template", pathTemplate},
+	{"rewrite-group", rewriteGroup},
 
 	// clusters.go
 	{"eds-config", edsConfig},

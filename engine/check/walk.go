@@ -3,6 +3,7 @@ package check
 import (
 	"strings"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -26,13 +27,22 @@ type node struct {
 // at is the path of a field of the node.
 func (n node) at(field string) string { return text.Field(n.path, field) }
 
+// below is the path of what stands at a path within the node.
+func (n node) below(path string) string {
+	if n.path == "" {
+		return path
+	}
+	return n.path + "." + path
+}
+
 // item is the path of an item of a list field of the node.
 func (n node) item(field string, i int) string { return text.Item(n.at(field), i) }
 
 // newChecker visits every message of the mesh once, through every Any whose
 // type is linked in.
 func newChecker(m *mesh.Mesh) *checker {
-	c := &checker{mesh: m, byName: map[messageName][]int{}, sources: map[place]source{}}
+	c := &checker{mesh: m, byName: map[messageName][]int{}, sources: map[place]source{},
+		tables: map[*routev3.RouteConfiguration]compiled{}}
 	for _, r := range m.All() {
 		c.visit(node{key: r.Key, m: r.Message, root: true}, r.Message.ProtoReflect())
 	}

@@ -1,10 +1,17 @@
 package routes
 
 import (
-	"net/http"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// The statuses that Envoy answers with by itself.
+const (
+	statusCreated     = 201
+	statusMoved       = 301
+	statusNotFound    = 404
+	statusInternal    = 500
+	statusUnavailable = 503
 )
 
 // Act says what becomes of a request that found h, which must be of this table
@@ -17,20 +24,20 @@ func (t *Table) Act(h Hit, r *Request) Outcome {
 func (t *Table) act(h Hit, v *view) Outcome {
 	switch {
 	case h.VirtualHost == nil:
-		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	case h.TLSRequired:
 		return Outcome{
-			Kind: Redirect, Status: http.StatusMovedPermanently, Detail: "direct_response",
+			Kind: Redirect, Status: statusMoved, Detail: "direct_response",
 			Location: location(v, "https", v.r.Authority, "", v.r.Path), Why: "require_tls of the virtual host",
 		}
 	case h.VirtualHost.GetMatcher() != nil:
 		return Outcome{Kind: Unsupported, Why: "the matcher tree of the virtual host decides, and it is not followed here"}
 	case h.Route == nil:
-		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	}
 	rt := t.at(h)
 	if rt == nil {
-		return Outcome{Kind: NotFound, Status: http.StatusNotFound, Detail: "route_not_found"}
+		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	}
 	out := t.action(rt, h.VirtualHost, v)
 	if why := t.customised(h); why != "" {
@@ -69,7 +76,7 @@ func (t *Table) action(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
 		return t.direct(a.DirectResponse, v)
 	case *routev3.Route_NonForwardingAction:
 		return Outcome{
-			Kind: Forward, Status: http.StatusServiceUnavailable, Detail: "cluster_not_found",
+			Kind: Forward, Status: statusUnavailable, Detail: "cluster_not_found",
 			Host: v.r.Authority, Path: v.r.Path, Why: "non_forwarding_action names no cluster",
 		}
 	case *routev3.Route_FilterAction:
@@ -82,7 +89,7 @@ func (t *Table) action(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
 // status, and it leads back to where the request came from.
 func (t *Table) direct(d *routev3.DirectResponseAction, v *view) Outcome {
 	out := Outcome{Kind: DirectResponse, Status: int(d.GetStatus()), Detail: "direct_response"}
-	if out.Status == http.StatusCreated || out.Status >= 300 && out.Status < 400 {
+	if out.Status == statusCreated || out.Status >= 300 && out.Status < 400 {
 		out.Location = location(v, v.scheme(), "", "", v.r.Path)
 	}
 	switch b := d.GetBody().GetSpecifier().(type) {
@@ -154,11 +161,11 @@ func (t *Table) forward(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
 func notFoundStatus(a *routev3.RouteAction) int {
 	switch a.GetClusterNotFoundResponseCode() {
 	case routev3.RouteAction_NOT_FOUND:
-		return http.StatusNotFound
+		return statusNotFound
 	case routev3.RouteAction_INTERNAL_SERVER_ERROR:
-		return http.StatusInternalServerError
+		return statusInternal
 	}
-	return http.StatusServiceUnavailable
+	return statusUnavailable
 }
 
 // byHeader takes the cluster that a request header names.

@@ -44,15 +44,15 @@ func Compile(rc *routev3.RouteConfiguration) (*Table, []Problem) {
 // compiler collects what is wrong.
 type compiler struct{ problems []Problem }
 
-func (c *compiler) problem(path, message, hint string) {
-	c.problems = append(c.problems, Problem{Path: path, Message: message, Hint: hint})
+func (c *compiler) problem(kind ProblemKind, path, message, hint string) {
+	c.problems = append(c.problems, Problem{Kind: kind, Path: path, Message: message, Hint: hint})
 }
 
 func (c *compiler) host(h *host, vh *routev3.VirtualHost, ignoreParameters bool, at string) {
 	h.source = vh
 	h.routes = make([]route, len(vh.GetRoutes()))
 	if vh.GetMatcher() != nil {
-		c.problem(at+".matcher", "a matcher tree decides among the routes of this virtual host, and is not followed here",
+		c.problem(MatcherTree, at+".matcher", "a matcher tree decides among the routes of this virtual host, and is not followed here",
 			"write routes to have them explained")
 	}
 	for i, r := range vh.GetRoutes() {
@@ -73,10 +73,15 @@ func (c *compiler) route(r *route, source *routev3.Route, at string) {
 	// matches: to leave it out would let requests in that Envoy keeps out.
 	broken := ""
 	note := func(field, problem string) {
-		if problem != "" {
-			c.problem(at+".match."+field, "this route never matches: "+problem, "")
-			broken = problem
+		if problem == "" {
+			return
 		}
+		kind := BadMatch
+		if field == "path_match_policy" {
+			kind = BadTemplate
+		}
+		c.problem(kind, at+".match."+field, "this route never matches: "+problem, "")
+		broken = problem
 	}
 	var field, problem string
 	r.path, field, problem = compilePath(m)

@@ -88,7 +88,7 @@ func (c *compiler) domains(rc *routev3.RouteConfiguration) domains {
 			one := readDomain(written)
 			one.host = int32(i)
 			if first := d.add(&one); first != nil {
-				c.problem(fmt.Sprintf("virtual_hosts[%d].domains[%d]", i, j),
+				c.problem(DuplicateDomain, fmt.Sprintf("virtual_hosts[%d].domains[%d]", i, j),
 					fmt.Sprintf("domain %q stands in virtual host %q already", written, rc.GetVirtualHosts()[first.host].GetName()),
 					"remove one of them: Envoy rejects a route configuration that has a domain twice")
 			}

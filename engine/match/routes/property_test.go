@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -185,5 +186,36 @@ func (d dice) aim(r *Request, rt *route) {
 		if m := &rt.headers[i]; m.kind == valueText && m.text.kind == textExact && !m.invert && m.name[0] != ':' {
 			r.Headers = append(r.Headers, Header{m.name, m.text.want})
 		}
+	}
+}
+
+// TestNoPathMatchesTheUnmatchable tries random paths on expressions that
+// Unmatchable names, and it must know those that plainly never match.
+func TestNoPathMatchesTheUnmatchable(t *testing.T) {
+	named := 0
+	for seed := range uint64(3000) {
+		d := roll(seed)
+		source := pick(d, "", "^", "/", "a", "(?i)", "/?", "[a-z]*", "/a", ".*", "(/|b)") +
+			pick(d, "", "b", "$", "^", "/b", "\\?", ".*", "(^/|$)", "\\b", "[^/]") + pick(d, "", "/x", "#", "+", "*", ".*", "$")
+		rc := &routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{{Domains: []string{"*"}, Routes: []*routev3.Route{{
+			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: source}}},
+		}}}}}
+		table, problems := Compile(rc)
+		if len(problems) > 0 {
+			continue // no expression at all
+		}
+		unmatchable := len(table.Unmatchable()) > 0
+		if unmatchable {
+			named++
+		}
+		for range 60 {
+			r := &Request{Method: "GET", Scheme: "http", Authority: "a", Path: pick(d, d.requestPath(), "/", "/b", "/b/x", "/ab", "/aa/b", "/x", "/B")}
+			if table.Match(r).Route != nil && unmatchable {
+				t.Fatalf("%q is called unmatchable, and %q matches it", source, r.Path)
+			}
+		}
+	}
+	if named < 100 || named > 2500 {
+		t.Errorf("%d of 3000 expressions are called unmatchable", named)
 	}
 }

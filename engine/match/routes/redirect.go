@@ -1,7 +1,6 @@
 package routes
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -30,18 +29,19 @@ func redirect(rt *route, a *routev3.RedirectAction, v *view) Outcome {
 	return out
 }
 
+// redirectStatus is a redirect's status; 301 is Envoy's default.
 func redirectStatus(a *routev3.RedirectAction) int {
 	switch a.GetResponseCode() {
 	case routev3.RedirectAction_FOUND:
-		return http.StatusFound
+		return 302
 	case routev3.RedirectAction_SEE_OTHER:
-		return http.StatusSeeOther
+		return 303
 	case routev3.RedirectAction_TEMPORARY_REDIRECT:
-		return http.StatusTemporaryRedirect
+		return 307
 	case routev3.RedirectAction_PERMANENT_REDIRECT:
-		return http.StatusPermanentRedirect
+		return 308
 	}
-	return http.StatusMovedPermanently
+	return statusMoved
 }
 
 // redirectPath is the path and query that a redirect leads to. A query in

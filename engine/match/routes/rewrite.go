@@ -46,7 +46,7 @@ func (c *compiler) rewriting(r *routev3.Route, match *pathMatch, at string) rewr
 		err = w.checkTemplate()
 	}
 	if err != nil {
-		c.problem(at+".route.path_rewrite_policy", "this rewrite does nothing: "+err.Error(), "")
+		c.problem(BadTemplate, at+".route.path_rewrite_policy", "this rewrite does nothing: "+err.Error(), "")
 		w.template = ""
 	}
 	return w
@@ -158,13 +158,14 @@ func (c *compiler) substitution(s *matcherv3.RegexMatchAndSubstitute, at string)
 	}
 	re, err := regexp.Compile(s.GetPattern().GetRegex())
 	if err != nil {
-		c.problem(at+".pattern.regex", fmt.Sprintf("%q is no regular expression: %s", s.GetPattern().GetRegex(),
+		c.problem(BadRewrite, at+".pattern.regex", fmt.Sprintf("%q is no regular expression: %s", s.GetPattern().GetRegex(),
 			strings.TrimPrefix(err.Error(), "error parsing regexp: ")), "")
 		return nil
 	}
 	out := &substitution{re: re, with: s.GetSubstitution()}
 	if group := out.highest(); group > re.NumSubexp() {
-		c.problem(at+".substitution", fmt.Sprintf("\\%d is a group that the pattern does not have, so nothing is replaced", group), "")
+		c.problem(BadRewrite, at+".substitution", fmt.Sprintf("\\%d is a group that the pattern does not have: Envoy takes this and replaces nothing", group),
+			"put the part of the pattern that is meant in parentheses, or name a group that it has")
 	}
 	return out
 }

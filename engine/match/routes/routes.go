@@ -121,10 +121,24 @@ type Loser struct {
 
 // Problem is what could not be compiled, or a finding about the table itself.
 type Problem struct {
+	Kind    ProblemKind
 	Path    string // field path in the RouteConfiguration
 	Message string
 	Hint    string
 }
+
+// ProblemKind says what a Problem is about.
+type ProblemKind uint8
+
+// The kinds of problems.
+const (
+	BadMatch        ProblemKind = iota // a condition that never holds: a wrong expression, an extension
+	BadTemplate                        // a path template, of a match or a rewrite, that Envoy refuses
+	BadRewrite                         // a rewrite that Envoy refuses, or that does nothing
+	DuplicateDomain                    // Envoy refuses the configuration
+	MatcherTree                        // a virtual host whose routes are not known here
+	Unmatchable                        // an expression that no path matches in full
+)
 
 // Shadow is a route that no request reaches.
 type Shadow struct {
