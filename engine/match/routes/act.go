@@ -39,7 +39,7 @@ func (t *Table) act(h Hit, v *view) Outcome {
 	if rt == nil {
 		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	}
-	out := t.action(rt, h.VirtualHost, v)
+	out := t.action(rt, h, v)
 	if why := t.customised(h); why != "" {
 		out.Assumed = append(out.Assumed, why)
 	}
@@ -66,10 +66,10 @@ func (t *Table) customised(h Hit) string {
 	return "route_specifiers are assumed to leave the route as it is"
 }
 
-func (t *Table) action(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
+func (t *Table) action(rt *route, h Hit, v *view) Outcome {
 	switch a := rt.source.GetAction().(type) {
 	case *routev3.Route_Route:
-		return t.forward(rt, vh, v)
+		return t.forward(rt, h, v)
 	case *routev3.Route_Redirect:
 		return redirect(rt, a.Redirect, v)
 	case *routev3.Route_DirectResponse:
@@ -132,7 +132,7 @@ func absentFor(f *corev3.SubstitutionFormatString) string {
 }
 
 // forward is a route to a cluster.
-func (t *Table) forward(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
+func (t *Table) forward(rt *route, h Hit, v *view) Outcome {
 	a := rt.source.GetRoute()
 	out := Outcome{Kind: Forward}
 	switch c := a.GetClusterSpecifier().(type) {
@@ -153,8 +153,48 @@ func (t *Table) forward(rt *route, vh *routev3.VirtualHost, v *view) Outcome {
 		out.Status, out.Detail = notFoundStatus(a), "cluster_not_found"
 	}
 	rt.rewrite.apply(&out, v)
-	out.Settings = t.settings(rt.source, vh, v)
+	t.mutated(&out, rt, h, v)
+	out.Settings = t.settings(h, v)
 	return out
+}
+
+// mutated notes where a Host or a path is made of a header that Envoy itself
+// adds, removes or changes before: what it says then is not followed here.
+func (t *Table) mutated(out *Outcome, rt *route, h Hit, v *view) {
+	changed := func(name string) bool {
+		for _, m := range []mutations{t.source, h.VirtualHost, h.Route, out.Weight} {
+			for _, o := range m.GetRequestHeadersToAdd() {
+				if equalFold(o.GetHeader().GetKey(), name) {
+					return true
+				}
+			}
+			for _, removed := range m.GetRequestHeadersToRemove() {
+				if equalFold(removed, name) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	a := rt.source.GetRoute()
+	for _, name := range append(formatHeaders(a.GetHostRewrite()), a.GetHostRewriteHeader()) {
+		if name != "" && changed(name) {
+			out.Host, out.HostOpen = v.r.Authority, true
+			out.Assumed = append(out.Assumed, "header "+name+", which names the Host that is sent upstream, is changed before by request_headers_to_add or _to_remove")
+		}
+	}
+	for _, name := range formatHeaders(a.GetPathRewrite()) {
+		if changed(name) {
+			out.Path, out.PathOpen = v.r.Path, true
+			out.Assumed = append(out.Assumed, "header "+name+", which stands in path_rewrite, is changed before by request_headers_to_add or _to_remove")
+		}
+	}
+}
+
+// mutations is what changes the headers of a request on their way.
+type mutations interface {
+	GetRequestHeadersToAdd() []*corev3.HeaderValueOption
+	GetRequestHeadersToRemove() []string
 }
 
 // notFoundStatus is what Envoy answers when the cluster is not there.

@@ -68,3 +68,16 @@ func fill(command, absent, body string, v *view) (string, bool) {
 	}
 	return value, true
 }
+
+// formatHeaders are the headers that a format string asks for.
+func formatHeaders(text string) []string {
+	var out []string
+	for _, part := range strings.Split(text, "%REQ(")[1:] {
+		names, _, _ := strings.Cut(part, ")")
+		name, other, has := strings.Cut(names, "?")
+		if out = append(out, name); has {
+			out = append(out, other)
+		}
+	}
+	return out
+}

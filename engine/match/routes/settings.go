@@ -10,35 +10,22 @@ import (
 
 // settings are the policies in force for a request that is forwarded, each with
 // the level that it comes from.
-func (t *Table) settings(r *routev3.Route, vh *routev3.VirtualHost, v *view) []Setting {
-	at := t.paths(r, vh)
+func (t *Table) settings(h Hit, v *view) []Setting {
+	a, vh := h.Route.GetRoute(), h.VirtualHost
+	at := fieldPaths{host: fmt.Sprintf("virtual_hosts[%d]", h.HostIndex)}
+	at.route = fmt.Sprintf("%s.routes[%d].route", at.host, h.RouteIndex)
 	s := settingList{}
-	s.timeouts(r.GetRoute(), at.route, v)
-	s.retry(r.GetRoute(), vh, at, v)
-	s.hedge(r.GetRoute(), vh, at)
-	s.hash(r.GetRoute(), at.route)
-	s.mirrors(t.source, r.GetRoute(), vh, at)
-	s.others(r.GetRoute(), vh, at)
+	s.timeouts(a, at.route, v)
+	s.retry(a, vh, at, v)
+	s.hedge(a, vh, at)
+	s.hash(a, at.route)
+	s.mirrors(t.source, a, vh, at)
+	s.others(a, vh, at)
 	return s
 }
 
-// fieldPaths are the places of a route in the configuration.
+// fieldPaths are the places of a virtual host and of a route's action.
 type fieldPaths struct{ host, route string }
-
-func (t *Table) paths(r *routev3.Route, vh *routev3.VirtualHost) fieldPaths {
-	for i := range t.hosts {
-		if t.hosts[i].source != vh {
-			continue
-		}
-		host := fmt.Sprintf("virtual_hosts[%d]", i)
-		for j := range t.hosts[i].routes {
-			if t.hosts[i].routes[j].source == r {
-				return fieldPaths{host, fmt.Sprintf("%s.routes[%d].route", host, j)}
-			}
-		}
-	}
-	return fieldPaths{}
-}
 
 type settingList []Setting
 
@@ -101,7 +88,9 @@ func bound(d *durationpb.Duration) string {
 
 // retry is the policy of the innermost level that has one; they are not merged.
 func (s *settingList) retry(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths, v *view) {
-	s.asked(v, "retry on, too,", "x-envoy-retry-on")
+	s.asked(v, "also retry on", "x-envoy-retry-on")
+	s.asked(v, "retries", "x-envoy-max-retries")
+	s.asked(v, "timeout of each try", "x-envoy-upstream-rq-per-try-timeout-ms")
 	switch {
 	case a.GetRetryPolicy() != nil:
 		s.policy(a.GetRetryPolicy(), OfRoute, at.route+".retry_policy")
