@@ -57,13 +57,13 @@ func (w *Workspace) Save(dir string) error {
 	if err := w.unchangedOnDisk(dir); err != nil {
 		return err
 	}
-	keep, err := w.moveKept(dir)
+	undo, err := w.moveKept(dir)
 	if err != nil {
 		return err
 	}
 	saved, err := files.Save(dir, w.opened, w.draft.now.rules, w.draft.now.meshes, w.options.Writer)
 	if err != nil {
-		return err
+		return errors.Join(err, undo())
 	}
 	w.opened, w.saveTo, w.base, w.disk, w.dismissed = saved, dir, contentOf(saved), nil, ""
 	if changes(w.base, w.draft.now) == 0 {
@@ -72,11 +72,10 @@ func (w *Workspace) Save(dir string) error {
 	if w.watch != nil {
 		w.watch.follow(saved)
 	}
-	err = keep()
 	w.readKept()
 	w.keepDraft()
 	w.show()
-	return err
+	return nil
 }
 
 // unchangedOnDisk refuses to write over what another program wrote.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	"example.com/meshtui/engine/files"
@@ -123,27 +124,27 @@ func (w *Workspace) lookKept() {
 	}
 }
 
-// moveKept takes the kept requests to the folder that is being saved to. write
-// does it once the mesh is there; the error is why it must not be saved there.
-func (w *Workspace) moveKept(dir string) (write func() error, err error) {
-	to := files.KeptFile(dir)
+// moveKept takes the kept requests to the folder that is about to be saved to, so
+// that they are there before anything forgets where they were. undo takes them
+// away again where the save fails.
+func (w *Workspace) moveKept(dir string) (undo func() error, err error) {
+	to, nothing := files.KeptFile(dir), func() error { return nil }
 	if to == w.keptFile() || w.kept.content == "" {
-		return func() error { return nil }, nil
+		return nothing, nil
 	}
 	there, err := files.ReadKept(to)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if there != "" && there != w.kept.content {
+	case there == w.kept.content:
+		return nothing, nil
+	case there != "":
 		return nil, fmt.Errorf("saving: %s is there already and belongs to something else; choose an empty folder", to)
 	}
-	content := w.kept.content
-	return func() error {
-		if err := files.SaveKept(to, content, w.options.Writer); err != nil {
-			return fmt.Errorf("the workspace was saved to %s, but not its requests: %w", dir, err)
-		}
-		return nil
-	}, nil
+	if err := files.SaveKept(to, w.kept.content, w.options.Writer); err != nil {
+		return nil, fmt.Errorf("saving to %s: %w", dir, err)
+	}
+	return func() error { return os.Remove(to) }, nil
 }
 
 // keptProblems are those of the file, and requests of groups that are not there.

@@ -252,3 +252,26 @@ func TestADumpIsAskedAndSavedElsewhere(t *testing.T) {
 		t.Errorf("%v %v", rs, err)
 	}
 }
+
+// Where a save fails, nothing that is kept is lost, and nothing is left behind.
+func TestAFailedSaveLosesNoRequest(t *testing.T) {
+	l := newLab(t)
+	o, err := files.Open(l.dir)
+	l.must(err)
+	for _, broken := range []string{"requests.yaml", "lds.yaml"} {
+		w, err := engine.OpenMeshes(context.Background(), "demo", o.Meshes, engine.Options{Kept: []kept.Request{ask("given", "/")}, Writer: fullDisk{broken}})
+		l.must(err)
+		dir := filepath.Join(t.TempDir(), "saved")
+		if err := w.Save(dir); err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("without room for %s: %v", broken, err)
+		}
+		if s := w.State(); len(s.Kept) != 1 || s.KeptFile != "" {
+			t.Errorf("without room for %s: %v in %q", broken, keptNames(s.Kept), s.KeptFile)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "*.yaml")); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v %v", left, err)
+		}
+		l.must(w.Keep(ask("more", "/m")))
+		l.close(w)
+	}
+}
