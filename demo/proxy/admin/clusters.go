@@ -8,7 +8,6 @@ import (
 	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 
 	"example.com/meshtui/demo/proxy/upstream"
 	"example.com/meshtui/engine/mesh"
@@ -18,13 +17,12 @@ import (
 // told of.
 func clusters(s *State, q query) (*reply, error) {
 	out := &adminv3.Clusters{}
-	assigned := assignments(s)
 	for _, u := range s.Upstreams {
 		active, warming := clusterOf(s, u.Name)
 		if !fits(q.filter, u.Name) || (active == nil && warming) {
 			continue
 		}
-		out.ClusterStatuses = append(out.ClusterStatuses, clusterStatus(u, active, assigned))
+		out.ClusterStatuses = append(out.ClusterStatuses, clusterStatus(u, active))
 	}
 	if q.json {
 		return marshal(out)
@@ -47,41 +45,17 @@ func clusterOf(s *State, name string) (active *clusterv3.Cluster, warming bool) 
 	return active, warming
 }
 
-// assignments are the endpoints that came by EDS, by their name.
-func assignments(s *State) map[string]*endpointv3.ClusterLoadAssignment {
-	out := make(map[string]*endpointv3.ClusterLoadAssignment, len(s.Endpoints))
-	for _, d := range s.Endpoints {
-		if m, ok := d.Message.(*endpointv3.ClusterLoadAssignment); ok {
-			out[d.Name] = m
-		}
-	}
-	return out
-}
-
-func clusterStatus(u upstream.Snapshot, c *clusterv3.Cluster, assigned map[string]*endpointv3.ClusterLoadAssignment) *adminv3.ClusterStatus {
-	cla := c.GetLoadAssignment()
-	service := ""
-	if c.GetType() == clusterv3.Cluster_EDS {
-		service = c.GetEdsClusterConfig().GetServiceName()
-		name, _ := mesh.EndpointsOf(c)
-		cla = assigned[name]
-	}
-	localities := map[string]*corev3.Locality{}
-	for _, group := range cla.GetEndpoints() {
-		for _, e := range group.GetLbEndpoints() {
-			localities[mesh.Address(e.GetEndpoint().GetAddress())] = group.GetLocality()
-		}
-	}
+func clusterStatus(u upstream.Snapshot, c *clusterv3.Cluster) *adminv3.ClusterStatus {
 	observed := c.GetAltStatName()
 	if observed == "" {
 		observed = u.Name
 	}
 	out := &adminv3.ClusterStatus{
-		Name: u.Name, AddedViaApi: true, ObservabilityName: observed, EdsServiceName: service,
+		Name: u.Name, AddedViaApi: true, ObservabilityName: observed, EdsServiceName: u.Service,
 		CircuitBreakers: breakers(c),
 	}
 	for i := range u.Hosts {
-		out.HostStatuses = append(out.HostStatuses, hostStatus(&u.Hosts[i], localities[u.Hosts[i].Address]))
+		out.HostStatuses = append(out.HostStatuses, hostStatus(&u.Hosts[i]))
 	}
 	return out
 }
@@ -106,13 +80,10 @@ func breakers(c *clusterv3.Cluster) *clusterv3.CircuitBreakers {
 	return out
 }
 
-func hostStatus(h *upstream.Host, locality *corev3.Locality) *adminv3.HostStatus {
+func hostStatus(h *upstream.Host) *adminv3.HostStatus {
 	address, ok := mesh.ParseAddress(h.Address)
 	if !ok {
 		address = &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: h.Address}}}
-	}
-	if locality == nil {
-		locality = &corev3.Locality{}
 	}
 	counter := func(name string, n uint64) *adminv3.SimpleMetric { return &adminv3.SimpleMetric{Name: name, Value: n} }
 	gauge := func(name string, n uint64) *adminv3.SimpleMetric {
@@ -131,7 +102,8 @@ func hostStatus(h *upstream.Host, locality *corev3.Locality) *adminv3.HostStatus
 			FailedActiveHealthCheck: h.FailedCheck, ActiveHcTimeout: h.CheckTimeout, PendingActiveHc: h.PendingCheck,
 			FailedOutlierCheck: h.Ejected, PendingDynamicRemoval: h.PendingRemoval, EdsHealthStatus: shown(h.EDS),
 		},
-		Weight: max(1, h.Weight), Hostname: h.Hostname, Priority: h.Priority, Locality: locality,
+		Weight: max(1, h.Weight), Hostname: h.Hostname, Priority: h.Priority,
+		Locality: &corev3.Locality{Region: h.Region, Zone: h.Zone, SubZone: h.SubZone},
 	}
 }
 
@@ -177,7 +149,10 @@ func clustersText(all *adminv3.Clusters) []byte {
 			line(address, "region", h.GetLocality().GetRegion())
 			line(address, "zone", h.GetLocality().GetZone())
 			line(address, "sub_zone", h.GetLocality().GetSubZone())
+			line(address, "canary", false)
 			line(address, "priority", h.GetPriority())
+			line(address, "success_rate", -1) // never enough is counted for one
+			line(address, "local_origin_success_rate", -1)
 		}
 	}
 	return b.Bytes()

@@ -167,15 +167,15 @@ func demoState(t *testing.T) (*admin.State, map[mesh.Key]proto.Message) {
 			mesh.Cluster.URL(): "c1", mesh.Listener.URL(): "l1", mesh.Route.URL(): "r1", mesh.Endpoints.URL(): "e1",
 		},
 		Upstreams: []upstream.Snapshot{{
-			Name: "app",
+			Name: "app", Service: "app-endpoints",
 			Hosts: []upstream.Host{
-				{Address: "127.0.0.1:9001", Weight: 1, Requests: 7, Success: 5, Errors: 2, Connections: 3, ConnectFailures: 1, ActiveRequests: 1},
-				{Address: "127.0.0.1:9002", Weight: 1, FailedCheck: true},
-				{Address: "127.0.0.1:9003", Weight: 1, Ejected: true},
-				{Address: "127.0.0.1:9004", Weight: 1, EDS: corev3.HealthStatus_DRAINING},
-				{Address: "127.0.0.1:9005", Weight: 1, EDS: corev3.HealthStatus_TIMEOUT},
-				{Address: "127.0.0.1:9006", Weight: 1, FailedCheck: true, PendingCheck: true},
-				{Address: "[::1]:9007", Weight: 5, Priority: 1},
+				{Address: "127.0.0.1:9001", Region: "here", Zone: "a", Weight: 1, Requests: 7, Success: 5, Errors: 2, Connections: 3, ConnectFailures: 1, ActiveRequests: 1},
+				{Address: "127.0.0.1:9002", Region: "here", Zone: "a", Weight: 1, FailedCheck: true},
+				{Address: "127.0.0.1:9003", Region: "here", Zone: "a", Weight: 1, Ejected: true},
+				{Address: "127.0.0.1:9004", Region: "here", Zone: "a", Weight: 1, EDS: corev3.HealthStatus_DRAINING},
+				{Address: "127.0.0.1:9005", Region: "here", Zone: "a", Weight: 1, EDS: corev3.HealthStatus_TIMEOUT},
+				{Address: "127.0.0.1:9006", Region: "here", Zone: "a", Weight: 1, FailedCheck: true, PendingCheck: true},
+				{Address: "[::1]:9007", Region: "here", Zone: "b", Weight: 5, Priority: 1},
 			},
 			Stats: map[string]uint64{
 				"upstream_rq_total": 7, "health_check.failure": 1, "health_check.network_failure": 0,
