@@ -82,6 +82,8 @@ func openFile(path string, data []byte) (*Opened, error) {
 		return assemble(path, Response, []*file{f}, nil)
 	case has("static_resources", "dynamic_resources", "admin", "node"):
 		return openBootstrap(path, content)
+	case has("requests") && isKept(filepath.Base(path)):
+		return nil, fmt.Errorf("%s holds the requests that are kept of a workspace: open the folder or file that it stands in or beside", path)
 	case has("listeners", "clusters"):
 		return nil, fmt.Errorf("%s has listeners or clusters at the top, but an Envoy bootstrap has them under static_resources: %s", path, takes)
 	case has("filter_chains", "virtual_hosts", "load_assignment", "lb_policy", "cluster_name"):
