@@ -74,12 +74,13 @@ func openFile(path string, data []byte) (*Opened, error) {
 	}
 	places := text.NewLocator(content)
 	has := func(fields ...string) bool { return slices.ContainsFunc(fields, places.Has) }
+	if has("resources") {
+		f := &file{path: path, rel: filepath.Base(path), group: mesh.DefaultGroup, data: data}
+		return assemble(path, Response, []*file{f}, nil)
+	}
 	switch found := findDumps(newYAMLNode(text.Whole(path, content))); {
 	case len(found) > 0:
 		return openDump(path, content, found)
-	case has("resources"):
-		f := &file{path: path, rel: filepath.Base(path), group: mesh.DefaultGroup, data: data}
-		return assemble(path, Response, []*file{f}, nil)
 	case has("static_resources", "dynamic_resources", "admin", "node"):
 		return openBootstrap(path, content)
 	case has("requests") && isKept(filepath.Base(path)):
