@@ -20,7 +20,6 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	sent   atomic.Bool // there was a connection
 	body   *replayed   // nil for none
-	unhook func() bool // ends the watch over body
 	timer  *time.Timer // of this try
 	mu     sync.Mutex  // guards timer
 }
@@ -43,7 +42,6 @@ func (t *attempt) request() *http.Request {
 	switch {
 	case t.exchange.body != nil:
 		t.body = t.exchange.body.attempt()
-		t.unhook = context.AfterFunc(ctx, t.body.abandon)
 		out.Body = t.body
 	case t.s.http2:
 		out.Body = nil
@@ -127,9 +125,6 @@ func (t *attempt) stopTimer() {
 func (t *attempt) release() {
 	t.stopTimer()
 	t.cancel(errAbandoned)
-	if t.unhook != nil {
-		t.unhook()
-	}
 	if t.pass == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -31,14 +32,17 @@ type answerBody struct {
 // upgradedBody is the connection behind a 101, which can be written to as well.
 type upgradedBody struct {
 	answerBody
-	io.Writer
+	to     io.Writer
+	unhook func() bool
 }
 
 // wrap makes the end of the answer known to us.
 func (t *attempt) wrap(resp *http.Response) {
 	if both, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
-		up := &upgradedBody{Writer: both}
+		up := &upgradedBody{to: both}
 		up.ReadCloser, up.t = both, t
+		// The transport has let go of it: nobody else closes it when time is up.
+		up.unhook = context.AfterFunc(t.exchange.ctx, func() { _ = both.Close() })
 		resp.Body = up
 		return
 	}
@@ -63,6 +67,21 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	}
 	b.end()
 	return n, err
+}
+
+// Write sends to the backend.
+func (b *upgradedBody) Write(p []byte) (int, error) {
+	n, err := b.to.Write(p)
+	if n > 0 && b.t.idle != nil {
+		b.t.moved()
+	}
+	return n, err
+}
+
+// Close ends the connection.
+func (b *upgradedBody) Close() error {
+	b.unhook()
+	return b.answerBody.Close()
 }
 
 // Close ends the request, whether or not all was read.

@@ -334,6 +334,26 @@ load_assignment:
 	})
 }
 
+// A connection that is closed as a check goes out over it has failed the check.
+func TestCheckIsNotSentTwice(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		accept := n.hear(t, hostA)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			conn := <-accept
+			defer conn.Close()
+			onceThenCloses(conn, 0)
+		}()
+		c, events := n.run(t, simple(strings.Replace(everySecond, "unhealthy_threshold: 2", "unhealthy_threshold: 1", 1), hostA))
+		<-c.Warm()
+		events.take()
+		later(time.Second)
+		<-done
+		expectEvents(t, events, "unhealthy c "+hostA+": connection refused or cut")
+	})
+}
+
 func TestFailedHostLosesItsConnections(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		a := n.checked(t, hostA)

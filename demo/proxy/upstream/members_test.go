@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -210,6 +211,34 @@ func TestUpdateOfChecks(t *testing.T) {
 		later(10 * time.Second)
 		if hostNow(t, c, hostA).FailedCheck {
 			t.Error("it is still checked")
+		}
+	})
+}
+
+// A host that goes takes its idle connections along at once, and the one that is
+// in use when its request has ended.
+func TestConnectionsOfWhoGoes(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		let := n.parked(t, hostA)
+		c, _ := n.run(t, eds)
+		c.Assign(endpoints(t, hostA))
+		var w crowd
+		w.send(t, c, 2, Call{})
+		let <- struct{}{}
+		synctest.Wait()
+		if s := c.Snapshot().Stats; s["upstream_cx_active"] != 2 || s["upstream_rq_active"] != 1 {
+			t.Fatalf("%v", s)
+		}
+		c.Assign(endpoints(t, hostB))
+		if got := stat(c, "upstream_cx_active"); got != 1 {
+			t.Errorf("%d connections are left, 1 is in use", got)
+		}
+		let <- struct{}{}
+		w.wait.Wait()
+		w.so(t, "200", "200")
+		synctest.Wait()
+		if got := stat(c, "upstream_cx_active"); got != 0 {
+			t.Errorf("%d connections are left", got)
 		}
 	})
 }
