@@ -10,8 +10,7 @@ import (
 	"example.com/meshtui/tui/widget"
 )
 
-// verdictLines say at the top what came of sending: as predicted or not, and
-// if not, in what.
+// verdictLines say at the top what came of sending.
 func (s *tryScreen) verdictLines(a *App, w int) []string {
 	t := s.shot
 	if t == nil {
@@ -24,47 +23,64 @@ func (s *tryScreen) verdictLines(a *App, w int) []string {
 		}
 		return []string{a.th.Info.Render(widget.Fit(widget.Clean(text), w))}
 	}
+	out := append(a.verdict(t, w), a.remarks(t, w)...)
+	since := ""
+	if req, _ := s.form.request(); !reflect.DeepEqual(req, t.request) {
+		since = "the form has changed since"
+	} else if t.past != a.data.liveWays {
+		since = "what is live has changed since"
+	}
+	if since != "" {
+		out = append(out, paragraph(fmt.Sprintf("%s that was %s; %s, enter sends it anew", a.th.Glyph.Note, requestText(t.request), since), w, a.th.Dim)...)
+	}
+	return append(out, widget.Spaces(w))
+}
+
+// verdict says whether what came back is what was predicted, and if not, in
+// what it differs: from the live mesh, which the node has, or only from a draft
+// that it cannot know.
+func (a *App) verdict(t *shot, w int) []string {
 	g, v := a.th.Glyph, t.verdict
-	var out []string
 	switch agrees := len(v.live) == 0 && (len(v.draft) == 0 || !t.differ); {
 	case t.tried.unsent():
-		out = paragraph(g.Warning+" not sent: "+t.tried.Err, w, a.th.Warn)
+		return paragraph(g.Warning+" not sent: "+t.tried.Err, w, a.th.Warn)
 	case agrees && t.forwarded() && t.tried.gaveUp():
-		out = paragraph(fmt.Sprintf("%s %s, by %s itself: the way is as predicted as far as can be seen, but no endpoint answered.",
+		return paragraph(fmt.Sprintf("%s %s, by %s itself: the way is as predicted as far as can be seen, but no endpoint answered.",
 			g.Warning, statusText(t.tried.Status), productOf(a.data.xs.Node(t.node)).the), w, a.th.Warn)
 	case agrees && t.forwarded() && t.seen.Clusters == nil:
-		out = paragraph(fmt.Sprintf("%s %s. Nothing speaks against what was predicted, but who answered is not known.",
+		return paragraph(fmt.Sprintf("%s %s. Nothing speaks against what was predicted, but who answered is not known.",
 			g.Acked, outcomeText(&t.tried)), w, a.th.Info)
 	case agrees:
-		out = paragraph(fmt.Sprintf("%s as predicted: %s", g.Acked, outcomeText(&t.tried)), w, a.th.Good)
+		return paragraph(fmt.Sprintf("%s as predicted: %s", g.Acked, outcomeText(&t.tried)), w, a.th.Good)
 	case len(v.live) == 0:
-		out = paragraph(fmt.Sprintf("%s as the live mesh says: %s. Not as the draft says, which is not pushed yet: "+
+		out := paragraph(fmt.Sprintf("%s as the live mesh says: %s. Not as the draft says, which is not pushed yet: "+
 			"%s has the live mesh. That is no fault; p pushes the draft.", g.Differs, outcomeText(&t.tried), t.node), w, a.th.Warn)
-		out = append(out, sentences(g.Differs, v.draft, w, a.th.Warn)...)
+		return append(out, sentences(g.Differs, v.draft, w, a.th.Warn)...)
 	case len(v.draft) == 0 && t.differ:
-		out = paragraph(fmt.Sprintf("%s as the draft says, and not as the live mesh does: %s", g.Rejected, outcomeText(&t.tried)), w, a.th.Bad)
-		out = append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
-	default:
-		out = paragraph(g.Rejected+" not as predicted: "+outcomeText(&t.tried), w, a.th.Bad)
-		if t.differ {
-			out = append(out, paragraph("  (compared with the live mesh, which "+t.node+" has; the draft is not pushed yet)", w, a.th.Dim)...)
-		}
-		out = append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
+		out := paragraph(fmt.Sprintf("%s as the draft says, and not as the live mesh does: %s", g.Rejected, outcomeText(&t.tried)), w, a.th.Bad)
+		return append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
 	}
+	out := paragraph(g.Rejected+" not as predicted: "+outcomeText(&t.tried), w, a.th.Bad)
+	if t.differ {
+		out = append(out, paragraph("  (compared with the live mesh, which "+t.node+" has; the draft is not pushed yet)", w, a.th.Dim)...)
+	}
+	return append(out, sentences(g.Rejected, v.live, w, a.th.Bad)...)
+}
+
+// remarks are what must be known to judge a verdict.
+func (a *App) remarks(t *shot, w int) []string {
+	g := a.th.Glyph
+	var out []string
 	if t.request.Random != nil && len(t.live.Weighted) > 0 {
 		out = append(out, paragraph(g.Note+" the proxy draws its own random value: each of "+sharesText(t.live.Weighted)+" is as predicted", w, a.th.Dim)...)
 	}
-	if len(v.live) > 0 && len(t.live.Caveats) > 0 {
+	if len(t.verdict.live) > 0 && len(t.live.Caveats) > 0 {
 		out = append(out, sentences(g.Warning, append([]string{"what may explain it:"}, t.live.Caveats...), w, a.th.Warn)...)
 	}
 	if lag := a.lag(t.node); lag != "" {
 		out = append(out, paragraph(g.Warning+" "+lag, w, a.th.Warn)...)
 	}
-	if req, _ := s.form.request(); !reflect.DeepEqual(req, t.request) {
-		out = append(out, paragraph(fmt.Sprintf("%s that was %s %s%s; the form has changed since, enter sends it anew",
-			g.Note, orGet(t.request.Method), t.request.Host, t.request.Path), w, a.th.Dim)...)
-	}
-	return append(out, widget.Spaces(w))
+	return out
 }
 
 // sentences draws each on lines of its own, behind a mark.

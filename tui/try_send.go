@@ -32,7 +32,8 @@ type shot struct {
 	done        bool
 	ended       time.Time
 	draft, live match.Way
-	differ      bool // draft and live mesh were not the same
+	differ      bool     // draft and live mesh were not the same
+	past        *routing // of what was live then
 	tried       Tried
 	seen        match.Seen // of tried, as the matcher compares it
 	verdict     verdict
@@ -93,7 +94,7 @@ func (a *App) send() tea.Cmd {
 // and waits for the answer.
 func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 	ctx, cancel := context.WithTimeout(a.ctx, patience)
-	start := &shot{id: id, request: req, node: a.target(), started: a.now(), cancel: cancel}
+	start := &shot{id: id, request: req, node: a.target(), started: a.now(), cancel: cancel, past: a.data.liveWays}
 	trier, draft, live, now := a.deps.Trier, a.data.draftWays, a.data.liveWays, a.now
 	owners, busy := a.clustersAt(), a.data.traffic.RPS > 0
 	return start, func() *shot {

@@ -108,6 +108,15 @@ func TestADraftThatIsNotPushedIsNoFault(t *testing.T) {
 	shows(t, a, "Try a request on the live mesh", "app-v2 10%", "on the draft web ▸ shop")
 }
 
+func TestAPushMakesTheAnswerOld(t *testing.T) {
+	s := drafted()
+	a := tried(t, s, by(fine), 150, 40)
+	press(a, "enter")
+	s.Workspace.Set(func(st *engine.State) { st.Groups[0].Live, st.Groups[0].Changes = st.Groups[0].Draft, nil })
+	run(a, a.loadCmd()())
+	shows(t, a, "Try a request on the live mesh", "that was GET www.example.com/foo; what is live has changed since, enter sends it anew")
+}
+
 func TestANodeThatLagsIsNamed(t *testing.T) {
 	s := tuitest.Calm()
 	st := *s.Nodes.State()
