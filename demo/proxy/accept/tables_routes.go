@@ -2,10 +2,9 @@ package accept
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// headerFields are those by which each level changes headers.
-var headerFields = []string{
-	"request_headers_to_add", "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
-}
+// headerFields are those by which each level adds headers; see headerLists for
+// those by which it takes them away.
+var headerFields = []string{"request_headers_to_add", "response_headers_to_add"}
 
 // routeTables is what is known of the messages that a route configuration is
 // made of.
@@ -15,8 +14,11 @@ func routeTables() map[protoreflect.FullName]fields {
 			done: append([]string{
 				"name", "virtual_hosts", "internal_only_headers", "most_specific_header_mutations_wins", "validate_clusters",
 				"request_mirror_policies", "ignore_port_in_host_matching", "ignore_path_parameters_in_path_matching",
+				"max_direct_response_body_size_bytes",
 			}, headerFields...),
-			ignored: []string{"max_direct_response_body_size_bytes", "metadata"},
+			ignored: []string{"metadata"},
+			only:    headerLists(),
+			whole:   shortBodies,
 		},
 		"envoy.config.route.v3.VirtualHost": {
 			done: append([]string{
@@ -24,10 +26,12 @@ func routeTables() map[protoreflect.FullName]fields {
 				"request_mirror_policies", "per_request_buffer_limit_bytes", "request_body_buffer_limit",
 			}, headerFields...),
 			ignored: []string{"virtual_clusters", "metadata"},
+			only:    headerLists(),
 		},
 		"envoy.config.route.v3.Route": {
 			done:    append([]string{"name", "match", "route", "redirect", "direct_response", "per_request_buffer_limit_bytes", "request_body_buffer_limit"}, headerFields...),
 			ignored: []string{"metadata", "decorator", "tracing", "stat_prefix"},
+			only:    headerLists(),
 		},
 		"envoy.config.route.v3.RouteMatch": {
 			done: []string{
@@ -56,13 +60,16 @@ func routeTables() map[protoreflect.FullName]fields {
 				"max_grpc_timeout", "grpc_timeout_offset",
 			},
 			ignored: []string{"early_data_policy", "include_vh_rate_limits"},
+			whole:   oneRewrite,
 		},
 		"envoy.config.route.v3.WeightedCluster": {
 			done: []string{"clusters", "total_weight", "header_name"}, ignored: []string{"runtime_key_prefix"},
-			only: map[string]test{"use_hash_policy": must("weights by the hash policy", false)},
+			only:  map[string]test{"use_hash_policy": must("weights by the hash policy", false)},
+			whole: someWeight,
 		},
 		"envoy.config.route.v3.WeightedCluster.ClusterWeight": {
 			done: append([]string{"name", "cluster_header", "weight", "host_rewrite_literal"}, headerFields...),
+			only: headerLists(),
 		},
 		"envoy.config.route.v3.RetryPolicy": {elsewhere: true, whole: retries},
 		"envoy.config.route.v3.RouteAction.HashPolicy": {
@@ -72,6 +79,7 @@ func routeTables() map[protoreflect.FullName]fields {
 		"envoy.config.route.v3.RouteAction.RequestMirrorPolicy": {
 			done:    []string{"cluster", "cluster_header", "runtime_fraction", "disable_shadow_host_suffix_append"},
 			ignored: []string{"trace_sampled"},
+			whole:   oneShadow,
 		},
 		"envoy.config.route.v3.RouteAction.UpgradeConfig": {
 			done: []string{"enabled"}, only: map[string]test{"upgrade_type": noConnect},
@@ -84,8 +92,10 @@ func routeTables() map[protoreflect.FullName]fields {
 		},
 		"envoy.config.route.v3.DirectResponseAction": {done: []string{"status", "body"}},
 		"envoy.config.core.v3.DataSource":            {done: []string{"inline_bytes", "inline_string"}},
+		"google.protobuf.Duration":                   {elsewhere: true, whole: positive},
 		"envoy.config.core.v3.HeaderValueOption": {
-			done: []string{"header", "append", "append_action", "keep_empty_value"},
+			done:  []string{"header", "append", "append_action", "keep_empty_value"},
+			whole: oneAction,
 		},
 		"envoy.config.core.v3.HeaderValue": {done: []string{"key", "value", "raw_value"}, whole: headerFormat},
 	}

@@ -1,13 +1,11 @@
 package accept
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -16,8 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"example.com/meshtui/demo/proxy/forward/format"
-	"example.com/meshtui/demo/proxy/upstream"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -161,44 +157,14 @@ func inlineRoutes(at string, m proto.Message) error {
 		return fmt.Errorf("%s.http_filters: there is no filter, and an Envoy without a router lets every request hang; add %s", at, routerName)
 	}
 	if rc := h.GetRouteConfig(); rc != nil {
-		return compiles(at+".route_config", rc)
+		if err := compiles(at+".route_config", rc); err != nil {
+			return err
+		}
 	}
-	return nil
+	return oneUpgrade(at, h)
 }
 
 const (
 	router     = "envoy.extensions.filters.http.router.v3.Router"
 	routerName = "envoy.filters.http.router"
 )
-
-// retries leaves a retry policy to the package that does it.
-func retries(at string, m proto.Message) error {
-	p, _ := m.(*routev3.RetryPolicy)
-	err := upstream.CheckRetry(p)
-	if err == nil {
-		return nil
-	}
-	at = strings.TrimSuffix(strings.TrimSuffix(at, "retry_policy"), ".")
-	return fmt.Errorf("%s.%w", at, foreign("", err))
-}
-
-// headerFormat takes a header whose value can be filled in.
-func headerFormat(at string, m proto.Message) error {
-	h, _ := m.(*corev3.HeaderValue)
-	if strings.HasPrefix(h.GetKey(), ":") || strings.EqualFold(h.GetKey(), "host") {
-		return fmt.Errorf("%s.key: :-prefixed or host headers may not be modified", at)
-	}
-	value := h.GetValue()
-	if len(h.GetRawValue()) > 0 {
-		value = string(h.GetRawValue())
-	}
-	_, err := format.Parse(value)
-	var unknown *format.UnknownError
-	switch {
-	case errors.As(err, &unknown):
-		return undone(at, "does not fill in "+unknown.Operator)
-	case err != nil:
-		return fmt.Errorf("%s: %w", at, err)
-	}
-	return nil
-}
