@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"strings"
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -135,10 +136,13 @@ func withoutHost(t *testing.T, rc *routev3.RouteConfiguration, r *Request, hit H
 // reach a route that Shadowed names.
 func TestNothingReachesAShadowedRoute(t *testing.T) {
 	shadowed, reached := 0, 0
-	for seed := range uint64(400) {
+	for seed := range uint64(800) {
 		d := roll(seed)
 		rc := d.config(1, 25)
 		rc.GetVirtualHosts()[0].Domains = []string{"*"}
+		if seed%2 == 0 {
+			rc = d.conditions(8)
+		}
 		table, _ := Compile(rc)
 		by := map[int]Shadow{}
 		for _, s := range table.Shadowed() {
@@ -162,7 +166,7 @@ func TestNothingReachesAShadowedRoute(t *testing.T) {
 			}
 		}
 	}
-	if shadowed < 200 || reached < 1000 {
+	if shadowed < 400 || reached < 1000 {
 		t.Errorf("only %d routes are shadowed and %d requests reached one", shadowed, reached)
 	}
 }
@@ -176,7 +180,15 @@ func (d dice) aim(r *Request, rt *route) {
 		r.Method, r.Path = "GET", rt.path.text+pick(d, "", "?q=1")
 	case pathSeparated:
 		r.Method, r.Path = "GET", rt.path.text+pick(d, "", "/", "/b")
+	case pathTemplate:
+		if strings.ContainsAny(rt.path.text, "{*") {
+			return
+		}
+		r.Method, r.Path = "GET", rt.path.text
 	default:
+		if d.one(4) {
+			r.Method, r.Path = "OPTIONS", "*"
+		}
 		return
 	}
 	if r.Path == "" || r.Path[0] != '/' {

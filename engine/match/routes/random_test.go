@@ -25,7 +25,7 @@ func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 func (d dice) one(in int) bool { return d.IntN(in) == 0 }
 
 func (d dice) segment() string {
-	return pick(d, "a", "b", "ab", "A", "aB", "x1", "foo", "Foo", "v1", "v2", "", "a;p=1", ";q", "a=b", "*", "a.b", "%41")
+	return pick(d, "a", "b", "ab", "A", "aB", "x1", "foo", "Foo", "v1", "v2", "", "a;p", "a;p=1", ";q", "a=b", "*", "a.b", "%41")
 }
 
 func (d dice) path() string {
@@ -53,7 +53,7 @@ func (d dice) regex() string {
 }
 
 func (d dice) template() string {
-	return "/" + pick(d, "a", "foo", "*", "{v}", "a;p") + pick(d, "", "/b", "/*", "/**", "/{w=*}", "/{w=a/**}", "/*/foo", "/")
+	return "/" + pick(d, "a", "foo", "*", "{v}", "a;p", "a;p=1") + pick(d, "", "", "/b", "/*", "/**", "/{w=*}", "/{w=a/**}", "/*/foo", "/")
 }
 
 func (d dice) routeMatch() *routev3.RouteMatch {
@@ -164,7 +164,7 @@ func (d dice) config(hosts, routes int) *routev3.RouteConfiguration {
 	rc := &routev3.RouteConfiguration{
 		Name: "r", IgnorePortInHostMatching: d.one(3), IgnorePathParametersInPathMatching: d.one(3),
 	}
-	domains := []string{"a.test", "*.test", "*.a.test", "a.*", "A.B.*", "*", "b.test:80", "[::1]", "*-x.test"}
+	domains := []string{"a.test", "*.test", "*.a.test", "*-x.a.test", "a.*", "A.B.*", "a.b.c*", "*", "b.test:80", "[::1]", "*-x.test"}
 	d.Shuffle(len(domains), func(i, j int) { domains[i], domains[j] = domains[j], domains[i] })
 	for i := range hosts {
 		vh := &routev3.VirtualHost{Name: fmt.Sprintf("v%d", i), Domains: domains[i : i+1]}
@@ -178,10 +178,41 @@ func (d dice) config(hosts, routes int) *routev3.RouteConfiguration {
 	return rc
 }
 
+// conditions is a table whose routes all take the same few paths and differ in
+// what they ask beside.
+func (d dice) conditions(routes int) *routev3.RouteConfiguration {
+	rc := &routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{{Name: "v", Domains: []string{"*"}}}}
+	for range routes {
+		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+		if d.one(4) {
+			m.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: pick(d, ".*", "/.*", "/a", "[^b]*", "[^b]+")}}
+		}
+		// Nearly all ask for something: a route that takes everything would hide the rest.
+		h := d.header()
+		h.Name = pick(d, "x-a", "x-a", "user-agent")
+		if d.one(3) {
+			h.HeaderMatchSpecifier = &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}
+		}
+		switch d.IntN(8) {
+		case 0:
+			m.QueryParameters = append(m.QueryParameters, d.parameter())
+		case 1:
+			m.Headers = append(m.Headers, h, d.header())
+		default:
+			m.Headers = append(m.Headers, h)
+		}
+		if d.one(12) {
+			m.Cookies = append(m.Cookies, &routev3.CookieMatcher{Name: "s", StringMatch: d.text(), InvertMatch: d.one(3)})
+		}
+		rc.VirtualHosts[0].Routes = append(rc.VirtualHosts[0].Routes, &routev3.Route{Match: m})
+	}
+	return rc
+}
+
 func (d dice) request() *Request {
 	r := &Request{
 		Method: pick(d, "GET", "POST", "CONNECT", "a"), Scheme: "http", Path: d.requestPath(),
-		Authority: pick(d, "a.test", "A.TEST", "b.a.test", "c-x.test", "a.org", "a.b.c", "a.test:80", "b.test:80", "[::1]:8", "", ".test"),
+		Authority: pick(d, "a.test", "A.TEST", "b.a.test", "c-x.test", "c-x.a.test", "a.b.cd", "a.org", "a.b.c", "a.test:80", "b.test:80", "[::1]:8", "", ".test"),
 		TLS:       d.one(2), Presented: d.one(2),
 	}
 	if r.Method == "CONNECT" {
