@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -241,12 +242,23 @@ func (c *Cluster) pool(h *host, priority int) *pool {
 	p := h.pools[priority].Load()
 	if p == nil {
 		p = c.newPool(h, priority)
+		// A request may have found the host in a view as it went.
+		p.leaving = c.closed || c.hosts[h.address] != h
 		h.pools[priority].Store(p)
-		if c.closed || c.hosts[h.address] != h {
-			p.retire() // a request found the host in a view as it went
-		}
 	}
 	return p
+}
+
+// admit waits until a request may use a connection to the host.
+func (c *Cluster) admit(ctx context.Context, h *host, priority int) (*pass, error) {
+	for {
+		p := c.pool(h, priority)
+		t, err := c.gates[priority].admit(ctx, p)
+		if !errors.Is(err, errRetired) {
+			return t, err
+		}
+		h.pools[priority].CompareAndSwap(p, nil)
+	}
 }
 
 // Snapshot is the cluster as it stands.

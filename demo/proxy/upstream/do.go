@@ -180,7 +180,7 @@ func (x *exchange) try(h *host) (a Answer, again bool) {
 	if x.retry != nil { // else the end of the try is that of the request
 		t.ctx, t.cancel = context.WithCancelCause(x.ctx)
 	}
-	pass, err := x.gate.admit(t.ctx, x.c.pool(h, x.priority))
+	pass, err := x.c.admit(t.ctx, h, x.priority)
 	if err != nil {
 		if errors.Is(err, errOverflow) {
 			x.tried = x.tried[:len(x.tried)-1] // it was never asked

@@ -13,6 +13,9 @@ var (
 	errTooMany  = errors.New("too many requests are under way")
 )
 
+// errRetired is why a pool takes no more requests: another is to be asked for.
+var errRetired = errors.New("the connections were given up")
+
 // gate is the circuit breakers of one routing priority of a cluster. It decides
 // whether a request may go to a host at once, has to wait for a connection, or
 // is turned away.
@@ -29,6 +32,8 @@ type gate struct {
 type usage struct {
 	open, using uint64
 	shared      bool // HTTP/2: one connection bears all requests
+	leaving     bool // it is given up when the last request has left it
+	retired     bool // it takes no more requests
 }
 
 // waiter is a request that waits until its pool may use or open a connection.
@@ -62,10 +67,13 @@ func (u *usage) idle() bool {
 }
 
 // admit waits until a request may use a connection of p. It fails with
-// errOverflow or errTooMany, or with the cause of ctx's end.
+// errOverflow, errTooMany or errRetired, or with the cause of ctx's end.
 func (g *gate) admit(ctx context.Context, p *pool) (*pass, error) {
 	g.mu.Lock()
 	switch {
+	case p.retired:
+		g.mu.Unlock()
+		return nil, errRetired
 	case g.active >= g.lim.requests:
 		g.mu.Unlock()
 		return nil, errTooMany
@@ -162,12 +170,29 @@ func (g *gate) release(t *pass) {
 	g.settle(t)
 	g.active--
 	g.change(t.pool, 0, -1)
-	last := t.pool.using == 0
 	g.wake()
+	over := g.leave(t.pool)
 	g.mu.Unlock()
-	if last {
-		t.pool.endIfRetired()
+	if over {
+		t.pool.closeAll()
 	}
+}
+
+// leave retires a pool that is to go when no request uses it; true when it has
+// come to that. It needs mu.
+func (g *gate) leave(p *pool) bool {
+	if p.leaving && p.using == 0 {
+		p.retired = true
+	}
+	return p.retired
+}
+
+// retire gives a pool up as soon as no request uses it; true when that is now.
+func (g *gate) retire(p *pool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p.leaving = true
+	return g.leave(p)
 }
 
 // opened and closed count p's connections.

@@ -3,10 +3,13 @@ package upstream
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -241,6 +244,56 @@ func TestConnectionsOfWhoGoes(t *testing.T) {
 			t.Errorf("%d connections are left", got)
 		}
 	})
+}
+
+// No request is lost while endpoints come and go, the balancer changes and
+// connections are given up under it.
+func TestNothingIsLostWhileEverythingMoves(t *testing.T) {
+	n := &network{}
+	for _, a := range []string{hostA, hostB, hostC} {
+		n.serve(t, a, func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%d", len(b))
+		})
+	}
+	c, _ := n.run(t, eds)
+	c.Assign(endpoints(t, hostA, hostB))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	var sent atomic.Int64
+	for i := range 4 {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				body := strings.Repeat("x", 1000*i)
+				a, got, err := send(t, c, httptest.NewRequest(http.MethodPost, "http://a.test/", strings.NewReader(body)), Call{Timeout: time.Minute})
+				if a.Failure != nil || err != nil || got != fmt.Sprint(len(body)) {
+					t.Errorf("request %d: %+v %v %q", sent.Load(), a.Failure, err, got)
+					cancel()
+				}
+				sent.Add(1)
+			}
+		})
+	}
+	for round, seen := 0, int64(0); round < 60 && ctx.Err() == nil; round++ {
+		for _, set := range [][]string{{hostB, hostC}, {hostC}, {hostA}, {hostA + " load_balancing_weight: 3", hostB}} {
+			c.Assign(endpoints(t, set...))
+			until(t, "more requests have gone", func() bool { return sent.Load() > seen+3 || ctx.Err() != nil })
+			seen = sent.Load()
+		}
+		policy := []string{"RANDOM", "RING_HASH", "LEAST_REQUEST", "ROUND_ROBIN"}[round%4]
+		limit := []int{5, 1000}[round%2]
+		if !c.Update(clusterOf(t, eds+fmt.Sprintf("lb_policy: %s\ncircuit_breakers: {thresholds: [{max_connections: %d}]}", policy, limit))) {
+			t.Fatal("not updated")
+		}
+	}
+	cancel()
+	wait.Wait()
+	s := c.Snapshot().Stats
+	if s["upstream_rq_active"] != 0 || s["upstream_rq_pending_active"] != 0 || s["upstream_rq_200"] != uint64(sent.Load()) {
+		t.Errorf("%d sent: %v", sent.Load(), s)
+	}
+	c.Close()
+	until(t, "all connections are closed", func() bool { return stat(c, "upstream_cx_active") == 0 })
 }
 
 // dns answers from a table; names that are not in it do not exist.

@@ -17,9 +17,8 @@ type pool struct {
 	transport *http.Transport
 	cluster   *Cluster
 
-	mu      sync.Mutex
-	conns   map[*conn]struct{}
-	retired bool
+	mu    sync.Mutex
+	conns map[*conn]struct{}
 }
 
 // poolAuthority stands in a URL for the one host that a pool dials.
@@ -146,29 +145,14 @@ func (c *conn) Close() error {
 // retire closes the pool's idle connections now and the others as soon as no
 // request uses the pool any more.
 func (p *pool) retire() {
-	p.mu.Lock()
-	p.retired = true
-	p.mu.Unlock()
+	over := p.gate.retire(p)
 	p.transport.CloseIdleConnections()
-	p.gate.mu.Lock()
-	idle := p.using == 0
-	p.gate.mu.Unlock()
-	if idle {
+	if over {
 		p.closeAll()
 	}
 }
 
-// endIfRetired is called when the last request has left the pool.
-func (p *pool) endIfRetired() {
-	p.mu.Lock()
-	retired := p.retired
-	p.mu.Unlock()
-	if retired {
-		p.closeAll()
-	}
-}
-
-// closeAll cuts every connection.
+// closeAll cuts every connection of a retired pool.
 func (p *pool) closeAll() {
 	p.mu.Lock()
 	all := make([]*conn, 0, len(p.conns))
