@@ -206,7 +206,7 @@ func (f *form) refocus() {
 // edits are the keys that a field takes beside characters.
 var edits = map[tea.KeyType]bool{tea.KeyRunes: true, tea.KeySpace: true, tea.KeyBackspace: true, tea.KeyDelete: true, tea.KeyLeft: true,
 	tea.KeyRight: true, tea.KeyHome: true, tea.KeyEnd: true, tea.KeyCtrlA: true, tea.KeyCtrlE: true, tea.KeyCtrlW: true, tea.KeyCtrlU: true,
-	tea.KeyCtrlK: true, tea.KeyCtrlB: true, tea.KeyCtrlF: true, tea.KeyCtrlD: true, tea.KeyCtrlLeft: true, tea.KeyCtrlRight: true}
+	tea.KeyCtrlK: true, tea.KeyCtrlB: true, tea.KeyCtrlF: true, tea.KeyCtrlD: true, tea.KeyCtrlH: true, tea.KeyCtrlLeft: true, tea.KeyCtrlRight: true}
 
 // typed gives a key to the field that has the keyboard and reports whether it
 // took it. listeners are what the space key leads through in that field.
