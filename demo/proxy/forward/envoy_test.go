@@ -137,7 +137,8 @@ virtual_hosts:
 		"GET https://www.example.com/teapot HTTP/1.1\r\nHost: other\r\n\r\n",
 		"CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n",
 		get("/teapot", "www.example.com", "x-large: "+strings.Repeat("x", 61<<10)),
-		get("/teapot#fragment", "www.example.com"), "BREW /teapot HTTP/1.1\r\nHost: www.example.com\r\n\r\n",
+		get("/teapot#fragment", "www.example.com"), get("/teapot", ""),
+		get("/teapot", "WWW.Example.COM"), get("/teapot", "www.example.com:1"), get("/%74eapot", "www.example.com"), "BREW /teapot HTTP/1.1\r\nHost: www.example.com\r\n\r\n",
 	})
 }
 

@@ -44,12 +44,13 @@ func (x *exchange) forward() {
 		defer cancel()
 		ctx = limited
 	}
+	x.ctx = ctx
 	out := x.outgoing(ctx, plain)
 	x.mirror(route, out, t)
 	answer := c.Do(out, call)
 	x.endpoint, x.attempts, x.values.UpstreamHost, x.values.Attempts = answer.Endpoint, answer.Attempts, answer.Endpoint, answer.Attempts
 	switch {
-	case context.Cause(ctx) == errTooLong && (answer.Response == nil): //nolint:errorlint // it is never wrapped
+	case answer.Response == nil && errors.Is(context.Cause(ctx), errTooLong):
 		x.reply(local{status: http.StatusGatewayTimeout, body: "downstream duration timeout", details: "max_duration_timeout", headers: x.finalize})
 	case answer.Failure != nil:
 		x.failed(answer.Failure, plain)

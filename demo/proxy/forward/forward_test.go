@@ -69,6 +69,7 @@ virtual_hosts:
   - {match: {prefix: /broken}, route: {cluster: app}}
   - {match: {prefix: /503}, route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 2, retry_back_off: {base_interval: 0.001s}}}}
   - {match: {prefix: /long/slow}, route: {cluster: app, max_stream_duration: {max_stream_duration: 0.1s}}}
+  - {match: {prefix: /stream}, route: {cluster: app, max_stream_duration: {max_stream_duration: 0.3s}}}
   - {match: {prefix: /teapot}, direct_response: {status: 418}}
   - {match: {prefix: /old}, redirect: {path_redirect: /new}}
 `
@@ -94,6 +95,7 @@ func TestRecordsAndStats(t *testing.T) {
 		{"/broken", 200, "UPE", "upstream_reset_after_response_started{protocol_error}", 1},
 		{"/503", 503, "URX", "via_upstream", 3},
 		{"/long/slow", 504, "", "max_duration_timeout", 1},
+		{"/stream", 200, "", "max_duration_timeout", 1},
 		{"/teapot", 418, "", "direct_response", 0},
 		{"/old", 301, "", "direct_response", 0},
 	} {
@@ -108,11 +110,11 @@ func TestRecordsAndStats(t *testing.T) {
 	}
 	got := p.handler.Stats()
 	want := map[string]uint64{
-		"http.web.downstream_rq_total": 12, "http.web.downstream_rq_active": 0, "http.web.downstream_rq_completed": 12,
-		"http.web.downstream_rq_1xx": 0, "http.web.downstream_rq_2xx": 2, "http.web.downstream_rq_3xx": 1,
+		"http.web.downstream_rq_total": 13, "http.web.downstream_rq_active": 0, "http.web.downstream_rq_completed": 13,
+		"http.web.downstream_rq_1xx": 0, "http.web.downstream_rq_2xx": 3, "http.web.downstream_rq_3xx": 1,
 		"http.web.downstream_rq_4xx": 2, "http.web.downstream_rq_5xx": 7,
-		"http.web.no_route": 1, "http.web.no_cluster": 1, "http.web.rq_direct_response": 2, "http.web.rq_total": 12,
-		"listener.127.0.0.1_" + p.port + ".downstream_cx_total":        12,
+		"http.web.no_route": 1, "http.web.no_cluster": 1, "http.web.rq_direct_response": 2, "http.web.rq_total": 13,
+		"listener.127.0.0.1_" + p.port + ".downstream_cx_total":        13,
 		"listener.127.0.0.1_" + p.port + ".http.web.downstream_rq_5xx": 7,
 	}
 	for name, n := range want {

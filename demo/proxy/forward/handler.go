@@ -116,10 +116,11 @@ type exchange struct {
 	start time.Time
 	way   match.Way
 
-	prefix string        // stat_prefix of the connection manager
-	header http.Header   // of the request as it goes on
-	values format.Values // for header formats
-	scheme string        // of the request, as routes see it
+	ctx    context.Context // of the request as it goes on
+	prefix string          // stat_prefix of the connection manager
+	header http.Header     // of the request as it goes on
+	values format.Values   // for header formats
+	scheme string          // of the request, as routes see it
 	// authority is the Host as header formats see it at this moment.
 	authority string
 
@@ -148,6 +149,9 @@ func (x *exchange) request() match.Request {
 		if t.NegotiatedProtocol != "" {
 			m.ALPN = []string{t.NegotiatedProtocol}
 		}
+	}
+	if x.r.Host == "" && x.r.ProtoAtLeast(1, 1) { // net/http refuses a request without one: it was there, and empty
+		m.Headers = append(m.Headers, routes.Header{Name: "host"})
 	}
 	for name, values := range x.r.Header {
 		for _, v := range values {

@@ -188,6 +188,11 @@ func echo(t testing.TB) (port string) {
 		case strings.Contains(r.URL.Path, "/slow"):
 			<-r.Context().Done()
 			return
+		case strings.Contains(r.URL.Path, "/stream"):
+			_, _ = io.WriteString(w, "beginning")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
 		case strings.Contains(r.URL.Path, "/cut"):
 			panic(http.ErrAbortHandler)
 		case strings.Contains(r.URL.Path, "/broken"):

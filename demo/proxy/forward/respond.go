@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -103,6 +104,8 @@ func (x *exchange) pass(res *http.Response) {
 func (x *exchange) cut(err error) {
 	var why *upstream.CutError
 	switch {
+	case errors.Is(context.Cause(x.ctx), errTooLong):
+		x.abort("", "max_duration_timeout")
 	case errors.As(err, &why):
 		x.abort(why.Flags, why.Details)
 	case x.r.Context().Err() != nil:
