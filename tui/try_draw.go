@@ -171,8 +171,11 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 	for i := range f.Steps {
 		step := &f.Steps[i]
 		name, why := step.Name, step.Why
-		if step.Kind == "endpoints" {
+		switch {
+		case step.Kind == "endpoints":
 			name, why = step.Why, a.hostsText(step.Key)
+		case step.Kind == "listener" && f.request.Listener != "":
+			why = "" // the operator chose it
 		}
 		out = append(out, a.factLines(shortKind(step.Kind), name, why, a.th.Strong, w)...)
 	}

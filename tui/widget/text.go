@@ -104,8 +104,8 @@ func Spaces(n int) string {
 }
 
 // Wrap breaks text at blanks into lines of at most w cells, and a word longer
-// than that at its last dot that fits, as a field path, or else where it must
-// be. Line ends in it are kept; each line is cleaned.
+// than that at its last dot or comma that fits, as a field path or a list, or
+// else where it must be. Line ends in it are kept; each line is cleaned.
 func Wrap(text string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -147,11 +147,11 @@ func wrapLine(out []string, line string, w int) []string {
 	return append(out, strings.TrimRight(current, " "))
 }
 
-// breakWord is as much of s as fits into w cells and ends in a dot, or as much
-// as fits; at least one character.
+// breakWord is as much of s as fits into w cells and ends in a dot or a comma, or
+// as much as fits; at least one character.
 func breakWord(s string, w int) string {
 	head := ansi.Truncate(s, w, "")
-	if i := strings.LastIndexByte(head, '.'); i > 0 {
+	if i := strings.LastIndexAny(head, ".,"); i > 0 {
 		return head[:i+1]
 	}
 	if head == "" {

@@ -130,6 +130,7 @@ func TestWrap(t *testing.T) {
 		{"at route.weighted.clusters here", 16, []string{"at", "route.weighted.", "clusters here"}},
 		{"app-v2 at 127.0.0.1:9001", 12, []string{"app-v2 at", "127.0.0.1:90", "01"}[:1:1]},
 		{"abcdefgh", 3, []string{"abc", "def", "gh"}},
+		{"5xx,reset,refused", 11, []string{"5xx,reset,", "refused"}},
 		{"長い名前", 5, []string{"長い", "名前"}},
 		{"a\n\nb", 5, []string{"a", "", "b"}},
 	} {
