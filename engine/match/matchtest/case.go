@@ -34,6 +34,9 @@ type Options struct {
 	// that say the route, the virtual host and the reason. It needs a data plane
 	// that implements local_reply_config.
 	LocalReplies bool
+	// HTTP2 has a tenth of the requests ask for HTTP/2: their Raw is then only
+	// how HTTP/1 would say it, and it is the caller who sends them by Ask.
+	HTTP2 bool
 	// Certificate and PrivateKey are PEM texts for the encrypted filter chains of
 	// NewChains.
 	Certificate, PrivateKey string

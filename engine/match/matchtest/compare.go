@@ -56,7 +56,11 @@ func Differences(way match.Way, q Request, o Observed) []Difference {
 			c.forwarded(way, o)
 			return c.found
 		}
-	case match.Redirect, match.DirectResponse, match.NotFound, match.Refused:
+	case match.Refused:
+		if way.Status == 0 && !o.Reached && o.Status == 0 {
+			return nil // ended without an answer, as predicted
+		}
+	case match.Redirect, match.DirectResponse, match.NotFound:
 	default:
 		c.add("fate", "predicted %s, which is no answer to a request", way.Action)
 		return c.found

@@ -335,7 +335,7 @@ func (l *lab) ask(c Case) []Observed {
 	var to line
 	defer to.hangUp()
 	for _, q := range c.Requests {
-		if q.Ask.Source.IsValid() {
+		if q.Ask.Source.IsValid() || q.Ask.HTTP2 {
 			out = append(out, l.askFrom(c.Options, q))
 			continue
 		}
@@ -383,6 +383,10 @@ func (l *line) ask(o Options, q Request) Observed {
 		l.conn, l.r = conn, bufio.NewReader(conn)
 	}
 	_ = l.conn.SetDeadline(time.Now().Add(10 * time.Second)) // it fails on a closed connection alone, which shows
+	if q.Ask.HTTP2 {
+		defer l.hangUp()
+		return exchange2(l.conn, q)
+	}
 	seen, reuse := Exchange(l.conn, l.r, q)
 	if !reuse {
 		l.hangUp()

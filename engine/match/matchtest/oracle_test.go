@@ -25,7 +25,7 @@ func TestAgainstEnvoy(t *testing.T) {
 	n, seed := number(t, "MESHTUI_FUZZ_ENVOY", 8000), uint64(number(t, "MESHTUI_SEED", 1))
 	without := strings.Split(os.Getenv("MESHTUI_WITHOUT"), ",")
 	run := l.run(seed, n, 100, func(m *mesh.Mesh) Asker { return match.New(m) }, func(seed uint64, o Options) Case {
-		o.Without = without
+		o.Without, o.HTTP2 = without, true
 		return New(seed, o)
 	})
 	t.Logf("%s\n%d cases that Envoy refuses", &run.tally, len(run.refused))
@@ -54,7 +54,7 @@ func TestChecksTakeWhatEnvoyTakes(t *testing.T) {
 
 // reportEach fails for one failure of each sort, shrunk, and counts the others.
 func (l *lab) reportEach(r run) {
-	const most = 8
+	const most = 5
 	counts, order := map[string]int{}, []failure(nil)
 	for _, f := range r.failures {
 		if counts[f.sort()]++; counts[f.sort()] == 1 {
@@ -64,7 +64,7 @@ func (l *lab) reportEach(r run) {
 	slices.SortStableFunc(order, func(x, y failure) int { return counts[y.sort()] - counts[x.sort()] })
 	for i, f := range order {
 		if i < most {
-			l.t.Errorf("%d × %s\n%s", counts[f.sort()], f.sort(), l.report(f))
+			l.t.Errorf("%d × %s, %q\n%s", counts[f.sort()], f.sort(), f.c.Requests[0].Raw, l.report(f))
 		} else {
 			l.t.Errorf("%d × %s, seed %d, %q", counts[f.sort()], f.sort(), f.c.Seed, f.c.Requests[0].Raw)
 		}
@@ -96,6 +96,11 @@ type failure struct {
 // sort is what failures that may have one cause have in common.
 func (f failure) sort() string {
 	return fmt.Sprintf("%s, predicted %s %d %s, observed %d %s", f.found[0].Kind, f.way.Action, f.way.Status, f.way.Detail, f.seen.Status, f.seen.Details)
+}
+
+// shape is what a failure keeps while it is shrunk.
+func (f failure) shape() string {
+	return fmt.Sprint(f.found[0].Kind, f.way.Action, f.seen.Reached, f.seen.Status == 0, f.c.Requests[0].Ask.HTTP2)
 }
 
 type run struct {
@@ -144,7 +149,7 @@ func (r *run) compare(c Case, seen []Observed, asker func(*mesh.Mesh) Asker) {
 
 // shrink makes a failure small, as long as it fails in the same point.
 func (l *lab) shrink(f failure) failure {
-	kind := f.found[0].Kind
+	shape := f.shape()
 	judge := func(cases []Case) ([]failure, []bool) {
 		out, fails := make([]failure, len(cases)), make([]bool, len(cases))
 		var valid []Case
@@ -166,8 +171,8 @@ func (l *lab) shrink(f failure) failure {
 				continue
 			}
 			found := Compare(f.asker(c.Mesh), c.Requests[0], seen[i][0])
-			out[at[i]] = failure{c: c, found: found, seen: seen[i][0], asker: f.asker}
-			fails[at[i]] = len(found) > 0 && found[0].Kind == kind
+			now := failure{c: c, way: f.asker(c.Mesh).Match(&c.Requests[0].Ask), found: found, seen: seen[i][0], asker: f.asker}
+			out[at[i]], fails[at[i]] = now, len(found) > 0 && now.shape() == shape
 		}
 		return out, fails
 	}

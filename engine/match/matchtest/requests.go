@@ -226,8 +226,30 @@ func (m *maker) finish(d *draft) Request {
 	if ip, err := netip.ParseAddr(m.o.Address); err == nil && m.chance(50) {
 		r.Ask.Listener, r.Ask.Address, r.Ask.Port = "", ip, m.o.Port
 	}
+	if m.o.HTTP2 && m.chance(10) && d.fitsHTTP2() {
+		r.Ask.HTTP2 = true
+		r.Classes = append(r.Classes, "HTTP/2")
+		for i, h := range r.Ask.Headers {
+			r.Ask.Headers[i].Name = strings.ToLower(h.Name)
+		}
+	}
 	r.Raw = Raw(&r.Ask)
 	return r
+}
+
+// fitsHTTP2 reports whether HTTP/2 can say a request at all, and well enough
+// for a codec to pass it on.
+func (d *draft) fitsHTTP2() bool {
+	for _, h := range d.headers {
+		if name := strings.ToLower(h.Name); name == "connection" || name == "upgrade" || name == "host" || strings.HasPrefix(name, ":") || strings.TrimSpace(h.Value) != h.Value {
+			return false
+		}
+	}
+	if d.http10 || d.host == "" && !d.noHost || d.method == "CONNECT" {
+		return false
+	}
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
+	return (strings.HasPrefix(d.target, "/") || d.target == "*") && strings.IndexFunc(d.target+d.host+d.method, odd) < 0
 }
 
 // Raw is a request as bytes of HTTP/1. A Host header that is there and empty is
