@@ -48,8 +48,11 @@ func (t *attempt) request() *http.Request {
 	case sentAgain(out.Method):
 		// Without a length, and so without a header that speaks of one.
 		out.Body, out.ContentLength, out.TransferEncoding = nobody{}, 0, identity
-	default:
+	case out.Method == http.MethodDelete:
 		out.Body, out.ContentLength = nil, 0
+	default:
+		// Envoy says that the length is 0.
+		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, 0, identity
 	}
 	if t.call.AutoHost && t.host.hostname != "" {
 		out.Host = t.host.hostname

@@ -121,6 +121,37 @@ func TestConnectTimeout(t *testing.T) {
 	})
 }
 
+// What says that there is no body goes out as Envoy writes it.
+func TestRequestsWithoutABody(t *testing.T) {
+	for method, want := range map[string]string{"GET": "", "HEAD": "", "DELETE": "", "OPTIONS": "", "POST": "0", "PUT": "0", "PATCH": "0", "PROPFIND": "0"} {
+		bubble(t, func(t *testing.T, n *network) {
+			accept := n.hear(t, hostA)
+			head := make(chan string, 1)
+			go func() {
+				conn := <-accept
+				defer conn.Close()
+				b := make([]byte, 4096)
+				k, _ := conn.Read(b)
+				head <- string(b[:k])
+				write(conn, response(204, ""))
+			}()
+			c, _ := n.run(t, simple("", hostA))
+			send(t, c, httptest.NewRequest(method, "http://a.test/", nil), Call{}) //nolint:errcheck // the request is looked at
+			got := ""
+			for line := range strings.Lines(strings.ToLower(<-head)) {
+				if value, is := strings.CutPrefix(strings.TrimSpace(line), "content-length: "); is {
+					got = value
+				} else if strings.HasPrefix(line, "transfer-encoding") {
+					got = line
+				}
+			}
+			if got != want {
+				t.Errorf("%s goes out with length %q, want %q", method, got, want)
+			}
+		})
+	}
+}
+
 // slowly is a body of which a byte comes each second.
 type slowly struct {
 	left int
