@@ -52,6 +52,7 @@ var rules = []rule{
 	{"regex-path", regexPath},
 	{"path-template", pathTemplate},
 	{"rewrite-group", rewriteGroup},
+	{"rewrite-conflict", rewriteConflict},
 
 	// clusters.go
 	{"eds-config", edsConfig},

@@ -64,6 +64,9 @@ func rewriteGroup(c *checker) {
 	c.problems(routes.BadRewrite, mesh.Warning, "correct it")
 }
 
+// rewriteConflict reports rewrites that exclude each other.
+func rewriteConflict(c *checker) { c.problems(routes.RewriteConflict, mesh.Error, "") }
+
 // problems reports what compiling found of one kind. Expressions that are wrong
 // as such are bad-regex's.
 func (c *checker) problems(kind routes.ProblemKind, s mesh.Severity, hint string) {

@@ -179,8 +179,11 @@ func (p *pathMatch) hint(v *view, met bool) string {
 func (p *pathMatch) subject() string {
 	switch p.kind {
 	case pathPrefix:
-		if p.text == "" {
+		switch {
+		case p.text == "":
 			return "every path"
+		case strings.HasSuffix(p.text, "/"):
+			return "everything under " + show(p.text)
 		}
 		return "everything that starts with " + show(p.text)
 	case pathExact:

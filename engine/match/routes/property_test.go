@@ -2,6 +2,7 @@ package routes
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -230,4 +231,33 @@ func TestNoPathMatchesTheUnmatchable(t *testing.T) {
 	if named < 100 || named > 2500 {
 		t.Errorf("%d of 3000 expressions are called unmatchable", named)
 	}
+}
+
+// TestTableIsSharedByGoroutines asks one fresh table, whose expressions are
+// compiled when they are first asked, from many goroutines at once.
+func TestTableIsSharedByGoroutines(t *testing.T) {
+	d := roll(1)
+	rc := d.config(3, 60)
+	table, _ := Compile(rc)
+	alone, _ := Compile(rc)
+	requests := make([]*Request, 200)
+	want := make([]Hit, len(requests))
+	for i := range requests {
+		requests[i] = d.request()
+		want[i] = alone.Match(requests[i])
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for i, r := range requests {
+				hit := table.Match(r)
+				if hit.Route != want[i].Route || hit.VirtualHost != want[i].VirtualHost {
+					t.Errorf("request %d finds %v, alone %v", i, hit, want[i])
+				}
+				table.Explain(r, hit)
+				table.Act(hit, r)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -38,6 +38,7 @@ func (c *compiler) rewriting(r *routev3.Route, match *pathMatch, at string) rewr
 	w.prefix, w.format = a.GetPrefixRewrite(), a.GetPathRewrite()
 	w.regex = c.substitution(a.GetRegexRewrite(), at+".route.regex_rewrite")
 	w.hostRegex = c.substitution(a.GetHostRewritePathRegex(), at+".route.host_rewrite_path_regex")
+	c.conflicts(a, match, at+".route")
 	if a.GetPathRewritePolicy() == nil {
 		return w
 	}
@@ -50,6 +51,32 @@ func (c *compiler) rewriting(r *routev3.Route, match *pathMatch, at string) rewr
 		w.template = ""
 	}
 	return w
+}
+
+// conflicts reports rewrites of the path that exclude each other.
+func (c *compiler) conflicts(a *routev3.RouteAction, match *pathMatch, at string) {
+	var set []string
+	for _, one := range []struct {
+		field string
+		there bool
+	}{
+		{"prefix_rewrite", a.GetPrefixRewrite() != ""},
+		{"regex_rewrite", a.GetRegexRewrite() != nil},
+		{"path_rewrite_policy", a.GetPathRewritePolicy() != nil},
+		{"path_rewrite", a.GetPathRewrite() != ""},
+	} {
+		if one.there {
+			set = append(set, one.field)
+		}
+	}
+	switch {
+	case len(set) > 1:
+		c.problem(RewriteConflict, at+"."+set[1], fmt.Sprintf("the route has %s, and Envoy takes only one of them", strings.Join(set, " and ")),
+			"remove all but one: Envoy rejects this route configuration")
+	case match.kind == pathTemplate && a.GetPrefixRewrite() != "":
+		c.problem(RewriteConflict, at+".prefix_rewrite", "a path template has no prefix that prefix_rewrite could replace",
+			"use path_rewrite_policy or regex_rewrite: Envoy rejects this route configuration")
+	}
 }
 
 // checkTemplate finds out whether Envoy takes the template.

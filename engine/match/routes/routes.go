@@ -134,7 +134,8 @@ type ProblemKind uint8
 const (
 	BadMatch        ProblemKind = iota // a condition that never holds: a wrong expression, an extension
 	BadTemplate                        // a path template, of a match or a rewrite, that Envoy refuses
-	BadRewrite                         // a rewrite that Envoy refuses, or that does nothing
+	BadRewrite                         // a rewrite whose expression is none, or that does nothing
+	RewriteConflict                    // rewrites that exclude each other; Envoy refuses the configuration
 	DuplicateDomain                    // Envoy refuses the configuration
 	MatcherTree                        // a virtual host whose routes are not known here
 	Unmatchable                        // an expression that no path matches in full
