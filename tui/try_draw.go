@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
@@ -93,7 +95,11 @@ func (s *tryScreen) headLines(a *App, w int) []string {
 		out = append(out, beside(s.predictedLines(a, left), s.observedLines(a, w-3-left), left, w-3-left, a.th)...)
 	} else {
 		out = append(out, s.predictedLines(a, w)...)
-		out = append(out, s.observedLines(a, w)...)
+		seen := s.observedLines(a, w)
+		if s.shot == nil {
+			seen = seen[1:] // that nothing was sent needs no heading
+		}
+		out = append(out, seen...)
 	}
 	out = append(out, a.th.Dim.Render(widget.Fit(a.keepHint(), w)))
 	if s.seen == nil || s.seen.Config == nil { // no route was asked for
@@ -176,6 +182,9 @@ func (s *tryScreen) predictedLines(a *App, w int) []string {
 			name, why = step.Why, a.hostsText(step.Key)
 		case step.Kind == "listener" && f.request.Listener != "":
 			why = "" // the operator chose it
+			if l, ok := a.message(step.Key).(*listenerv3.Listener); ok {
+				why = mesh.Address(l.GetAddress())
+			}
 		}
 		out = append(out, a.factLines(shortKind(step.Kind), name, why, a.th.Strong, w)...)
 	}
