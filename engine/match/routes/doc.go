@@ -9,14 +9,14 @@
 // The decision is Envoy 1.40's, and it falls in this order:
 //
 //   - domains.go: the virtual host whose domain fits the Host best;
-//   - conditions.go, headers.go, text.go, paths.go, template.go: what one route
-//     asks of a request, each condition with the sentence that says why it is
-//     met or not;
+//   - conditions.go, headers.go, metadata.go, text.go, paths.go, template.go:
+//     what one route asks of a request (request.go is how they see it), each
+//     condition with the sentence that says why it is met or not;
 //   - index.go, trie.go, literal.go: which routes may match a path at all, so
 //     that among ten thousand a few are looked at. The first in the order of
 //     the configuration still wins;
-//   - act.go, redirect.go, rewrite.go, weights.go, settings.go: what the route
-//     then does;
+//   - act.go, redirect.go, rewrite.go, format.go, weights.go, settings.go: what
+//     the route then does;
 //   - explain.go, reasons.go: what every other virtual host and route lacked;
-//   - shadow.go: routes that no request can reach.
+//   - shadow.go, cover.go, unmatchable.go: routes that no request can reach.
 package routes
