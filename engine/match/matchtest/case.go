@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"example.com/meshtui/engine/match"
-	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -150,15 +149,4 @@ func meshOf(messages ...proto.Message) *mesh.Mesh {
 		panic(fmt.Sprintf("matchtest: %v", err))
 	}
 	return made
-}
-
-// header is the value of a header of the request as the client sends it, and
-// whether there is one.
-func header(hs []routes.Header, name string) (string, bool) {
-	for _, h := range hs {
-		if equalFold(h.Name, name) {
-			return h.Value, true
-		}
-	}
-	return "", false
 }

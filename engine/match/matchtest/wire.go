@@ -2,6 +2,7 @@ package matchtest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -185,7 +186,7 @@ func Serve(conn io.ReadWriter, cluster string) error {
 	for {
 		line, headers, err := head(r)
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
