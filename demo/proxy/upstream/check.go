@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -217,6 +218,7 @@ func (c *Cluster) checked(h *host, s *checkSettings, r result) time.Duration {
 	c.noteCheck(h, s, r, wasFirst, wasFailed)
 	if !passed && h.health.failed && h.pendingRemoval {
 		c.drop(h)
+		c.order = slices.DeleteFunc(c.order, func(other *host) bool { return other == h })
 		c.stats.membership.Add(1)
 		did = changed
 	} else if !wasFailed && h.health.failed && c.settings.Load().closeOnFail {

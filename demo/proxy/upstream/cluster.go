@@ -27,8 +27,8 @@ type Cluster struct {
 	ctx   context.Context // ends with Close
 
 	settings atomic.Pointer[settings]
-	view     atomic.Pointer[view]
-	gates    [2]gate // by routing priority
+	view     atomic.Pointer[view] // nil while it is out of date
+	gates    [2]gate              // by routing priority
 	stats    clusterStats
 
 	mu           sync.Mutex
@@ -80,7 +80,6 @@ func start(resource *clusterv3.Cluster, o Options, d dialer, r resolver) (*Clust
 	}
 	c.settings.Store(s)
 	c.policy = policyOf(nil)
-	c.view.Store(newView(c.viewSettings(), nil))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.outlier != nil {
@@ -135,8 +134,24 @@ func (c *Cluster) warmUp() {
 	}
 }
 
-// refresh makes the view anew. It needs mu.
-func (c *Cluster) refresh() { c.view.Store(newView(c.viewSettings(), c.order)) }
+// refresh has the view made anew by who needs it next: of many changes between
+// two requests only the last one costs. It needs mu.
+func (c *Cluster) refresh() { c.view.Store(nil) }
+
+// current is the view of now.
+func (c *Cluster) current() *view {
+	if v := c.view.Load(); v != nil {
+		return v
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.view.Load()
+	if v == nil {
+		v = newView(c.viewSettings(), c.order)
+		c.view.Store(v)
+	}
+	return v
+}
 
 func (c *Cluster) viewSettings() viewSettings {
 	return viewSettings{
@@ -328,12 +343,12 @@ func (c *Cluster) Close() {
 // their health, connections and counters. What CheckAssignment refuses of an
 // endpoint leaves that endpoint out.
 func (c *Cluster) Assign(a *endpointv3.ClusterLoadAssignment) {
-	a = clone(a)
+	given, policy := specs(a), policyOf(a) // nothing of a is kept
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.settings.Load().kind != clusterv3.Cluster_EDS {
 		return
 	}
 	c.stats.assignments.Add(1)
-	c.assign(specs(a), policyOf(a))
+	c.assign(given, policy)
 }

@@ -140,7 +140,7 @@ func (x *exchange) choose() *host {
 			tries, avoid = x.retry.tries, x.wasTried
 		}
 	}
-	h, panicked := x.c.view.Load().choose(x.random, tries, avoid)
+	h, panicked := x.c.current().choose(x.random, tries, avoid)
 	if panicked {
 		x.c.stats.panics.Add(1)
 	}

@@ -59,7 +59,7 @@ func TestHashingAsEnvoy(t *testing.T) {
 			for i := range keys {
 				key := fmt.Sprintf("key-%d", i)
 				hash := XXHash(key, 0)
-				h, _ := c.view.Load().choose(hash, 0, nil)
+				h, _ := c.current().choose(hash, 0, nil)
 				if want := r.hostOf(t, s, key); w.number(h.address) != want {
 					wrong++
 				}

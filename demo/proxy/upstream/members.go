@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"slices"
-
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 )
 
@@ -41,9 +39,9 @@ func (c *Cluster) assign(given []spec, p assignmentPolicy) {
 		order = append(order, h)
 		stays[h] = true
 	}
-	for _, h := range slices.Clone(c.order) {
+	for _, h := range c.order {
 		switch {
-		case stays[h]:
+		case stays[h], c.hosts[h.address] != h: // or it was dropped above
 		case s.check != nil && !s.ignoreRemoval && h.stopCheck != nil && !h.health.failed:
 			h.pendingRemoval = true
 			order = append(order, h)
@@ -72,7 +70,7 @@ func (c *Cluster) add(want spec, s *settings) *host {
 	return h
 }
 
-// drop ends a host. It needs mu; the view is the caller's.
+// drop ends a host. It needs mu; the order and the view are the caller's.
 func (c *Cluster) drop(h *host) {
 	c.endCheck(h)
 	if h.monitor.ejected {
@@ -80,7 +78,6 @@ func (c *Cluster) drop(h *host) {
 	}
 	c.closePools(h)
 	delete(c.hosts, h.address)
-	c.order = slices.DeleteFunc(slices.Clone(c.order), func(other *host) bool { return other == h })
 	c.moves++
 }
 

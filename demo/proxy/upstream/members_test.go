@@ -425,3 +425,30 @@ func TestClose(t *testing.T) {
 		c.Close() // again
 	})
 }
+
+// BenchmarkAssign is one endpoint of 10,000 that is drained and comes back, up to
+// the next request; and what telling of all costs.
+func BenchmarkAssign(b *testing.B) {
+	list := make([]string, 10_000)
+	for i := range list {
+		list[i] = fmt.Sprintf("10.%d.%d.%d:80", i>>16, i>>8&255, i&255)
+	}
+	whole := endpoints(b, list...)
+	list[5000] += " health_status: DRAINING"
+	drained := endpoints(b, list...)
+	var n network
+	c, _ := n.run(b, eds)
+	b.Run("assign", func(b *testing.B) {
+		for b.Loop() {
+			c.Assign(drained)
+			c.current()
+			c.Assign(whole)
+			c.current()
+		}
+	})
+	b.Run("snapshot", func(b *testing.B) {
+		for b.Loop() {
+			c.Snapshot()
+		}
+	})
+}
