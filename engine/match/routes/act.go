@@ -26,10 +26,7 @@ func (t *Table) act(h Hit, v *view) Outcome {
 	case h.VirtualHost == nil:
 		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	case h.TLSRequired:
-		return Outcome{
-			Kind: Redirect, Status: statusMoved, Detail: "direct_response",
-			Location: location(v, "https", v.r.Authority, "", v.r.Path), Why: "require_tls of the virtual host",
-		}
+		return requireTLS(v)
 	case h.VirtualHost.GetMatcher() != nil:
 		return Outcome{Kind: Unsupported, Why: "the matcher tree of the virtual host decides, and it is not followed here"}
 	case h.Route == nil:
@@ -42,6 +39,15 @@ func (t *Table) act(h Hit, v *view) Outcome {
 	out := t.action(rt, h, v)
 	if why := t.customised(h); why != "" {
 		out.Assumed = append(out.Assumed, why)
+	}
+	return out
+}
+
+// requireTLS is the redirect of a virtual host that demands TLS.
+func requireTLS(v *view) Outcome {
+	out := Outcome{Kind: Redirect, Status: statusMoved, Detail: "direct_response", Why: "require_tls of the virtual host"}
+	if !v.pathless {
+		out.Location = "https://" + v.r.Authority + v.r.Path
 	}
 	return out
 }
@@ -89,7 +95,7 @@ func (t *Table) action(rt *route, h Hit, v *view) Outcome {
 // status, and it leads back to where the request came from.
 func (t *Table) direct(d *routev3.DirectResponseAction, v *view) Outcome {
 	out := Outcome{Kind: DirectResponse, Status: int(d.GetStatus()), Detail: "direct_response"}
-	if out.Status == statusCreated || out.Status >= 300 && out.Status < 400 {
+	if (out.Status == statusCreated || out.Status >= 300 && out.Status < 400) && !v.pathless {
 		out.Location = location(v, v.scheme(), "", "", v.r.Path)
 	}
 	switch b := d.GetBody().GetSpecifier().(type) {

@@ -22,11 +22,20 @@ func redirect(rt *route, a *routev3.RedirectAction, v *view) Outcome {
 		port = ":" + strconv.FormatUint(uint64(a.GetPortRedirect()), 10)
 	}
 	path, open := redirectPath(rt, a, v)
+	if v.pathless && !rewritten(a, path) {
+		return out // a CONNECT without a path is led nowhere
+	}
 	if out.PathOpen = open; open {
 		out.Assumed = append(out.Assumed, "path_rewrite yields the path of the Location; it is shown as it came")
 	}
 	out.Location = location(v, scheme, a.GetHostRedirect(), port, path)
 	return out
+}
+
+// rewritten reports whether a redirect gives a path to a request that has none:
+// a rewrite does, which Envoy applies before it looks for one.
+func rewritten(a *routev3.RedirectAction, path string) bool {
+	return path != "" && (a.GetPrefixRewrite() != "" || a.GetRegexRewrite() != nil)
 }
 
 // redirectStatus is a redirect's status; 301 is Envoy's default.
@@ -56,6 +65,9 @@ func redirectPath(rt *route, a *routev3.RedirectAction, v *view) (path string, o
 		path = v.withQuery(p.PathRedirect)
 	case *routev3.RedirectAction_PrefixRewrite, *routev3.RedirectAction_RegexRewrite:
 		path = rt.rewrite.path(v)
+		if v.pathless && path == "" {
+			return "", false
+		}
 	case *routev3.RedirectAction_PathRewrite:
 		text, known := format(p.PathRewrite, absentEmpty, "", v)
 		if open = !known; known && strings.Contains(text, "?") {
@@ -87,11 +99,8 @@ func (v *view) withQuery(path string) string {
 
 // location is where a redirect leads to. Without a host of its own it is the
 // request's, whose port goes when another is given, or when it is the default
-// one of a scheme that changes. A request without a path is led nowhere.
+// one of a scheme that changes.
 func location(v *view, scheme, host, port, path string) string {
-	if v.pathless {
-		return ""
-	}
 	if host == "" {
 		host = requestHost(v, scheme, port)
 	}
