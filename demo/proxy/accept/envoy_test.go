@@ -41,9 +41,16 @@ func envoyBinary(t *testing.T) string {
 
 // What is refused, but for what the proxy does not do, an Envoy refuses too; and
 // what is taken, it takes.
-func TestRoutesBesideEnvoy(t *testing.T) {
+func TestBesideEnvoy(t *testing.T) {
+	beside(t, mesh.Route, 40, inListener)
+	beside(t, mesh.Listener, 8, func(yaml string) string { return yaml })
+}
+
+// beside compares all cases of a type; listener makes a listener of one.
+func beside(t *testing.T, kind mesh.Type, least int, listener func(string) string) {
+	t.Helper()
 	binary := envoyBinary(t)
-	archive, err := txtar.ParseFile("testdata/route.txtar")
+	archive, err := txtar.ParseFile(filepath.Join("testdata", kind.String()+".txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,42 +58,44 @@ func TestRoutesBesideEnvoy(t *testing.T) {
 	for _, f := range archive.Files {
 		said := ""
 		if !strings.HasSuffix(f.Name, ".want") {
-			said = answer(t, mesh.Route, string(f.Data))
+			said = answer(t, kind, string(f.Data))
 		}
 		if said == "" || strings.Contains(said, "built-in proxy") {
 			continue
 		}
 		compared++
-		if words := validate(t, binary, string(f.Data)); (words == "") != (said == "taken") {
+		if words := validate(t, binary, listener(string(f.Data))); (words == "") != (said == "taken") {
 			t.Errorf("%s: we say %q, Envoy %q", f.Name, said, words)
 		}
 	}
-	if compared < 40 {
-		t.Errorf("only %d were compared", compared)
+	if compared < least {
+		t.Errorf("only %d %ss were compared", compared, kind)
 	}
 }
 
-// validate is what an Envoy says against a route configuration; "" for nothing.
-func validate(t *testing.T, binary, routes string) string {
+// inListener is a listener with a route configuration in it.
+func inListener(routes string) string {
+	return `name: web
+address: {socket_address: {address: 127.0.0.1, port_value: 1}}
+filter_chains:
+- filters:
+  - name: hcm
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: web
+      http_filters:
+      - name: envoy.filters.http.router
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+      route_config:
+        validate_clusters: false
+        ` + strings.ReplaceAll(strings.TrimSpace(routes), "\n", "\n        ") + "\n"
+}
+
+// validate is what an Envoy says against a listener; "" for nothing.
+func validate(t *testing.T, binary, listener string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
-	text := `
-static_resources:
-  listeners:
-  - name: web
-    address: {socket_address: {address: 127.0.0.1, port_value: 1}}
-    filter_chains:
-    - filters:
-      - name: hcm
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: web
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-          route_config:
-            validate_clusters: false
-            ` + strings.ReplaceAll(routes, "\n", "\n            ") + "\n"
+	text := "node: {id: test, cluster: test}\nstatic_resources:\n  listeners:\n  - " + strings.ReplaceAll(strings.TrimSpace(listener), "\n", "\n    ") + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

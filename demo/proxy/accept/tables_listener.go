@@ -37,6 +37,13 @@ func listenerTables() map[protoreflect.FullName]fields {
 			},
 			whole: oneManager,
 		},
+		"envoy.config.listener.v3.FilterChainMatch": {
+			done: []string{
+				"destination_port", "prefix_ranges", "direct_source_prefix_ranges", "source_type", "source_prefix_ranges",
+				"source_ports", "server_names", "transport_protocol", "application_protocols",
+			},
+		},
+		"envoy.config.core.v3.CidrRange":                                    {elsewhere: true, whole: ipRange},
 		"envoy.config.core.v3.TransportSocket":                              {done: []string{"name"}, ignored: []string{"typed_config"}}, // see clearText
 		"envoy.config.listener.v3.Filter":                                   {done: []string{"name", "typed_config"}, whole: typed},
 		"envoy.config.listener.v3.ListenerFilter":                           {done: []string{"name", "typed_config", "filter_disabled"}, whole: typed},

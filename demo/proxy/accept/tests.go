@@ -2,6 +2,7 @@ package accept
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -82,6 +83,9 @@ func clearText(at string, v protoreflect.Value) error {
 func someChain(_ string, m proto.Message) error {
 	l, _ := m.(*listenerv3.Listener)
 	chains := l.GetFilterChains()
+	if l.GetAddress().GetAddress() == nil {
+		return fmt.Errorf("error adding listener named '%s': address is necessary", l.GetName())
+	}
 	if len(chains) == 0 && l.GetDefaultFilterChain() == nil {
 		return fmt.Errorf("error adding listener '%s': no filter chains specified", mesh.Address(l.GetAddress()))
 	}
@@ -119,6 +123,16 @@ func matcherText(m *listenerv3.FilterChainMatch) string {
 	return strings.ReplaceAll(string(text), `": `, `":`) // protojson blanks at will
 }
 
+// ipRange takes an IP address with the length of its prefix; one that is too
+// long is all of the address.
+func ipRange(at string, m proto.Message) error {
+	c, _ := m.(*corev3.CidrRange)
+	if _, err := netip.ParseAddr(c.GetAddressPrefix()); err != nil {
+		return fmt.Errorf("%s: invalid ip/mask combo '%s/%d' (format is <ip>/<# mask bits>)", at, c.GetAddressPrefix(), c.GetPrefixLen().GetValue())
+	}
+	return nil
+}
+
 // typed asks a filter for its configuration, by which it is known.
 func typed(_ string, m proto.Message) error {
 	f, ok := m.(interface {
@@ -154,7 +168,10 @@ func inlineRoutes(at string, m proto.Message) error {
 		}
 	}
 	if len(h.GetHttpFilters()) == 0 {
-		return fmt.Errorf("%s.http_filters: there is no filter, and an Envoy without a router lets every request hang; add %s", at, routerName)
+		return fmt.Errorf("%s.http_filters: there is no filter, and the built-in proxy does not let requests hang, as an Envoy without a router does; add %s", at, routerName)
+	}
+	if h.GetStripAnyHostPort() && h.GetStripMatchingHostPort() {
+		return fmt.Errorf("%s: Error: Only one of `strip_matching_host_port` or `strip_any_host_port` can be set.", at) //nolint:staticcheck,revive // Envoy's own words
 	}
 	if rc := h.GetRouteConfig(); rc != nil {
 		if err := compiles(at+".route_config", rc); err != nil {
