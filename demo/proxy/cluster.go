@@ -117,6 +117,9 @@ func (n *node) setCluster(c *clusterv3.Cluster, version string, h *hold) error {
 	if err := accept.Accept(mesh.Cluster, c); err != nil {
 		return err
 	}
+	if c.GetType() == clusterv3.Cluster_EDS && c.GetEdsClusterConfig().GetEdsConfig() == nil {
+		return errNoSource
+	}
 	k := n.clusters[c.GetName()]
 	switch {
 	case k == nil:
@@ -217,9 +220,35 @@ func (n *node) removeCluster(name string) {
 	delete(n.clusters, name)
 	n.discard(k)
 	if k.active != nil {
-		n.leave(k.active)
+		n.linger(name, k.active)
 		n.stale = true
 	}
+}
+
+// lingering is for how long a cluster that went is found by requests that chose
+// it the moment before. An Envoy has no such moment: it chooses and looks up in
+// one go.
+const lingering = 250 * time.Millisecond
+
+// linger closes a cluster that was removed when its time is over.
+func (n *node) linger(name string, b *backing) {
+	n.gone[name] = b.up
+	n.tasks.Go("lingering", func() error {
+		over := time.NewTimer(lingering)
+		defer over.Stop()
+		select {
+		case <-over.C:
+		case <-n.ctx.Done():
+		}
+		n.locked(func() {
+			if n.gone[name] == b.up {
+				delete(n.gone, name)
+				n.stale = true
+			}
+		})
+		b.up.Close()
+		return nil
+	})
 }
 
 // askEndpoints asks for the endpoints of the clusters that there are, and
@@ -319,4 +348,7 @@ func (n *node) byService() map[string][]*cluster {
 	return out
 }
 
-var errNoName = errors.New("it has no name")
+var (
+	errNoName   = errors.New("it has no name")
+	errNoSource = errors.New("cannot create an EDS cluster without an EDS config") // Envoy's own words
+)

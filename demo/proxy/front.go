@@ -40,6 +40,7 @@ type front struct {
 
 	mu       sync.Mutex
 	open     map[net.Conn]http.ConnState
+	handed   int  // connections on their way to the server
 	upgraded bool // a connection was taken over by a request, and may be open
 }
 
@@ -161,17 +162,25 @@ func (f *front) start(n *node) {
 
 // take hands a connection over; false when no more are taken.
 func (f *front) take(c net.Conn) bool {
+	f.hand(1)
 	select {
 	case <-f.ended:
-		return false
 	default:
+		select {
+		case f.conns <- c:
+			return true // from here on note counts it
+		case <-f.ended:
+		}
 	}
-	select {
-	case f.conns <- c:
-		return true
-	case <-f.ended:
-		return false
-	}
+	f.hand(-1)
+	return false
+}
+
+func (f *front) hand(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handed += n
+	task.Poke(f.changed)
 }
 
 // Accept, Close and Addr make it the net.Listener of its server.
@@ -198,6 +207,9 @@ func (f *front) note(c net.Conn, s http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.handler.ConnState(c, s)
+	if s == http.StateNew {
+		f.handed--
+	}
 	if s != http.StateClosed && s != http.StateHijacked {
 		f.open[c] = s
 		return
@@ -207,11 +219,11 @@ func (f *front) note(c net.Conn, s http.ConnState) {
 	task.Poke(f.changed)
 }
 
-// unused reports whether no connection is open.
+// unused reports whether no connection is open or about to be.
 func (f *front) unused() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.open) == 0 && !f.upgraded
+	return len(f.open) == 0 && f.handed == 0 && !f.upgraded
 }
 
 // drain ends the connections: each with its next answer, idle ones after
@@ -219,6 +231,7 @@ func (f *front) unused() bool {
 // sooner when none is left, and at once when ctx ends.
 func (f *front) drain(ctx context.Context) {
 	f.leaving.Store(true)
+	_ = f.Close()
 	f.await(ctx)
 	f.closeUnused()
 	bounded, cancel := context.WithTimeout(ctx, lastRequest)

@@ -14,6 +14,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -185,3 +186,12 @@ func meshOf(t testing.TB, messages ...proto.Message) *mesh.Mesh {
 }
 
 func key(t mesh.Type, name string) mesh.Key { return mesh.Key{Type: t, Name: name} }
+
+func regexOf(text string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: text} }
+
+func inlineData(text string) *corev3.DataSource {
+	if text == "" {
+		return nil
+	}
+	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}}
+}

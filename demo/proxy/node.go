@@ -56,7 +56,8 @@ type node struct {
 	closed    bool
 	connected bool
 	clusters  map[string]*cluster
-	endpoints map[string]received // by the name that EDS uses
+	gone      map[string]*upstream.Cluster // that went a moment ago
+	endpoints map[string]received          // by the name that EDS uses
 	routes    map[string]received
 	listeners map[string]*listener
 	removed   []*generation // that serve until another has their address
@@ -77,6 +78,7 @@ type node struct {
 func startNode(parent context.Context, o nodeOptions) (*node, error) {
 	n := &node{
 		id: o.id, o: o, started: o.now(), live: make(chan struct{}), clusters: map[string]*cluster{}, endpoints: map[string]received{},
+		gone:   map[string]*upstream.Cluster{},
 		routes: map[string]received{}, listeners: map[string]*listener{}, sockets: map[string]*socket{},
 		versions: map[string]string{}, stats: map[string]uint64{},
 	}

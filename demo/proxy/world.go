@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"example.com/meshtui/demo/proxy/upstream"
@@ -42,6 +43,7 @@ func (n *node) rebuild() {
 	n.stale = false
 	var base, listeners []*mesh.Resource
 	inUse := make(map[string]*upstream.Cluster, len(n.clusters))
+	maps.Copy(inUse, n.gone)
 	for name, k := range n.clusters {
 		if k.active != nil {
 			inUse[name] = k.active.up

@@ -282,7 +282,7 @@ func TestUnreadable(t *testing.T) {
 
 // A server that sends what was rejected again and again is answered ten times a
 // second after the first hundred, not as fast as it can.
-func TestRequestsAreLimited(t *testing.T) {
+func TestNACKsAreLimited(t *testing.T) {
 	s := listen(t, "")
 	taken := 0
 	enough := make(chan struct{})

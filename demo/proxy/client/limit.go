@@ -2,9 +2,9 @@ package client
 
 import "time"
 
-// The rate of requests, as Envoy's rate_limit_settings have it: a control plane
-// that sends a rejected version again at once costs ten requests a second, not
-// thousands.
+// The rate of NACKs, as Envoy's rate_limit_settings have it for all requests: a
+// control plane that sends a rejected version again at once costs ten requests a
+// second, not thousands. Everything else goes at once.
 const (
 	burst     = 100
 	perSecond = 10

@@ -142,23 +142,25 @@ func (c *Client) remember(r *Response, a Answer) {
 }
 
 // say sends what is due: first what is newly asked for, then answers. wait is
-// for how long something has to wait because too much was said.
+// for how long an answer has to wait because too much was rejected.
 func (s *session) say(now time.Time) (wait time.Duration, err error) {
 	wants := s.c.wanted()
 	for _, t := range order {
 		if names, ok := wants[t]; ok {
-			if wait, err = s.ask(now, t, names); wait > 0 || err != nil {
-				return wait, err
+			if err := s.ask(t, names); err != nil {
+				return 0, err
 			}
 		}
 	}
 	for _, t := range order {
 		at := s.about[t]
 		for at != nil && len(at.pending) > 0 && at.pending[0].ready() {
-			if wait = s.c.limit.take(now); wait > 0 {
-				return wait, nil
-			}
 			p := at.pending[0]
+			if p.answer.Err != nil {
+				if wait = s.c.limit.take(now); wait > 0 {
+					return wait, nil
+				}
+			}
 			at.pending = at.pending[1:]
 			if err := s.answer(t, at, p, wants[t]); err != nil {
 				return 0, err
@@ -183,16 +185,13 @@ func (p *pending) ready() bool {
 
 // ask sends a first request, or a change of what is asked for. In the state of
 // the world an answer that is about to go says the names too.
-func (s *session) ask(now time.Time, t mesh.Type, names []string) (wait time.Duration, err error) {
+func (s *session) ask(t mesh.Type, names []string) error {
 	at := s.topic(t)
 	if !at.asked && len(names) == 0 && !wildcard(t) {
-		return 0, nil
+		return nil
 	}
 	if at.asked && (slices.Equal(at.names, names) || (s.wire.namesInAnswers() && len(at.pending) > 0)) {
-		return 0, nil
-	}
-	if wait = s.c.limit.take(now); wait > 0 {
-		return wait, nil
+		return nil
 	}
 	q := question{typ: t, first: !at.asked, names: names, before: at.names, nonce: at.nonce, version: s.c.accepted[t]}
 	if !at.asked {
@@ -200,7 +199,7 @@ func (s *session) ask(now time.Time, t mesh.Type, names []string) (wait time.Dur
 	}
 	s.c.forget(t, names)
 	at.asked, at.names = true, names
-	return 0, s.wire.ask(q)
+	return s.wire.ask(q)
 }
 
 // answer sends an ACK or a NACK.
