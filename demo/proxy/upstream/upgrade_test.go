@@ -107,6 +107,7 @@ func TestHTTP2(t *testing.T) {
 			if body != "HTTP/2.0 a.test b" || err != nil {
 				t.Errorf("%q %v", body, err)
 			}
+			synctest.Wait() // until the transport has its connection back
 		}
 		if s := c.Snapshot().Stats; s["upstream_cx_http2_total"] != 1 || s["upstream_rq_total"] != 2 {
 			t.Errorf("%v", s)
