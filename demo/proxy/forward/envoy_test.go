@@ -270,6 +270,8 @@ var forwarded = []string{
 	request("HEAD", "/plain", "www.example.com", ""), request("POST", "/post", "www.example.com", "a body"),
 	request("PUT", "/put", "www.example.com", "", "Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\n\r\n",
 	request("DELETE", "/x", "www.example.com", ""), request("POST", "/none", "www.example.com", "", "Content-Length: 0"), request("OPTIONS", "*", "www.example.com", ""),
+	request("PUT", "/expect", "www.example.com", "hello", "Expect: 100-continue"),
+	get("/h2c", "www.example.com", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"),
 	get("/te", "www.example.com", "TE: trailers, gzip", "Connection: te, x-hop, keep-alive", "x-hop: 1", "Keep-Alive: 5", "Proxy-Connection: x"),
 	get("/xff", "www.example.com", "X-Forwarded-For: 10.0.0.1, 1.2.3.4", "X-Forwarded-Proto: https", "X-Request-Id: mine", "X-Envoy-Internal: true"),
 	get("/xff", "www.example.com", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Proto: gopher"),

@@ -268,7 +268,11 @@ func ask(t *testing.T, port, raw string) answer {
 		return answer{Err: "write"}
 	}
 	method, _, _ := strings.Cut(raw, " ")
-	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	r := bufio.NewReader(c)
+	res, err := http.ReadResponse(r, &http.Request{Method: method})
+	for err == nil && res.StatusCode == http.StatusContinue {
+		res, err = http.ReadResponse(r, &http.Request{Method: method})
+	}
 	if err != nil {
 		return answer{Err: "no answer"}
 	}
