@@ -150,6 +150,19 @@ func (x mutation) hopByHop(h *headers) {
 	h.remove("te")
 }
 
+// joinCookies makes one header of several, as HTTP/2's codec does.
+func (h *headers) joinCookies() {
+	var crumbs []string
+	for _, each := range h.list {
+		if strings.EqualFold(each.Name, "cookie") {
+			crumbs = append(crumbs, each.Value)
+		}
+	}
+	if len(crumbs) > 1 {
+		h.set("cookie", strings.Join(crumbs, "; "))
+	}
+}
+
 // ignoreH2C drops a wish for HTTP/2 in plain text, which Envoy never grants.
 func (h *headers) ignoreH2C() {
 	if to, wants := h.upgrade(); !wants || !strings.EqualFold(to, "h2c") {
@@ -190,7 +203,8 @@ func (h *headers) nominated() (wrong string) {
 var neverNominated = []string{"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 
 // client is the address that counts as the client's, invalid when it is not
-// known, and whether it alone decides if the request is internal.
+// known, and whether it alone decides if the request is internal. For a client on
+// its own machine Envoy appends the machine's address, which is not known here.
 func (x mutation) client(h *headers) (addr netip.Addr, single bool) {
 	forwarded, has := h.get("x-forwarded-for")
 	hops := int(x.m.GetXffNumTrustedHops())

@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"strconv"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -77,12 +78,12 @@ func (u *upstream) count(a *endpointv3.ClusterLoadAssignment, c *clusterv3.Clust
 			return
 		}
 	}
-	u.says = fmt.Sprintf("%d endpoints", total)
+	u.says = strconv.Itoa(total) + " endpoints"
 	if total == 1 {
 		u.says = "1 endpoint"
 	}
 	if healthy < total {
-		u.says += fmt.Sprintf(", %d of them not healthy", total-healthy)
+		u.says += ", " + strconv.Itoa(total-healthy) + " of them not healthy"
 	}
 	panics := c.GetCommonLbConfig().GetHealthyPanicThreshold()
 	u.none = total == 0 || healthy == 0 && panics != nil && panics.GetValue() == 0

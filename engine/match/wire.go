@@ -54,7 +54,11 @@ func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusa
 	if wrong := codec(r, m); wrong != nil {
 		return l, wrong
 	}
-	if wrong := firstLine(&l, m, r.HTTP2); wrong != nil {
+	begin := firstLine
+	if r.HTTP2 {
+		begin = pseudo
+	}
+	if wrong := begin(&l, m); wrong != nil {
 		return l, wrong
 	}
 	if wrong := fields(&l, m, h, r.HTTP2); wrong != nil {
@@ -104,22 +108,34 @@ func codec(r *Request, m *hcmv3.HttpConnectionManager) *refusal {
 	return nil
 }
 
-func firstLine(l *line, m *hcmv3.HttpConnectionManager, http2 bool) *refusal {
-	if http2 {
-		if !token(l.method) {
-			return refuse(400, "http.invalid_method", "method "+strconv.Quote(l.method)+" is no token")
-		}
-		if i := strings.IndexFunc(l.target, func(c rune) bool { return c <= ' ' || c >= 0x7f }); i >= 0 {
-			return refuse(400, "http2.invalid.header.field", "the path holds a character that no path may: "+strconv.Quote(l.target[i:i+1]))
-		}
-		return nil
+// pseudo is firstLine for HTTP/2, whose codec answers nothing that is malformed:
+// it resets the stream or closes the connection.
+func pseudo(l *line, _ *hcmv3.HttpConnectionManager) *refusal {
+	const detail = "http2.violation.of.messaging.rule"
+	switch {
+	case !token(l.method):
+		return refuse(400, "http.invalid_method", "method "+strconv.Quote(l.method)+" is no token")
+	case !l.hasHost:
+		return refuse(0, detail, "the request has no :authority, and Envoy closes the connection")
+	case !all(l.host, authorityByte) || strings.Contains(l.host, "@"):
+		return refuse(0, detail, ":authority "+strconv.Quote(l.host)+" holds a character that none may, and Envoy closes the connection")
+	case l.method == "OPTIONS" && l.target == "*":
+		return nil // refused later, with an answer
+	case l.method != "CONNECT" && !strings.HasPrefix(l.target, "/"):
+		return refuse(0, detail, ":path "+strconv.Quote(l.target)+" does not begin with /, and Envoy closes the connection")
+	case strings.IndexFunc(l.target, func(c rune) bool { return c <= ' ' || c >= 0x7f }) >= 0:
+		return refuse(0, detail, ":path "+strconv.Quote(l.target)+" holds a character that none may, and Envoy closes the connection")
+	}
+	return nil
+}
+
+func firstLine(l *line, m *hcmv3.HttpConnectionManager) *refusal {
+	if i := strings.IndexFunc(l.target, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }); i >= 0 {
+		return refuse(400, "http1.invalid_characters", "the request target holds the control character "+strconv.Quote(l.target[i:i+1]))
 	}
 	custom := m.GetHttpProtocolOptions().GetAllowCustomMethods() && token(l.method)
 	if !custom && !slices.Contains(methods, l.method) {
 		return refuse(400, "http1.codec_error", "method "+strconv.Quote(l.method)+" is not one that Envoy's HTTP/1 parser knows")
-	}
-	if i := strings.IndexFunc(l.target, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }); i >= 0 {
-		return refuse(400, "http1.invalid_characters", "the request target holds the control character "+strconv.Quote(l.target[i:i+1]))
 	}
 	// Blanks around the target belong to the line, not to it.
 	if l.target = strings.Trim(l.target, " \t"); !validTarget(l.target, l.method == "CONNECT") {
@@ -210,6 +226,7 @@ func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *re
 		return refuse(431, "http1.too_many_headers", "there are more than "+itoa(count)+" headers (max_headers_count)")
 	}
 	if http2 {
+		h.joinCookies()
 		return underscores(m, h, http2)
 	}
 	if h.listed("connection", "host") {
