@@ -42,6 +42,7 @@ func (t *attempt) wrap(resp *http.Response) {
 		up := &upgradedBody{to: both}
 		up.ReadCloser, up.t = both, t
 		// The transport has let go of it: nobody else closes it when time is up.
+		t.stopTimeout()
 		up.unhook = context.AfterFunc(t.exchange.ctx, func() { _ = both.Close() })
 		resp.Body = up
 		return

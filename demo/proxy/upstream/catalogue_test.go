@@ -27,6 +27,7 @@ type scenario struct {
 	route   string        // fields of the RouteAction, a line each
 	body    string        // of a POST; "" is a GET
 	leaves  time.Duration // after which the client goes away
+	upgrade bool          // to a WebSocket
 	at      int           // how many requests at the same time; 0 is one
 	times   int           // how often; 0 is once
 	without []string      // counters that need not agree
@@ -54,6 +55,10 @@ func (s scenario) request(ctx context.Context, url string) *http.Request {
 		panic(err)
 	}
 	r.Host = s.name + ".test"
+	if s.upgrade {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+	}
 	return r
 }
 
@@ -241,6 +246,8 @@ func scenarios() []scenario {
 		{name: "h2timeout", hosts: []behave{h2(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}, cluster: "http2_protocol_options: {}", route: "timeout: 0.2s"},
 		{name: "h2refused", hosts: []behave{nil}, cluster: "http2_protocol_options: {}"},
 		{name: "h2closes", hosts: []behave{h2closes}, cluster: "http2_protocol_options: {}"},
+		{name: "upgradesilent", hosts: []behave{mute}, upgrade: true, route: "timeout: 0.2s"},
+		{name: "upgraderefused", hosts: []behave{says(response(403, "no"))}, upgrade: true},
 		{name: "leaves", hosts: []behave{mute}, leaves: time.Second},
 		{name: "blackhole", hosts: []behave{deafPort}, cluster: "connect_timeout: 0.2s"},
 		{name: "blackholeretried", hosts: []behave{deafPort}, cluster: "connect_timeout: 0.2s", route: "retry_policy: {retry_on: connect-failure, num_retries: 1}"},

@@ -83,9 +83,9 @@ func (c *Cluster) begin(r *http.Request, call Call) *exchange {
 }
 
 // complete says that all of the request has come: from now on the whole
-// timeout runs. An upgraded connection has none, for its request never ends.
+// timeout runs.
 func (x *exchange) complete() {
-	if x.call.Timeout <= 0 || isUpgrade(x.r) {
+	if x.call.Timeout <= 0 {
 		return
 	}
 	x.mu.Lock()
@@ -95,8 +95,13 @@ func (x *exchange) complete() {
 	}
 }
 
-func isUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect
+// stopTimeout ends the whole timeout: what was upgraded has no end to wait for.
+func (x *exchange) stopTimeout() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.timeout != nil {
+		x.timeout.Stop()
+	}
 }
 
 // moved says that a byte went by, which puts the idle timeout off.

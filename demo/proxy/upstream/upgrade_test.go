@@ -58,8 +58,8 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-// The time of a request that asks for an upgrade does not run, for it has no end;
-// the idle timeout ends what it became.
+// The time of a request that asks for an upgrade runs until that is granted; then
+// only the idle timeout ends it.
 func TestUpgradeTimeouts(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		n.serve(t, hostA, func(w http.ResponseWriter, _ *http.Request) {
@@ -76,7 +76,9 @@ func TestUpgradeTimeouts(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "http://a.test/", nil)
 		r.Header.Set("Connection", "Upgrade")
 		r.Header.Set("Upgrade", "echo")
-		a := c.Do(r, Call{Timeout: time.Second, Idle: 5 * time.Second})
+		a := c.Do(r, Call{Timeout: time.Second})
+		expectFailure(t, a, 504, "UT", "response_timeout")
+		a = c.Do(r, Call{Timeout: 4 * time.Second, Idle: 5 * time.Second})
 		if a.Response == nil || a.Response.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%+v", a)
 		}
