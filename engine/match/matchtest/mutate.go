@@ -141,7 +141,7 @@ func pathMutations() []mutation {
 		{"path: longer", func(m *maker, d *draft) { atEnd(d, pick(m, "x", "/x", ".html", "0", "-")) }},
 		{"path: shorter", func(m *maker, d *draft) {
 			path, query, has := strings.Cut(d.target, "?")
-			if d.target = path[:max(1, len(path)-1-m.IntN(4))]; has {
+			if d.target = path[:min(len(path), max(1, len(path)-1-m.IntN(4)))]; has {
 				d.target += "?" + query
 			}
 		}},
