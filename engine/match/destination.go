@@ -161,8 +161,6 @@ func fits(bound, wanted netip.Addr) int {
 		return 1
 	case bound.IsUnspecified() && bound.Is4() == wanted.Is4():
 		return 2
-	case bound == netip.IPv6Unspecified() && wanted.Is4():
-		return 1 // takes IPv4 too, where the system lets it
 	}
 	return 0
 }

@@ -65,7 +65,8 @@ func write(t *testing.T, file string, a *txtar.Archive, got string) {
 			kept = append(kept, f)
 		}
 	}
-	a.Files = append(kept, txtar.File{Name: "want", Data: []byte(got)})
+	kept = append(kept, txtar.File{Name: "want", Data: []byte(got)})
+	a.Files = kept
 	if err := os.WriteFile(file, txtar.Format(a), 0o600); err != nil {
 		t.Fatal(err)
 	}

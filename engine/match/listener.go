@@ -53,7 +53,11 @@ func (l *listener) bind(a *corev3.Address) {
 		return
 	}
 	if ip, err := netip.ParseAddr(s.GetAddress()); err == nil && s.GetPortValue() <= 65535 {
-		l.bound = append(l.bound, netip.AddrPortFrom(ip.Unmap(), uint16(s.GetPortValue())))
+		port := uint16(s.GetPortValue())
+		l.bound = append(l.bound, netip.AddrPortFrom(ip.Unmap(), port))
+		if ip == netip.IPv6Unspecified() && s.GetIpv4Compat() {
+			l.bound = append(l.bound, netip.AddrPortFrom(netip.IPv4Unspecified(), port))
+		}
 	}
 }
 

@@ -65,6 +65,9 @@ func (t *trip) normalise(n *manager, line line) bool {
 func (t *trip) mutate(n *manager, line line, table *table) {
 	t.upgrade, t.upgrades = upgradeOf(line.method, t.headers, t.r.HTTP2)
 	t.headers.remove(":protocol")
+	if t.upgrades && len(n.proto.GetHttpProtocolOptions().GetIgnoreHttp_11Upgrade()) > 0 {
+		t.caveat("ignore_http_11_upgrade may take the upgrade back, which is not followed here")
+	}
 	change := mutation{
 		m: n.proto, from: t.client.from.Addr(), at: t.arrived.to, tls: t.r.TLS, shown: t.r.Presented,
 	}
