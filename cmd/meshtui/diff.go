@@ -27,7 +27,8 @@ bootstrap or a config dump): which requests change their target, from what to
 what, and the text of each resource.
 
 The requests are those kept beside NEW, else beside OLD, and one for each route
-of both. Exit status: 0 no differences, 1 differences, 2 it could not be read.`,
+of both. A resource that only reads differently (a comment, the order of fields)
+is named, and is no difference. Exit status: 0 no differences, 1 differences, 2 it could not be read.`,
 		Args: args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			d, err := compare(a[0], a[1])
@@ -61,10 +62,11 @@ type difference struct {
 
 // groupDifference is what differs in one group.
 type groupDifference struct {
-	name    string
-	moved   []kept.Move // kept requests
-	probed  []kept.Move // requests made of the routes
-	changes []mesh.Change
+	name     string
+	moved    []kept.Move   // kept requests
+	probed   []kept.Move   // requests made of the routes
+	changes  []mesh.Change // of what the resources say
+	reworded []mesh.Key    // those that say the same in another text
 }
 
 func (d difference) any() bool {
@@ -93,13 +95,31 @@ func compare(from, to string) (difference, error) {
 	maps.Copy(names, after.Meshes)
 	for _, group := range sortedGroups(names) {
 		was, is := before.Meshes[group], after.Meshes[group]
-		g := groupDifference{name: group, changes: mesh.DiffText(was, is)}
+		g := groupDifference{name: group}
+		g.changes, g.reworded = changes(was, is)
 		old, now := match.New(was), match.New(is)
 		g.moved = kept.Compare(old, now, inGroup(asks, group))
 		g.probed = kept.Compare(old, now, kept.Probe(was, is))
 		d.groups = append(d.groups, g)
 	}
 	return d, nil
+}
+
+// changes tells what differs in content from what only reads differently: a
+// comment, an order of fields, a default that is written out.
+func changes(was, is *mesh.Mesh) (content []mesh.Change, reworded []mesh.Key) {
+	differ := map[mesh.Key]bool{}
+	for _, c := range mesh.Diff(was, is) {
+		differ[c.Key] = true
+	}
+	for _, c := range mesh.DiffText(was, is) {
+		if differ[c.Key] {
+			content = append(content, c)
+		} else {
+			reworded = append(reworded, c.Key)
+		}
+	}
+	return content, reworded
 }
 
 // openWhole opens what lies at path, and refuses what could be read in part
@@ -147,6 +167,11 @@ func (d difference) String() string {
 	if !d.any() {
 		fmt.Fprintln(&b, "no differences")
 	}
+	for _, g := range d.groups {
+		for _, k := range g.reworded {
+			fmt.Fprintf(&b, "%s says the same in another text\n", k)
+		}
+	}
 	return b.String()
 }
 
@@ -185,6 +210,8 @@ type groupJSON struct {
 	Kept   []moveJSON `json:"kept"`   // kept requests that change their target
 	Routes []moveJSON `json:"routes"` // requests made of the routes that do
 	Text   []textJSON `json:"text"`
+	// Reworded are resources that say the same in another text.
+	Reworded []string `json:"reworded"`
 }
 
 type textJSON struct {
@@ -201,6 +228,10 @@ func (d difference) json() any {
 		for _, c := range g.changes {
 			j.Text = append(j.Text, textJSON{Type: c.Key.Type.String(), Resource: c.Key.Name, Change: changeWord(c), Diff: engine.TextDiff(c)})
 		}
+		for _, k := range g.reworded {
+			j.Reworded = append(j.Reworded, k.String())
+		}
+		j.Reworded = orEmpty(j.Reworded)
 		groups = append(groups, j)
 	}
 	return struct {

@@ -167,6 +167,10 @@ func TestDiff(t *testing.T) {
 	if out, errOut, status := meshtui(t, home(t), "diff", was, was); status != 0 || !strings.Contains(out, "no differences") {
 		t.Errorf("the same: status %d %s%s", status, out, errOut)
 	}
+	reworded := writeFile(t, dir, "reworded.yaml", strings.Replace(twoRoutes, "  - {name: app,", "  # the same\n  - {lb_policy: ROUND_ROBIN, name: app,", 1))
+	if out, errOut, status := meshtui(t, home(t), "diff", was, reworded); status != 0 || !strings.Contains(out, "cluster app says the same") {
+		t.Errorf("reworded: status %d %s%s", status, out, errOut)
+	}
 	out, errOut, status := meshtui(t, home(t), "diff", was, is)
 	if status != 1 {
 		t.Errorf("status %d: %s", status, errOut)

@@ -19,11 +19,13 @@ clusters and endpoints to the Envoys on this machine, shows live what each did
 with them, and puts the nginx.conf that says the same right beside it.
 
 PATH is a folder in Envoy's filesystem-xDS form (lds.yaml, rds.yaml, cds.yaml,
-eds.yaml, sds.yaml) or an Envoy bootstrap in YAML or JSON. Without a PATH the
-start page opens.`,
+eds.yaml, sds.yaml), an Envoy bootstrap in YAML or JSON, or the /config_dump of an
+Envoy, as curl, istioctl or egctl saved it. Without a PATH the start page opens.`,
 		Example: `  meshtui demo                 a mesh with backends and live traffic
   meshtui envoy.yaml           open what you have, and start an Envoy for it
-  meshtui serve mesh/ --watch  the same control plane without a screen`,
+  meshtui serve mesh/ --watch  the same control plane without a screen
+  meshtui match dump.json --host shop.example.com --path /cart
+                               which route takes it, and why not the other ones`,
 		Args:          args(cobra.MaximumNArgs(1)),
 		SilenceUsage:  true,
 		SilenceErrors: true,

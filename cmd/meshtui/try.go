@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -139,12 +140,19 @@ func (t tester) answered(o *probe.Observed, agent string) string {
 		}
 	}
 	switch {
-	case o.Counted && len(o.Moved) == 0:
+	case ownFailure(o.Answer), o.Counted && len(o.Moved) == 0:
 		return calls(agent)
 	case len(o.Moved) == 1:
 		return o.Moved[0].Endpoint
 	}
 	return ""
+}
+
+// ownFailure reports whether the proxy made the answer itself because no
+// endpoint did: such an answer lacks the time that an endpoint took, though the
+// endpoint that could not be reached was counted.
+func ownFailure(a *probe.Answer) bool {
+	return a.Status >= http.StatusInternalServerError && a.Header("x-envoy-upstream-service-time") == ""
 }
 
 // builtinAgent is how the built-in proxy introduces itself in its node identity.

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"testing"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/probe"
+)
+
+func TestAnswered(t *testing.T) {
+	took := []routes.Header{{Name: "X-Envoy-Upstream-Service-Time", Value: "3"}}
+	one := []probe.Moved{{Cluster: "app", Endpoint: "127.0.0.1:9001", Requests: 1}}
+	backend := func(header func(string) string) (string, string) {
+		if header("X-Backend") == "app-v1-a" {
+			return "app-v1-a", "127.0.0.1:9001"
+		}
+		return "", ""
+	}
+	for _, tt := range []struct {
+		name  string
+		agent string
+		o     probe.Observed
+		want  string
+	}{
+		{"a backend says who it is", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200,
+			Headers: append(took, routes.Header{Name: "x-backend", Value: "app-v1-a"})}}, "127.0.0.1:9001 (app-v1-a)"},
+		{"the one endpoint that was asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 200, Headers: took}}, "127.0.0.1:9001"},
+		{"nobody was asked", "envoy 1.40.0", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "Envoy"},
+		{"nobody could be reached, though one was counted", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503}}, "Envoy"},
+		{"the built-in proxy has its own name", "meshtui-builtin 0.1", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "built-in proxy"},
+		{"several were asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: append(one, one...), Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
+		{"no counters", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
+		{"no answer", "envoy 1.40.0", probe.Observed{Counted: true}, ""},
+	} {
+		if got := (tester{backend: backend}).answered(&tt.o, tt.agent); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestDialable(t *testing.T) {
+	at := func(address string) *listenerv3.Listener {
+		a, ok := mesh.ParseAddress(address)
+		if !ok {
+			t.Fatalf("no address: %s", address)
+		}
+		return &listenerv3.Listener{Name: "web", Address: a}
+	}
+	for address, want := range map[string]string{
+		"127.0.0.1:80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "[::1]:80", "/run/web.sock": "/run/web.sock",
+		"10.0.0.1:80": "", "example.com:80": "",
+	} {
+		got, err := dialable(at(address))
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+	unbound := at("0.0.0.0:80")
+	unbound.BindToPort = wrapperspb.Bool(false)
+	if _, err := dialable(unbound); err == nil {
+		t.Error("a listener that binds no port is called")
+	}
+	if _, err := dialable(&listenerv3.Listener{}); err == nil {
+		t.Error("a listener without an address is called")
+	}
+}
