@@ -115,7 +115,7 @@ func TestBootstraps(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "engine", "files", "testdata", "bootstraps")
 	refused := map[string]string{
 		"grpc.json":          "listener grpc: filter_chains[0].filters[0].typed_config.http_filters[0].typed_config: the built-in proxy does not run GrpcWeb (envoy.filters.http.grpc_web); use a real Envoy (--data-plane envoy)",
-		"health-checks.yaml": "listener web: filter_chains[0].filters[0].typed_config.http_filters[0].typed_config: the built-in proxy does not run HealthCheck (envoy.filters.http.health_check); use a real Envoy (--data-plane envoy)",
+		"health-checks.yaml": "",
 		"tcp-proxy.yaml":     "listener postgres: filter_chains[0].filters[0].typed_config: the built-in proxy does not run TcpProxy (envoy.filters.network.tcp_proxy); use a real Envoy (--data-plane envoy)",
 		"tls-termination.yaml": "listener https: filter_chains[0].transport_socket: the built-in proxy does not do TLS; use a real Envoy (--data-plane envoy)\n" +
 			"secret server_cert: the built-in proxy does not do TLS, nor anything else with a secret; use a real Envoy (--data-plane envoy)",

@@ -8,6 +8,10 @@
 // bytes of HTTP/2 rather than what they say. Envoy's own rules for values are
 // checked first and worded as Envoy words them.
 //
+// What it does is HTTP in clear text: a listener with TLS, or one that passes
+// bytes on, is refused, and so is every secret. Of the HTTP filters it runs the
+// router and the health check that is answered here.
+//
 // What is read differently from an Envoy:
 //
 //   - There is no runtime: where a field has a runtime key, its default counts.

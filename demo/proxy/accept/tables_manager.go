@@ -30,7 +30,7 @@ func managerTables() map[protoreflect.FullName]fields {
 				"add_user_agent":              must("add_user_agent", false),
 				"request_timeout":             none("a timeout of the whole request"),
 			},
-			whole: inlineRoutes,
+			whole: wholeManager,
 		},
 		"envoy.extensions.filters.network.http_connection_manager.v3.Rds": {done: []string{"config_source", "route_config_name"}},
 		"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": {
@@ -42,6 +42,10 @@ func managerTables() map[protoreflect.FullName]fields {
 		"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": {
 			done: []string{"name", "typed_config"}, ignored: []string{"is_optional"}, only: map[string]test{"disabled": must("a filter that is off", false)},
 			whole: typed,
+		},
+		"envoy.extensions.filters.http.health_check.v3.HealthCheck": {
+			done: []string{"headers"}, ignored: []string{"cache_time"}, // of answers that are passed on
+			only: map[string]test{"pass_through_mode": must("health checks that are passed on", false)},
 		},
 		"envoy.extensions.filters.http.router.v3.Router": {
 			done: []string{"suppress_envoy_headers"},

@@ -154,21 +154,12 @@ func oneManager(at string, m proto.Message) error {
 	return nil
 }
 
-// inlineRoutes compiles the routes that stand in a connection manager, and asks
-// for the filter that does the work.
-func inlineRoutes(at string, m proto.Message) error {
+// wholeManager looks at a connection manager as a whole: its filters, its
+// upgrades, and the routes that stand in it.
+func wholeManager(at string, m proto.Message) error {
 	h, _ := m.(*hcmv3.HttpConnectionManager)
-	if h.GetRouteSpecifier() == nil {
-		return fmt.Errorf("%s: there is neither rds nor route_config", at)
-	}
-	for i, f := range h.GetHttpFilters() {
-		if last := len(h.GetHttpFilters()) - 1; i < last && typeOf(f.GetTypedConfig()) == router {
-			return fmt.Errorf("%s.http_filters[%d]: terminal filter named %s of type %s must be the last filter in a http filter chain",
-				at, i, f.GetName(), routerName)
-		}
-	}
-	if len(h.GetHttpFilters()) == 0 {
-		return fmt.Errorf("%s.http_filters: there is no filter, and the built-in proxy does not let requests hang, as an Envoy without a router does; add %s", at, routerName)
+	if err := filterOrder(at, h); err != nil {
+		return err
 	}
 	if h.GetStripAnyHostPort() && h.GetStripMatchingHostPort() {
 		return fmt.Errorf("%s: Error: Only one of `strip_matching_host_port` or `strip_any_host_port` can be set.", at) //nolint:staticcheck,revive // Envoy's own words
@@ -179,6 +170,24 @@ func inlineRoutes(at string, m proto.Message) error {
 		}
 	}
 	return oneUpgrade(at, h)
+}
+
+// filterOrder asks for a router behind all other filters.
+func filterOrder(at string, h *hcmv3.HttpConnectionManager) error {
+	last := len(h.GetHttpFilters()) - 1
+	if last < 0 {
+		return fmt.Errorf("%s.http_filters: there is no filter, and the built-in proxy does not let requests hang, as an Envoy without a router does; add %s", at, routerName)
+	}
+	for i, f := range h.GetHttpFilters() {
+		switch is := typeOf(f.GetTypedConfig()) == router; {
+		case is && i < last:
+			return fmt.Errorf("%s.http_filters[%d]: terminal filter named %s of type %s must be the last filter in a http filter chain",
+				at, i, f.GetName(), routerName)
+		case !is && i == last:
+			return fmt.Errorf("%s.http_filters[%d]: non-terminal filter named %s is the last filter in a http filter chain", at, i, f.GetName())
+		}
+	}
+	return nil
 }
 
 const (

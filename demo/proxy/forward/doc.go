@@ -6,7 +6,7 @@
 // that the client gets, and what the backend sees. The files follow a request:
 // handler, header (as the connection manager leaves them), mutate (what the
 // levels of the configuration change), policy (timeouts, retries), hash, mirror,
-// forward, respond; answer is what the proxy says itself.
+// healthcheck, forward, respond; answer is what the proxy says itself.
 //
 // Where an Envoy says "server: envoy" this proxy says "server: meshtui". Other
 // differences come from net/http, which reads and writes the bytes:
@@ -17,6 +17,8 @@
 //     Envoy writes them in lower case.
 //   - Trailers of HTTP/1 are announced only where enable_trailers is set.
 //   - A gRPC client gets a content-length of 0 with an error of the proxy's own.
+//   - The answer of the health check filter does not name the node's cluster
+//     (x-envoy-upstream-healthchecked-cluster).
 //   - A mirrored request is sent once the body of the original has gone upstream,
 //     and not at all when that is longer than 1 MiB.
 package forward

@@ -25,6 +25,7 @@ func comparable(t *testing.T, a answer, port, ours string) answer {
 		a.Header.Set("X-Envoy-Upstream-Service-Time", "0")
 	}
 	a.Header.Del("Transfer-Encoding")
+	a.Header.Del("X-Envoy-Upstream-Healthchecked-Cluster")
 	a.Header.Del("Connection") // how long a connection lives is another matter
 	a.Trailer = nil
 	if machine := machineAddress(); machine != "" {
@@ -197,6 +198,22 @@ virtual_hosts:
 	}
 	requests = append(requests, get("/header", "www.example.com", "x-key: one", "x-key: two"), get("/header", "www.example.com", "x-key: two", "x-key: one"))
 	like(t, c, requests)
+}
+
+// The health check filter answers for the proxy itself, whatever the routes say.
+func TestLikeEnvoyHealthCheck(t *testing.T) {
+	filtered := strings.Replace(oneListener("", "virtual_hosts: [{name: all, domains: [\"*\"], response_headers_to_add: [{header: {key: x-host, value: all}}], routes: [{match: {path: /ok}, route: {cluster: app}}]}]"),
+		"http_filters:\n", `http_filters:
+        - name: envoy.filters.http.health_check
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+            pass_through_mode: false
+            headers: [{name: ":path", string_match: {exact: /healthz}}, {name: x-really, present_match: true}]
+`, 1)
+	like(t, config{filtered, twoClusters}, []string{
+		get("/healthz", "www.example.com", "x-really: 1"), get("/healthz", "www.example.com"), get("/ok", "www.example.com", "x-really: 1"),
+		request("HEAD", "/healthz", "www.example.com", "", "x-really: 1"),
+	})
 }
 
 const mutations = `

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"example.com/meshtui/demo/proxy/forward/format"
@@ -50,7 +51,8 @@ type Handler struct {
 	counters counters
 	record   func(Answered)
 
-	shadows chan struct{} // a slot for each mirrored request under way
+	health  atomic.Pointer[healthFilters] // of the connection manager that was asked last
+	shadows chan struct{}                 // a slot for each mirrored request under way
 	tasks   *task.Group
 	ctx     context.Context // ends with Close
 }
@@ -91,6 +93,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.way = m.Match(&request)
 	x.begin()
 	defer x.end()
+	if x.checksHealth() {
+		x.healthy()
+		return
+	}
 	if x.way.Config != nil && x.way.Action != match.Refused { // it reaches the router
 		h.counters.add("http."+x.prefix+".rq_total", 1)
 	}
