@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,23 +15,23 @@ import (
 // matcher says whether headers are as a HeaderMatcher asks.
 type matcher func(http.Header) bool
 
-// compileMatcher makes a matcher. Several headers of one name are looked at as
-// one, joined by commas.
+// compileMatcher makes a matcher. Of several headers of one name it is enough that
+// one is as asked, and an inverted matcher wants that none is.
 func compileMatcher(m *routev3.HeaderMatcher) (matcher, error) {
-	value, err := valueTest(m)
+	holds, err := valueTest(m)
 	if err != nil {
 		return nil, err
 	}
 	name := http.CanonicalHeaderKey(m.GetName())
 	return func(h http.Header) bool {
 		all, present := h[name]
+		if !present && m.GetTreatMissingHeaderAsEmpty() {
+			all, present = []string{""}, true
+		}
 		if want, asked := m.GetHeaderMatchSpecifier().(*routev3.HeaderMatcher_PresentMatch); asked {
 			return (present == want.PresentMatch) != m.GetInvertMatch()
 		}
-		if !present && !m.GetTreatMissingHeaderAsEmpty() {
-			return false
-		}
-		return value(strings.Join(all, ",")) != m.GetInvertMatch()
+		return present && slices.ContainsFunc(all, holds) != m.GetInvertMatch()
 	}, nil
 }
 

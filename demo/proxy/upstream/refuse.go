@@ -229,7 +229,8 @@ func checkKind(c *clusterv3.Cluster) error {
 }
 
 func checkProtocol(c *clusterv3.Cluster) error {
-	if t := c.GetTransportSocket(); t != nil && t.GetName() != rawBuffer {
+	t := c.GetTransportSocket()
+	if t != nil && t.GetName() != rawBuffer && !strings.HasSuffix(t.GetTypedConfig().GetTypeUrl(), rawBufferType) {
 		return fmt.Errorf("transport_socket %s is not done by the built-in proxy, only %s", t.GetName(), rawBuffer)
 	}
 	for name, packed := range c.GetTypedExtensionProtocolOptions() {
@@ -248,8 +249,11 @@ func checkProtocol(c *clusterv3.Cluster) error {
 	return nil
 }
 
-// rawBuffer is the transport socket of a connection in clear text.
-const rawBuffer = "envoy.transport_sockets.raw_buffer"
+// The transport socket of a connection in clear text, by its name and its type.
+const (
+	rawBuffer     = "envoy.transport_sockets.raw_buffer"
+	rawBufferType = "/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+)
 
 func checkHealthChecks(c *clusterv3.Cluster) error {
 	checks := c.GetHealthChecks()
@@ -259,7 +263,7 @@ func checkHealthChecks(c *clusterv3.Cluster) error {
 	if len(checks) == 1 && checks[0].GetHttpHealthCheck() == nil && checks[0].GetTcpHealthCheck() == nil {
 		return fmt.Errorf("health_checks[0] is neither HTTP nor TCP, which is all that the built-in proxy does")
 	}
-	if http := checks[0:]; len(http) == 1 && http[0].GetHttpHealthCheck().GetMethod() == corev3.RequestMethod_CONNECT {
+	if len(checks) == 1 && checks[0].GetHttpHealthCheck().GetMethod() == corev3.RequestMethod_CONNECT {
 		return fmt.Errorf("health_checks[0].http_health_check.method CONNECT is not possible")
 	}
 	return nil

@@ -27,7 +27,7 @@ type retries struct {
 
 // readRetries reads a policy; nil for none, or one that does not apply to r.
 func readRetries(p *routev3.RetryPolicy, r *http.Request) *retries {
-	if p == nil || !applies(p.GetRetriableRequestHeaders(), r.Header) {
+	if p == nil || !applies(p.GetRetriableRequestHeaders(), r) {
 		return nil
 	}
 	out := &retries{
@@ -55,10 +55,15 @@ func readRetries(p *routev3.RetryPolicy, r *http.Request) *retries {
 
 // applies reports whether a request is one of those that may be retried: any
 // where the policy asks for no headers.
-func applies(asked []*routev3.HeaderMatcher, h http.Header) bool {
+func applies(asked []*routev3.HeaderMatcher, r *http.Request) bool {
 	if len(asked) == 0 {
 		return true
 	}
+	h := r.Header.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	h[":method"], h[":authority"], h[":path"] = []string{r.Method}, []string{r.Host}, []string{r.URL.RequestURI()}
 	return slices.ContainsFunc(asked, func(m *routev3.HeaderMatcher) bool {
 		compiled, err := compileMatcher(m)
 		return err == nil && compiled(h)

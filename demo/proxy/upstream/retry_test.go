@@ -78,13 +78,16 @@ func TestRetryDefaults(t *testing.T) {
 	if p.limit != 20*time.Second || p.tries != 7 || p.left != 0 {
 		t.Errorf("%+v", p)
 	}
-	only := retryOf(t, "retry_on: 5xx\nretriable_request_headers: [{name: ':method', string_match: {exact: GET}}, {name: x-safe, present_match: true}]")
+	only := retryOf(t, "retry_on: 5xx\nretriable_request_headers: [{name: ':method', string_match: {exact: PUT}}, {name: x-safe, present_match: true}]")
 	if readRetries(only, r) != nil {
 		t.Error("a request without the header is retried")
 	}
 	r.Header.Set("X-Safe", "")
 	if readRetries(only, r) == nil {
 		t.Error("a request with the header is not retried")
+	}
+	if readRetries(only, httptest.NewRequest("PUT", "/", nil)) == nil {
+		t.Error("a request with the method is not retried")
 	}
 }
 
@@ -113,23 +116,25 @@ func TestHeaderMatchers(t *testing.T) {
 		"{name: x-a, present_match: false}":                                           false,
 		"{name: x-b, present_match: false}":                                           true,
 		"{name: x-b, present_match: true, invert_match: true}":                        true,
-		"{name: x-a, exact_match: 'one,Two'}":                                         true,
-		"{name: x-a, exact_match: one}":                                               false,
-		"{name: x-a, exact_match: one, invert_match: true}":                           true,
+		"{name: x-a, exact_match: 'one,Two'}":                                         false,
+		"{name: x-a, exact_match: one}":                                               true,
+		"{name: x-a, exact_match: one, invert_match: true}":                           false,
 		"{name: x-b, exact_match: one, invert_match: true}":                           false,
 		"{name: x-a, prefix_match: one}":                                              true,
+		"{name: x-a, exact_match: three, invert_match: true}":                         true,
+		"{name: x-a, string_match: {exact: TWO, ignore_case: true}}":                  true,
 		"{name: x-a, suffix_match: Two}":                                              true,
-		"{name: x-a, contains_match: 'e,T'}":                                          true,
-		"{name: x-a, safe_regex_match: {regex: 'one'}}":                               false,
-		"{name: x-a, safe_regex_match: {regex: 'o.*o'}}":                              true,
+		"{name: x-a, contains_match: 'e,T'}":                                          false,
+		"{name: x-a, safe_regex_match: {regex: 'one'}}":                               true,
+		"{name: x-a, safe_regex_match: {regex: 'o.*o'}}":                              false,
 		"{name: x-n, range_match: {start: 42, end: 43}}":                              true,
 		"{name: x-n, range_match: {start: 0, end: 42}}":                               false,
 		"{name: x-a, range_match: {start: 0, end: 42}}":                               false,
-		"{name: x-a, string_match: {exact: ONE,TWO, ignore_case: true}}":              true,
+		"{name: x-a, string_match: {exact: ONE,TWO, ignore_case: true}}":              false,
 		"{name: x-a, string_match: {prefix: one, ignore_case: true}}":                 true,
 		"{name: x-a, string_match: {suffix: Two}}":                                    true,
 		"{name: x-a, string_match: {contains: ne}}":                                   true,
-		"{name: x-a, string_match: {safe_regex: {regex: '[a-z]+'}}}":                  false,
+		"{name: x-a, string_match: {safe_regex: {regex: '[a-z]+'}}}":                  true,
 		"{name: x-b, string_match: {exact: ''}, treat_missing_header_as_empty: true}": true,
 	} {
 		yaml = strings.ReplaceAll(yaml, "ONE,TWO", "'ONE,TWO'")
