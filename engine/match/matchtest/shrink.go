@@ -164,6 +164,13 @@ func (e *edit) field(m protoreflect.Message, fd protoreflect.FieldDescriptor) bo
 
 func (e *edit) list(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
 	items := m.Mutable(fd).List()
+	for i := 0; items.Len() > 2 && i < items.Len(); i++ {
+		if e.here() {
+			remove(m, fd, i+1, items.Len())
+			remove(m, fd, 0, i)
+			return true
+		}
+	}
 	if n := items.Len(); n > 3 {
 		for _, half := range [][2]int{{0, n / 2}, {n / 2, n}} {
 			if e.here() {
@@ -188,8 +195,12 @@ func (e *edit) list(m protoreflect.Message, fd protoreflect.FieldDescriptor) boo
 	return false
 }
 
+// remove takes a list's items from one index up to another out.
 func remove(m protoreflect.Message, fd protoreflect.FieldDescriptor, from, to int) {
 	items := m.Mutable(fd).List()
+	if from == to {
+		return
+	}
 	if to-from == items.Len() {
 		m.Clear(fd)
 		return
@@ -243,6 +254,7 @@ func (q Request) smaller() []Request {
 			out = append(out, next)
 		}
 	}
+	try(func(r *Request) { r.Ask.Headers = nil })
 	for i := range q.Ask.Headers {
 		try(func(r *Request) { r.Ask.Headers = slices.Delete(r.Ask.Headers, i, i+1) })
 	}
@@ -268,7 +280,7 @@ func (q Request) smaller() []Request {
 
 // shorter lists the texts that are s less a half, a path segment, or a byte.
 func shorter(s string) []string {
-	out := []string{s[:len(s)/2], s[len(s)/2:]}
+	out := []string{s[:len(s)/2], s[len(s)/2:], s[:min(1, len(s))], s[:min(2, len(s))]}
 	if path, _, has := strings.Cut(s, "?"); has {
 		out = append(out, path)
 	}
