@@ -236,6 +236,9 @@ func compare(w match.Way, got answer) string {
 	if w.Status != got.status {
 		return fmt.Sprintf("predicted %s %d (%s: %s), got %d", w.Action, w.Status, w.Detail, w.Reason, got.status)
 	}
+	if want := w.Body; want != got.body && got.status != 0 {
+		return fmt.Sprintf("predicted %d %s with the body %q, got %q", w.Status, w.Detail, want, got.body)
+	}
 	if have := got.headers.Get("X-Details"); have != "" && have != w.Detail {
 		return fmt.Sprintf("predicted %d for %s, got it for %s", w.Status, w.Detail, have)
 	}

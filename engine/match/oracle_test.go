@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -121,6 +122,7 @@ func freePorts(t *testing.T, n int) []int {
 type answer struct {
 	status  int
 	headers http.Header
+	body    string
 }
 
 // send writes a request to a listener of this machine, byte for byte.
@@ -147,8 +149,16 @@ func send(t *testing.T, port int, r match.Request) answer {
 	if err != nil {
 		return answer{}
 	}
-	_ = resp.Body.Close()
-	return answer{resp.StatusCode, resp.Header}
+	defer func() { _ = resp.Body.Close() }()
+	body := ""
+	if resp.ContentLength > 0 { // a closed connection says nothing
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return answer{}
+		}
+		body = string(b)
+	}
+	return answer{resp.StatusCode, resp.Header, body}
 }
 
 func wireForm(r match.Request) string {

@@ -46,35 +46,59 @@ func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusa
 		l.method = "GET"
 	}
 	l.host, l.hasHost = hostOf(r)
-	if l.target == "" {
-		if l.target = "/"; l.method == "CONNECT" {
-			l.target = l.host
-		}
+	switch {
+	case l.target != "":
+	case l.method != "CONNECT":
+		l.target = "/"
+	case !r.HTTP2:
+		l.target = l.host
 	}
 	if wrong := codec(r, m); wrong != nil {
 		return l, wrong
 	}
-	begin := firstLine
+	decode := decode1
 	if r.HTTP2 {
-		begin = pseudo
+		decode = decode2
 	}
-	if wrong := begin(&l, m); wrong != nil {
-		return l, wrong
-	}
-	if wrong := fields(&l, m, h, r.HTTP2); wrong != nil {
-		return l, wrong
-	}
-	if !r.HTTP2 {
-		if wrong := absolute(&l, m, r.TLS); wrong != nil {
-			return l, wrong
-		}
-	} else if l.scheme = "http"; r.TLS {
-		l.scheme = "https"
-	}
-	if wrong := version(r, &l, m); wrong != nil {
+	if wrong := decode(&l, r, m, h); wrong != nil {
 		return l, wrong
 	}
 	return l, sane(l, h)
+}
+
+// decode1 is what the HTTP/1 codec does. It says in the body what it says in
+// the status.
+func decode1(l *line, r *Request, m *hcmv3.HttpConnectionManager, h *headers) *refusal {
+	for _, step := range []func() *refusal{
+		func() *refusal { return firstLine(l, m) },
+		func() *refusal { return fields(l, m, h, false) },
+		func() *refusal { return absolute(l, m, r.TLS) },
+		func() *refusal { return version(r, l, m) },
+		func() *refusal { return authority(l) },
+	} {
+		if wrong := step(); wrong != nil {
+			wrong.body = codecBodies[wrong.status]
+			return wrong
+		}
+	}
+	return nil
+}
+
+// decode2 is what the HTTP/2 codec does.
+func decode2(l *line, r *Request, m *hcmv3.HttpConnectionManager, h *headers) *refusal {
+	if l.scheme = "http"; r.TLS {
+		l.scheme = "https"
+	}
+	if wrong := pseudo(l); wrong != nil {
+		return wrong
+	}
+	return fields(l, m, h, true)
+}
+
+// codecBodies are the bodies of the codec's own answers, by status.
+var codecBodies = map[int]string{
+	400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required",
+	431: "Request Header Fields Too Large", 501: "Not Implemented",
 }
 
 // hostOf is the Host, and whether there is one at all. Those among the headers
@@ -110,7 +134,7 @@ func codec(r *Request, m *hcmv3.HttpConnectionManager) *refusal {
 
 // pseudo is firstLine for HTTP/2, whose codec answers nothing that is malformed:
 // it resets the stream or closes the connection.
-func pseudo(l *line, _ *hcmv3.HttpConnectionManager) *refusal {
+func pseudo(l *line) *refusal {
 	const detail = "http2.violation.of.messaging.rule"
 	switch {
 	case !token(l.method):
@@ -312,7 +336,7 @@ func absolute(l *line, m *hcmv3.HttpConnectionManager, tls bool) *refusal {
 }
 
 func version(r *Request, l *line, m *hcmv3.HttpConnectionManager) *refusal {
-	if !r.HTTP10 || r.HTTP2 {
+	if !r.HTTP10 {
 		return nil
 	}
 	if !m.GetHttpProtocolOptions().GetAcceptHttp_10() {
@@ -329,8 +353,6 @@ func sane(l line, h *headers) *refusal {
 	switch {
 	case !l.hasHost:
 		return refuse(400, "missing_host_header", "the request has no Host")
-	case !all(l.host, authorityByte):
-		return refuse(400, "http.invalid_authority", "Host "+strconv.Quote(l.host)+" holds a character that none may")
 	case l.method != "CONNECT" && l.target == "":
 		return refuse(404, "missing_path", "the request has no path")
 	case l.target != "" && l.target[0] != '/':
@@ -338,6 +360,14 @@ func sane(l line, h *headers) *refusal {
 	}
 	if l.method == "QUERY" && !h.has("content-type") {
 		return refuse(400, "query_missing_content_type", "a QUERY says the type of its query in Content-Type")
+	}
+	return nil
+}
+
+// authority refuses a Host that cannot be one.
+func authority(l *line) *refusal {
+	if !all(l.host, authorityByte) {
+		return refuse(400, "http.invalid_authority", "Host "+strconv.Quote(l.host)+" holds a character that none may")
 	}
 	return nil
 }
