@@ -24,6 +24,8 @@
 //   - A listener warms until its routes are there. It takes its port when it is
 //     accepted, so that a port that is taken is refused at once; who connects to
 //     one that is warming waits.
+//   - A cluster that was removed is found for a quarter of a second more, by
+//     requests that chose it the moment before.
 //   - A listener that follows another on the same address takes over its socket,
 //     so that no connection is refused, whatever the two are called. The one
 //     before drains: its connections end with the next answer, the idle ones

@@ -114,9 +114,6 @@ func (n *node) setListener(l *listenerv3.Listener, version string) error {
 	if err != nil {
 		return err
 	}
-	if err := impossible(l, managers); err != nil {
-		return err
-	}
 	if err := n.knowsClusters(managers); err != nil {
 		return err
 	}

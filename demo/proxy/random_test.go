@@ -46,13 +46,20 @@ func TestRandomMeshes(t *testing.T) {
 	if r.skipped > 0 {
 		t.Errorf("%d requests were to meshes that the proxy refuses: %v", r.skipped, r.refused)
 	}
+	left := 0
+	for _, count := range r.others {
+		left += count
+	}
+	if left*5 > n { // else the test would say little
+		t.Errorf("%d of %d requests are left to net/http: %v", left, n, r.others)
+	}
 	for sort, count := range r.sorts {
 		t.Errorf("%d × %s", count, sort)
 	}
 }
 
-// leftOut are the classes of requests and features of a mesh on which this proxy
-// and an Envoy differ, and why that is as it should be.
+// leftOut are the features of a mesh that the proxy refuses, or that need a
+// runtime, which it does not have.
 var leftOut = []string{"path_rewrite", "connect", "connect requests", "dynamic metadata", "filter state", "host_rewrite",
 	"weighted host rewrite", "vhost_header", "runtime keys"}
 
@@ -182,12 +189,16 @@ func otherwise(q matchtest.Request, way match.Way, o matchtest.Observed) string 
 		return "several Hosts"
 	case strings.Contains(target, "://") && way.Detail == "missing_host_header":
 		return "an empty Host beside an absolute target"
+	case q.Ask.HTTP10 && len(hosts) == 1 && hosts[0] == "":
+		return "an empty Host in HTTP/1.0"
 	case o.Reached && !plainHost.MatchString(way.Host) && o.Host != way.Host:
 		return "the Host for the backend has characters that no Host has"
 	case o.Reached && strings.HasPrefix(way.Path, "//") && o.Path != way.Path && unescaped(o.Path) == unescaped(way.Path):
 		return "the path for the backend begins with // and has what a URL must escape"
 	case o.Reached || o.Status != http.StatusBadRequest: // the rest net/http refuses with 400
 		return ""
+	case way.Status == http.StatusBadRequest && strings.HasPrefix(o.Body, "400 Bad Request"):
+		return "refused by both, by net/http in its own words"
 	case err != nil || strings.Contains(target, " "):
 		return "the target is no URL"
 	case len(hosts) == 1 && !httpguts.ValidHostHeader(hosts[0]):

@@ -45,9 +45,6 @@ func (n *node) acceptRoutes(rc *routev3.RouteConfiguration, version string) (rec
 	if err := accept.Accept(mesh.Route, rc); err != nil {
 		return received{}, err
 	}
-	if err := weighs(rc); err != nil {
-		return received{}, fmt.Errorf("%s: %w", rc.GetName(), err)
-	}
 	if rc.GetValidateClusters().GetValue() {
 		if err := n.validate(rc); err != nil {
 			return received{}, fmt.Errorf("%s: %w", rc.GetName(), err)

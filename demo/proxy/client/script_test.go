@@ -54,7 +54,7 @@ func listen(t testing.TB, addr string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, addr: addr, said: make(chan said, 100), say: make(chan proto.Message, 100), grpc: grpc.NewServer()}
+	s := &server{t: t, addr: addr, said: make(chan said, 1000), say: make(chan proto.Message, 1000), grpc: grpc.NewServer()}
 	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, s)
 	s.tasks, _ = task.New(context.Background())
 	s.tasks.Go("server", func() error { return s.grpc.Serve(l) })
