@@ -4,9 +4,10 @@
 //
 // It is held against a real Envoy, request by request: status, headers and body
 // that the client gets, and what the backend sees. The files follow a request:
-// handler, header (as the connection manager leaves them), mutate (what the
-// levels of the configuration change), policy (timeouts, retries), hash, mirror,
-// healthcheck, forward, respond; answer is what the proxy says itself.
+// handler, header (as the connection manager leaves them), manager (what its
+// filters come to), mutate (what the levels of the configuration change), policy
+// (timeouts, retries), hash, mirror, forward, respond; answer is what the proxy
+// says itself.
 //
 // Where an Envoy says "server: envoy" this proxy says "server: meshtui". Other
 // differences come from net/http, which reads and writes the bytes:

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -30,7 +29,7 @@ func (x *exchange) forward() {
 		x.noCluster(route)
 		return
 	}
-	plain := x.withoutExtras()
+	plain := x.h.manager(x.way.Manager).plain
 	for i, l := range x.requestLevels() {
 		l.apply(x.header, &x.values)
 		if host := x.way.Weight.GetHostRewriteLiteral(); i == 0 && host != "" {
@@ -86,18 +85,6 @@ func (x *exchange) failed(f *upstream.Failure, plain bool) {
 		x.attemptsIn(h)
 		x.finalize(h)
 	}})
-}
-
-// withoutExtras reports whether the router is to leave out the x-envoy headers
-// that it would add.
-func (x *exchange) withoutExtras() bool {
-	for _, f := range x.way.Manager.GetHttpFilters() {
-		var r routerv3.Router
-		if f.GetTypedConfig().MessageIs(&r) && f.GetTypedConfig().UnmarshalTo(&r) == nil {
-			return r.GetSuppressEnvoyHeaders()
-		}
-	}
-	return false
 }
 
 // call is how the cluster is to send the request. It takes the headers off that

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"example.com/meshtui/demo/proxy/forward/format"
@@ -51,8 +51,9 @@ type Handler struct {
 	counters counters
 	record   func(Answered)
 
-	health  atomic.Pointer[healthFilters] // of the connection manager that was asked last
-	shadows chan struct{}                 // a slot for each mirrored request under way
+	managers sync.Map // *HttpConnectionManager → *manager
+
+	shadows chan struct{} // a slot for each mirrored request under way
 	tasks   *task.Group
 	ctx     context.Context // ends with Close
 }
