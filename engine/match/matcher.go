@@ -148,8 +148,11 @@ func (t *table) compiled() *routes.Table {
 
 // at is the path, in the resource, of a path in the RouteConfiguration.
 func (t *table) at(path string) string {
-	if t.path == "" || path == "" {
-		return t.path + path
+	switch {
+	case t.path == "":
+		return path
+	case path == "":
+		return t.path
 	}
 	return t.path + "." + path
 }

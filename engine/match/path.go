@@ -38,8 +38,8 @@ func normalPath(target string, m *hcmv3.HttpConnectionManager, runtime map[strin
 			target = target[:at]
 		}
 	}
-	path, query := splitQuery(target)
-	answer := pathKept
+	sent, query := splitQuery(target)
+	path, answer := sent, pathKept
 	if action := escapedSlashes(m, runtime); action != hcmv3.HttpConnectionManager_KEEP_UNCHANGED {
 		unescaped := unescapeSlashes.Replace(path)
 		switch {
@@ -60,6 +60,9 @@ func normalPath(target string, m *hcmv3.HttpConnectionManager, runtime map[strin
 	}
 	if m.GetMergeSlashes() {
 		path = mergeSlashes(path)
+	}
+	if path == sent {
+		return target, answer
 	}
 	return path + query, answer
 }

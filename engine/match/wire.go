@@ -69,19 +69,23 @@ func read(r *Request, m *hcmv3.HttpConnectionManager, h *headers) (line, *refusa
 // decode1 is what the HTTP/1 codec does. It says in the body what it says in
 // the status.
 func decode1(l *line, r *Request, m *hcmv3.HttpConnectionManager, h *headers) *refusal {
-	for _, step := range []func() *refusal{
-		func() *refusal { return firstLine(l, m) },
-		func() *refusal { return fields(l, m, h, false) },
-		func() *refusal { return absolute(l, m, r.TLS) },
-		func() *refusal { return version(r, l, m) },
-		func() *refusal { return authority(l) },
-	} {
-		if wrong := step(); wrong != nil {
-			wrong.body = codecBodies[wrong.status]
-			return wrong
-		}
+	wrong := firstLine(l, m)
+	if wrong == nil {
+		wrong = fields(l, m, h, false)
 	}
-	return nil
+	if wrong == nil {
+		wrong = absolute(l, m, r.TLS)
+	}
+	if wrong == nil {
+		wrong = version(r, l, m)
+	}
+	if wrong == nil {
+		wrong = authority(l)
+	}
+	if wrong != nil {
+		wrong.body = codecBodies[wrong.status]
+	}
+	return wrong
 }
 
 // decode2 is what the HTTP/2 codec does.
