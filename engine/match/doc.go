@@ -11,7 +11,17 @@
 // Making one costs next to nothing: filter chains and routes are compiled when
 // the first request asks for them. Renew keeps what an edit left as it was.
 //
-// The files follow the request: listener, chain, manager, wire (what the HTTP
-// codec refuses), path and host (normalisation), headers (what the connection
-// manager adds and removes before it looks for a route), upgrade, cluster.
+// The files follow the request:
+//
+//   - destination.go, listener.go: the listener that takes the connection;
+//   - chain.go, connection.go, network.go: the filter chain, its TLS, and the
+//     network filters;
+//   - wire.go, url.go: what the HTTP codec takes and refuses;
+//   - path.go, canonical.go, host.go, headers.go, upgrade.go: what the connection
+//     manager changes before it looks for a route;
+//   - manager.go, scope.go, matcher.go: the route configuration; package routes
+//     does the rest;
+//   - upstream.go: what the mesh says of the cluster;
+//   - filter.go, caveat.go: the HTTP filters that may decide otherwise;
+//   - explain.go, target.go, differences.go: all of it for people.
 package match
