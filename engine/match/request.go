@@ -85,7 +85,7 @@ func (t *trip) mutate(n *manager, line line, table *table) {
 // isGRPC reports whether a request is gRPC, which Envoy answers in gRPC's way.
 func isGRPC(h *headers) bool {
 	rest, ok := strings.CutPrefix(h.value("content-type"), "application/grpc")
-	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+	return ok && (rest == "" || rest[0] == '+')
 }
 
 func whyRejected(target string) string {
