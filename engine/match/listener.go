@@ -2,6 +2,7 @@ package match
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,14 +76,11 @@ func (l *listener) http() bool {
 	if l.proto.GetApiListener() != nil {
 		return typeIn(l.proto.GetApiListener().GetApiListener()) == managerType
 	}
-	for _, c := range append(l.proto.GetFilterChains(), l.proto.GetDefaultFilterChain()) {
-		for _, f := range c.GetFilters() {
-			if typeIn(f.GetTypedConfig()) == managerType {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.proto.GetFilterChains(), speaksHTTP) || speaksHTTP(l.proto.GetDefaultFilterChain())
+}
+
+func speaksHTTP(c *listenerv3.FilterChain) bool {
+	return slices.ContainsFunc(c.GetFilters(), func(f *listenerv3.Filter) bool { return typeIn(f.GetTypedConfig()) == managerType })
 }
 
 // redirects reports whether it hands a connection to the listener of the

@@ -1,13 +1,17 @@
 package match
 
-import "example.com/meshtui/engine/mesh"
+import (
+	"slices"
+
+	"example.com/meshtui/engine/mesh"
+)
 
 // problems are those of a listener: filters that cannot be read, and of the
 // routes that stand in it.
 func (l *listener) problems() []mesh.Finding {
 	cs := l.compiled()
 	var out []mesh.Finding
-	for _, c := range append(append([]*chain(nil), cs.all...), cs.fallback) {
+	for _, c := range append(slices.Clone(cs.all), cs.fallback) {
 		if c == nil {
 			continue
 		}
