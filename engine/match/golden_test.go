@@ -48,6 +48,16 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// resource decodes the YAML of one resource.
+func resource(t testing.TB, kind mesh.Type, yaml string) *mesh.Resource {
+	t.Helper()
+	r, findings := text.Decode(kind, text.Whole("", yaml))
+	if r == nil {
+		t.Fatalf("%s:\n%s\n%v", kind, yaml, findings)
+	}
+	return r
+}
+
 func section(a *txtar.Archive, name string) string {
 	for _, f := range a.Files {
 		if f.Name == name {

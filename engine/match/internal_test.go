@@ -61,15 +61,15 @@ func TestNormalPath(t *testing.T) {
 }
 
 func TestNormalHost(t *testing.T) {
-	any := &hcmv3.HttpConnectionManager{StripTrailingHostDot: true, StripPortMode: &hcmv3.HttpConnectionManager_StripAnyHostPort{StripAnyHostPort: true}}
+	every := &hcmv3.HttpConnectionManager{StripTrailingHostDot: true, StripPortMode: &hcmv3.HttpConnectionManager_StripAnyHostPort{StripAnyHostPort: true}}
 	own := &hcmv3.HttpConnectionManager{StripMatchingHostPort: true}
 	for _, c := range []struct {
 		host string
 		m    *hcmv3.HttpConnectionManager
 		want string
 	}{
-		{"a.example.:80", any, "a.example"}, {"a.example.", any, "a.example"}, {"a.example..", any, "a.example."}, {"[::1]:80", any, "[::1]"}, {"[::1]", any, "[::1]"},
-		{"a.example:x", any, "a.example:x"}, {"a.example:", any, "a.example:"}, {"a.example:+80", any, "a.example"}, {"a.example:080", any, "a.example"}, {"", any, ""},
+		{"a.example.:80", every, "a.example"}, {"a.example.", every, "a.example"}, {"a.example..", every, "a.example."}, {"[::1]:80", every, "[::1]"}, {"[::1]", every, "[::1]"},
+		{"a.example:x", every, "a.example:x"}, {"a.example:", every, "a.example:"}, {"a.example:+80", every, "a.example"}, {"a.example:080", every, "a.example"}, {"", every, ""},
 		{"a.example:80", own, "a.example"}, {"a.example:81", own, "a.example:81"}, {"a.example.:80", own, "a.example."},
 	} {
 		if got := normalHost(c.host, c.m, 80); got != c.want {
