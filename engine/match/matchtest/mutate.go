@@ -39,7 +39,7 @@ func (m *maker) mutate(d *draft) {
 }
 
 func mutations() []mutation {
-	return slices.Concat(pathMutations(), hostMutations(), headerMutations())
+	return slices.Concat(pathMutations(), targetMutations(), hostMutations(), headerMutations())
 }
 
 // inPath puts s somewhere into the path, in front of the query: at a slash
@@ -111,6 +111,13 @@ func pathMutations() []mutation {
 		{"path: bad escape", func(m *maker, d *draft) { m.inPath(d, pick(m, "%zz", "%", "%4", "%%", "%u0041", "%2", "%g0")) }},
 		{"path: escaped control", func(m *maker, d *draft) { m.inPath(d, pick(m, "%00", "%0a", "%0D", "%7f", "%01")) }},
 		{"path: parameters", func(m *maker, d *draft) { m.inPath(d, pick(m, ";v=1", ";", ";a;b", ";x=/..")) }},
+	}
+}
+
+// targetMutations change what is not the path's segments: the query, a
+// fragment, how long it is, and the forms that are no plain path at all.
+func targetMutations() []mutation {
+	return []mutation{
 		{"path: bare query", func(m *maker, d *draft) {
 			path, _, _ := strings.Cut(d.target, "?")
 			d.target = path + "?"

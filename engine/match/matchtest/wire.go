@@ -150,8 +150,8 @@ func body(r *bufio.Reader, headers map[string]string) (text string, framed bool,
 			return "", false, fmt.Errorf("content-length %q", length)
 		}
 		b := make([]byte, n)
-		_, err = io.ReadFull(r, b)
-		return string(b), true, err
+		got, err := io.ReadFull(r, b)
+		return string(b[:got]), true, err
 	}
 	b, err := io.ReadAll(r)
 	return string(b), false, err
