@@ -103,6 +103,56 @@ func duplicateChainMatch(c *checker) {
 	})
 }
 
+// The listener filters that look into the first bytes of a connection.
+const (
+	tlsInspector  = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+	httpInspector = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector"
+)
+
+// missingInspector reports chains that wait for what only a listener filter
+// reads: Envoy adds none by itself.
+func missingInspector(c *checker) {
+	each(c, func(n node, l *listenerv3.Listener) {
+		seen, sure := inspectors(l)
+		if !sure || seen[tlsInspector] {
+			return
+		}
+		for i, chain := range l.GetFilterChains() {
+			m := chain.GetFilterChainMatch()
+			what := ""
+			switch {
+			case len(m.GetServerNames()) > 0:
+				what = "server_names"
+			case m.GetTransportProtocol() == "tls":
+				what = "transport_protocol"
+			case len(m.GetApplicationProtocols()) > 0 && !seen[httpInspector]:
+				what = "application_protocols"
+			default:
+				continue
+			}
+			c.report(mesh.Warning, n.key, n.item("filter_chains", i)+".filter_chain_match."+what,
+				fmt.Sprintf("no connection reaches filter chain %d: nothing on this listener reads a TLS hello, so %s is never known", i, what),
+				"add the listener filter envoy.filters.listener.tls_inspector")
+		}
+	})
+}
+
+// inspectors are the types of a listener's filters. sure is false where one of
+// them is not known here, and where connections are no TCP connections.
+func inspectors(l *listenerv3.Listener) (seen map[string]bool, sure bool) {
+	seen = map[string]bool{}
+	if l.GetUdpListenerConfig() != nil || l.GetFilterChainMatcher() != nil {
+		return seen, false
+	}
+	for _, f := range l.GetListenerFilters() {
+		if f.GetTypedConfig() == nil {
+			return seen, false
+		}
+		seen[string(f.GetTypedConfig().MessageName())] = true
+	}
+	return seen, true
+}
+
 func sameMatch(a, b *listenerv3.FilterChain) bool {
 	none := &listenerv3.FilterChainMatch{}
 	x, y := a.GetFilterChainMatch(), b.GetFilterChainMatch()

@@ -24,6 +24,7 @@ var rules = []rule{
 	{"filter-chains", filterChains},
 	{"empty-filter-chain", emptyFilterChain},
 	{"duplicate-chain-match", duplicateChainMatch},
+	{"missing-inspector", missingInspector},
 	{"duplicate-address", duplicateAddress},
 	{"privileged-port", privilegedPort},
 	{"pipe-path", pipePath},
