@@ -33,7 +33,7 @@ func TestAgainstEnvoy(t *testing.T) {
 		t.Errorf("the generator made what Envoy refuses: %s", why)
 	}
 	if os.Getenv("MESHTUI_WITHOUT") == "" {
-		for _, thin := range run.tally.Thin(1000) {
+		for _, thin := range run.tally.Thin(4000) {
 			t.Errorf("too rare to be tested: %s", thin)
 		}
 	}
