@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/sample"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/outline"
-	"example.com/meshtui/tui/sample"
 )
 
 func tryActions() []*Action {
@@ -46,20 +46,22 @@ func (a *App) sampleAt(r *outline.Row) (req match.Request, ok bool) {
 		return match.Request{}, false
 	}
 	host, route := placeInConfig(r.Path)
-	hosts := a.routesAt(r.Key, r.Path).GetVirtualHosts()
+	config := a.routesAt(r.Key, r.Path)
+	hosts := config.GetVirtualHosts()
 	if host < 0 || host >= len(hosts) {
 		return match.Request{}, false
 	}
-	vh := hosts[host]
-	switch list := vh.GetRoutes(); {
-	case route < 0 || route >= len(list):
-		req = sample.VirtualHost(vh)
+	listener, chain := a.leadsTo(r)
+	s := sample.New(chain, config)
+	switch {
+	case route < 0 || route >= len(hosts[host].GetRoutes()):
+		req = s.VirtualHost(host)
 	case r.Kind == outline.WeightRow:
-		req = sample.Weighted(vh, list[route], indexOf(r.Path, "clusters["))
+		req = s.Weighted(host, route, indexOf(r.Path, "clusters["))
 	default:
-		req = sample.Route(vh, list[route])
+		req = s.Route(host, route)
 	}
-	a.reach(&req, r)
+	req.Listener = listener
 	return req, true
 }
 
@@ -82,9 +84,9 @@ func (a *App) message(k mesh.Key) proto.Message {
 	return nil
 }
 
-// reach adds to a request how it comes to a row's route: the listener, and what
-// the connection must have for the filter chain that leads there.
-func (a *App) reach(req *match.Request, r *outline.Row) {
+// leadsTo is the listener, and its filter chain, by which a request comes to a
+// row's route; "" and nil where none does.
+func (a *App) leadsTo(r *outline.Row) (listener string, chain *listenerv3.FilterChain) {
 	at := selection{r.Key, r.Path}
 	if r.Key.Type != mesh.Listener {
 		at = selection{}
@@ -96,7 +98,7 @@ func (a *App) reach(req *match.Request, r *outline.Row) {
 		}
 	}
 	if l, ok := a.message(at.key).(*listenerv3.Listener); ok {
-		req.Listener = at.key.Name
-		sample.Connect(req, outline.Chain(l, at.path))
+		return at.key.Name, outline.Chain(l, at.path)
 	}
+	return "", nil
 }

@@ -9,9 +9,9 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/sample"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/outline"
-	"example.com/meshtui/tui/sample"
 )
 
 // tryScreen is the tester: a request that is typed, the way that it takes, and
@@ -108,7 +108,7 @@ func (a *App) tester() *tryScreen {
 			return a.try
 		}
 	}
-	a.try.fill(sample.VirtualHost(nil), selection{})
+	a.try.fill(sample.New(nil, nil).VirtualHost(0), selection{})
 	return a.try
 }
 

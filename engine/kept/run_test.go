@@ -111,18 +111,6 @@ func TestSameClusters(t *testing.T) {
 	}
 }
 
-// A sample of a regex is taken by it.
-func TestSample(t *testing.T) {
-	for regex, want := range map[string]string{
-		"/foo/[0-9]+": "/foo/0", "/(a|b)/.*": "/a/", "/[^/]+/x?": "/x/", "/v[12]{3}": "/v111", "^/a$": "/a", "(": "/probe", "": "/probe",
-		"/x{1000}{1000}": "/probe", `/\d\w\.`: "/0x.", "(?i)/FOO": "/FOO",
-	} {
-		if got := sample(regex); !strings.EqualFold(got, want) {
-			t.Errorf("%q: %q, want %q", regex, got, want)
-		}
-	}
-}
-
 // BenchmarkProbe is of a mesh of 10,000 routes, one of which changed.
 func BenchmarkProbe(b *testing.B) {
 	old, now := big(b, "app"), big(b, "other")

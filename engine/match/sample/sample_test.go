@@ -13,9 +13,9 @@ import (
 
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/match/sample"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
-	"example.com/meshtui/tui/sample"
 )
 
 func TestHost(t *testing.T) {
@@ -40,13 +40,13 @@ func TestHost(t *testing.T) {
 }
 
 // routed is a route configuration with one virtual host of one route.
-func routed(t *testing.T, route string) *routev3.VirtualHost {
+func routed(t *testing.T, route string) *routev3.RouteConfiguration {
 	t.Helper()
-	r, findings := text.Decode(mesh.Route, mesh.Source{Text: "name: r\nvirtual_hosts:\n- name: v\n  domains: [x.com]\n  routes:\n  - " + route + "\n"})
+	r, findings := text.Decode(mesh.Route, mesh.Source{Text: "name: r\nvirtual_hosts:\n- name: v\n  domains: [x.com, \"x.com:443\"]\n  routes:\n  - " + route + "\n"})
 	if r == nil {
 		t.Fatalf("%s: %v", route, findings)
 	}
-	return r.Message.(*routev3.RouteConfiguration).GetVirtualHosts()[0]
+	return r.Message.(*routev3.RouteConfiguration)
 }
 
 func TestRoute(t *testing.T) {
@@ -56,7 +56,7 @@ func TestRoute(t *testing.T) {
 		`match: { prefix: "" }`:                               {Method: "GET", Path: "/"},
 		`match: { path: /health }`:                            {Method: "GET", Path: "/health"},
 		`match: { path_separated_prefix: /a }`:                {Method: "GET", Path: "/a"},
-		`match: { connect_matcher: {} }`:                      {Method: "CONNECT"},
+		`match: { connect_matcher: {} }`:                      {Method: "CONNECT", Host: "x.com:443"},
 		`match: { prefix: /, grpc: {} }`:                      {Method: "POST", Path: "/", Headers: []routes.Header{{Name: "content-type", Value: "application/grpc"}}},
 		`match: { safe_regex: { regex: "/v[0-9]+/(a|b)?" } }`: {Method: "GET", Path: "/v1/a"},
 		`match: { path_match_policy: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "/a/{b}/{c=x/*}/**" } } }`: {
@@ -67,9 +67,10 @@ func TestRoute(t *testing.T) {
 		`match: { prefix: /, runtime_fraction: { default_value: { numerator: 1 } } }`:                                             {Method: "GET", Path: "/", Random: &zero},
 	}
 	for route, want := range tests {
-		vh := routed(t, route)
-		want.Host = "x.com"
-		if diff := cmp.Diff(want, sample.Route(vh, vh.GetRoutes()[0]), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+		if want.Host == "" {
+			want.Host = "x.com"
+		}
+		if diff := cmp.Diff(want, sample.New(nil, routed(t, route)).Route(0, 0), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
 			t.Errorf("%s: -want +got\n%s", route, diff)
 		}
 	}
@@ -112,8 +113,10 @@ filter_chains:
 		t.Fatal(findings)
 	}
 	m := match.New((&mesh.Mesh{}).With(res).With(lis))
-	for i, vh := range res.Message.(*routev3.RouteConfiguration).GetVirtualHosts() {
-		req := sample.Route(vh, vh.GetRoutes()[0])
+	rc := res.Message.(*routev3.RouteConfiguration)
+	s := sample.New(nil, rc)
+	for i, vh := range rc.GetVirtualHosts() {
+		req := s.Route(i, 0)
 		if way := m.Match(&req); !way.Matched || way.VirtualHost != vh.GetName() {
 			t.Errorf("%s: %+v is not taken: %s %s", rs[i], req, way.Action, way.Reason)
 		}
@@ -121,10 +124,10 @@ filter_chains:
 }
 
 func TestWeightedChoosesTheCluster(t *testing.T) {
-	vh := routed(t, `{ match: { prefix: / }, route: { weighted_clusters: { clusters: [ { name: a, weight: 90 }, { name: b, weight: 0 }, { name: c, weight: 10 } ] } } }`)
+	s := sample.New(nil, routed(t, `{ match: { prefix: / }, route: { weighted_clusters: { clusters: [ { name: a, weight: 90 }, { name: b, weight: 0 }, { name: c, weight: 10 } ] } } }`))
 	for i, want := range []string{"0", "open", "90", "open"} {
 		got := "open"
-		if r := sample.Weighted(vh, vh.GetRoutes()[0], i).Random; r != nil {
+		if r := s.Weighted(0, 0, i).Random; r != nil {
 			got = fmt.Sprint(*r)
 		}
 		if got != want {
