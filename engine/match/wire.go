@@ -182,7 +182,7 @@ func validTarget(target string, connect bool) bool {
 	}
 	if !connect {
 		scheme, rest, found := strings.Cut(target, "://")
-		if !found || scheme == "" || !all(scheme, letter) {
+		if !found || scheme == "" || !letter(scheme[0]) || !all(scheme, schemeByte) {
 			return false
 		}
 		target = rest
@@ -205,6 +205,8 @@ func all(s string, ok func(byte) bool) bool {
 }
 
 func pathByte(c byte) bool { return c >= '!' && c <= '~' }
+
+func schemeByte(c byte) bool { return alphanumeric(c) || strings.IndexByte("+-.", c) >= 0 }
 
 func hostByte(c byte) bool {
 	return alphanumeric(c) || strings.IndexByte("!$%&'()*+,-.:;=@[]_~", c) >= 0
