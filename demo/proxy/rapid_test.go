@@ -13,13 +13,13 @@ import (
 
 // anyMesh is a random mesh that serves on the port with a listener of that name,
 // its routes to one or two of four clusters, each with one or both of the
-// backends.
+// backends. The clusters are always there: which of them a route that is not
+// answered yet still needs is the control plane's business, not the node's.
 func anyMesh(t *testing.T, r *rand.Rand, name string, port int, backends []int) *mesh.Mesh {
 	t.Helper()
 	var ms []proto.Message
 	names := []string{"a", "b", "c", "d"}
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	names = names[:1+r.IntN(3)]
 	for _, name := range names {
 		ms = append(ms, cluster(name, time.Duration(1+r.IntN(3))*time.Second))
 		at := endpoints(name, backends...)
@@ -39,7 +39,7 @@ func anyMesh(t *testing.T, r *rand.Rand, name string, port int, backends []int) 
 	if r.IntN(8) == 0 { // rare: old connections are drained, which takes time
 		l = buffered(l, 4096)
 	}
-	return meshOf(t, append(ms, l, route(rc, names[:1+r.IntN(min(2, len(names)))]...))...)
+	return meshOf(t, append(ms, l, route(rc, names[:1+r.IntN(2)]...))...)
 }
 
 // Revisions come faster than they can be rolled out, under load: no request
