@@ -40,9 +40,9 @@ endif
 bench: ## run the benchmarks; each reports its ratio against a baseline in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./...
 
-fuzz-envoy: envoy ## hold the matcher and the built-in proxy against a real Envoy with random meshes; N=100000 SEED=1 say how many requests and which
-	MESHTUI_REQUIRE=envoy MESHTUI_FUZZ_ENVOY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestAgainstEnvoy -timeout 120m -v ./engine/match/matchtest
-	MESHTUI_FUZZ_PROXY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestAgainstMatcher -timeout 120m -v ./demo/proxy
+fuzz-envoy: envoy ## hold the matcher against a real Envoy and the built-in proxy against the matcher; N=100000 SEED=1: how many random requests, which
+	MESHTUI_REQUIRE=envoy MESHTUI_FUZZ_ENVOY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run AgainstEnvoy -timeout 120m -v ./engine/match/matchtest
+	MESHTUI_FUZZ_PROXY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestRandomMeshes -timeout 120m -v ./demo/proxy
 
 lint: ## run golangci-lint, fetched through the module proxy
 	@command -v golangci-lint >/dev/null 2>&1 || [ -x $(TOOLS)/golangci-lint ] || \

@@ -154,11 +154,10 @@ func (x *exchange) isGRPC() bool {
 	return kind == "application/grpc" || strings.HasPrefix(kind, "application/grpc+")
 }
 
-// grpcStatus is the gRPC status that stands for an HTTP one.
+// grpcStatus is the gRPC status that stands for the HTTP one of an answer that
+// the proxy makes itself: 200 is no success then, but unknown, as with Envoy.
 func grpcStatus(status int) int {
 	switch status {
-	case http.StatusOK:
-		return 0
 	case http.StatusBadRequest:
 		return 13 // internal
 	case http.StatusUnauthorized:
