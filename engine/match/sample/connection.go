@@ -63,32 +63,42 @@ func name(req *match.Request, fc *listenerv3.FilterChain) {
 	}
 }
 
+// The clients that are tried: on this machine, and on none, for the second
+// address is kept for documentation.
+var (
+	local    = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	external = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+)
+
 // source is a client's end that the chain takes; invalid where any does, which
 // is then one on this machine.
 func source(m *listenerv3.FilterChainMatch) netip.AddrPort {
-	addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	direct, ranges := m.GetDirectSourcePrefixRanges(), m.GetSourcePrefixRanges()
-	switch {
-	case len(direct) > 0 && len(ranges) > 0:
-		addr = within(direct)
-		if a := within(ranges); prefixesHold(direct, a) {
-			addr = a
+	direct, ranges, kind := m.GetDirectSourcePrefixRanges(), m.GetSourcePrefixRanges(), m.GetSourceType()
+	if len(direct)+len(ranges)+len(m.GetSourcePorts()) == 0 && kind != listenerv3.FilterChainMatch_EXTERNAL {
+		return netip.AddrPort{}
+	}
+	from := []netip.Addr{local, external}
+	if kind == listenerv3.FilterChainMatch_EXTERNAL {
+		from = from[1:]
+	}
+	for _, list := range [][]*corev3.CidrRange{ranges, direct} {
+		for _, r := range list {
+			from = append(from, within([]*corev3.CidrRange{r}))
 		}
-	case len(direct)+len(ranges) > 0:
-		addr = within(append(slices.Clone(direct), ranges...))
-	case m.GetSourceType() == listenerv3.FilterChainMatch_EXTERNAL:
-		addr = netip.AddrFrom4([4]byte{192, 0, 2, 1}) // kept for documentation: on no machine
-	case len(m.GetSourcePorts()) == 0:
-		return netip.AddrPort{}
 	}
-	if !addr.IsValid() {
-		return netip.AddrPort{}
+	for _, a := range from {
+		if a.IsValid() && hold(direct, a) && hold(ranges, a) {
+			return netip.AddrPortFrom(a, firstPort(m.GetSourcePorts()))
+		}
 	}
-	port := uint16(0)
-	if ports := m.GetSourcePorts(); len(ports) > 0 && ports[0] <= 65535 {
-		port = uint16(ports[0])
+	return netip.AddrPort{} // no client is in both
+}
+
+func firstPort(ports []uint32) uint16 {
+	if len(ports) == 0 || ports[0] > 65535 {
+		return 0
 	}
-	return netip.AddrPortFrom(addr, port)
+	return uint16(ports[0])
 }
 
 // within is an address in one of the ranges, the range's own where it is one;
@@ -105,8 +115,9 @@ func within(ranges []*corev3.CidrRange) netip.Addr {
 	return netip.Addr{}
 }
 
-func prefixesHold(ranges []*corev3.CidrRange, a netip.Addr) bool {
-	return slices.ContainsFunc(ranges, func(r *corev3.CidrRange) bool {
+// hold reports whether one of the ranges holds an address; none hold all.
+func hold(ranges []*corev3.CidrRange, a netip.Addr) bool {
+	return len(ranges) == 0 || slices.ContainsFunc(ranges, func(r *corev3.CidrRange) bool {
 		p, ok := prefixOf(r)
 		return ok && p.Contains(a)
 	})

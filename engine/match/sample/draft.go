@@ -130,31 +130,34 @@ func (d *draft) header(name string) {
 	d.choose(condition, from)
 }
 
-// method meets what is asked of :method.
+// methods are those that every server knows.
+var methods = []string{"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}
+
+// method meets what is asked of :method, with a method that servers know where
+// there is one.
 func (d *draft) method(ms []*routev3.HeaderMatcher) {
-	from := []match.Request{d.req}
-	values, _ := headerValues(ms)
 	if d.req.Method == "CONNECT" {
-		values = nil // no other fits the route
+		return // no other fits the route
 	}
-	for i, v := range append(values, "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS") {
-		r := d.req
-		r.Method = v
-		if i < len(values) && v != strings.ToUpper(v) {
-			r.Method = strings.ToUpper(v) // so that a server knows it; a matcher may ignore case
+	values, _ := headerValues(ms)
+	var known, unknown []string
+	for _, v := range values {
+		if upper := strings.ToUpper(v); slices.Contains(methods, upper) {
+			known = append(known, upper)
+		} else if v != "" {
+			unknown = append(unknown, v)
 		}
+	}
+	var from []match.Request
+	for _, m := range slices.Concat(known, []string{d.req.Method}, methods, unknown) {
+		r := d.req
+		r.Method = m
 		from = append(from, r)
 	}
-	if len(values) > 0 && compares(ms[0]) {
-		from = append(from[1:], from[0])
-	}
+	careful := d.careful
+	d.careful = true // most matchers fit one of them, few the first
 	d.choose(&routev3.RouteMatch{Headers: ms}, from)
-}
-
-// compares reports whether a matcher says what the value is to be.
-func compares(m *routev3.HeaderMatcher) bool {
-	_, present := m.GetHeaderMatchSpecifier().(*routev3.HeaderMatcher_PresentMatch)
-	return !present && !m.GetInvertMatch() && m.GetHeaderMatchSpecifier() != nil
+	d.careful = careful
 }
 
 // scheme meets what is asked of the scheme, and of the header that says how the

@@ -16,7 +16,7 @@ const maxHosts = 8
 // there is no domain.
 func Host(domains []string) string { return concrete(domains, nil)[0] }
 
-// concrete are Hosts that the domains take, those of exact domains first. Names
+// concrete are Hosts that the domains take, the surest first. Names
 // are tried where a domain takes any; there is always one.
 func concrete(domains, names []string) []string {
 	type one struct {
@@ -33,15 +33,17 @@ func concrete(domains, names []string) []string {
 		switch {
 		case d == "*" || d == "":
 			for _, n := range names {
-				add(3, strings.Replace(n, "*", anything, 1))
+				add(4, strings.Replace(n, "*", anything, 1))
 			}
-			add(3, "localhost", anything+".example", "127.0.0.1")
+			add(4, "localhost", anything+".example", "127.0.0.1")
 		case strings.HasPrefix(d, "*"):
 			add(1, anything+d[1:], anything+"."+anything+d[1:], anything+"-"+anything+d[1:], "x"+d[1:])
 		case strings.HasSuffix(d, ":*"):
 			add(2, d[:len(d)-1]+"80", d[:len(d)-1]+"443")
 		case strings.HasSuffix(d, "*"):
 			add(2, d[:len(d)-1]+"com", d[:len(d)-1]+anything, d[:len(d)-1]+"1")
+		case hasPort(d) || strings.HasSuffix(d, "."):
+			add(3, d) // a connection manager may take off what it ends in
 		default:
 			add(0, d)
 		}

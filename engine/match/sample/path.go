@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
-
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	uritemplatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
 )
 
 // maxPaths bounds how many paths are tried for one route.
@@ -14,6 +13,9 @@ const maxPaths = 24
 
 // paths are those to try for the match, the best first; there is always one.
 func (d *draft) paths() []string {
+	if p := d.match.GetPrefix(); !d.careful && strings.HasPrefix(p, "/") && !strings.ContainsAny(p, " #") {
+		return []string{p} // by far the most; the others are tried with care
+	}
 	said := pathsOf(d.match)
 	if values, _ := headerValues(d.named(":path")); len(values) > 1 {
 		for _, v := range values {

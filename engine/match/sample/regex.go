@@ -30,7 +30,7 @@ type taste struct {
 }
 
 // tastes are tried in this order.
-var tastes = []taste{{1, 0, 'x'}, {0, 0, 'x'}, {1, 1, '~'}, {2, 2, '1'}, {3, 3, '/'}}
+var tastes = []taste{{1, 0, 'x'}, {0, 0, 'x'}, {1, 1, 'z'}, {2, 2, '1'}, {3, 3, '/'}, {1, 3, '~'}}
 
 // regexes are texts that the pattern takes as a whole, the best first; none
 // where the pattern is wrong.

@@ -123,6 +123,56 @@ filter_chains:
 	}
 }
 
+// Of the requests that a route takes, one is made that no route before it does.
+func TestWhatStandsBeforeIsAvoided(t *testing.T) {
+	r, findings := text.Decode(mesh.Route, mesh.Source{Text: `name: r
+virtual_hosts:
+- name: v
+  domains: ["*"]
+  routes:
+  - { match: { path: /foo }, route: { cluster: a } }
+  - { match: { path_separated_prefix: /foo/any }, route: { cluster: a } }
+  - { match: { prefix: /foo }, route: { cluster: b } }
+  - { match: { prefix: /fo, case_sensitive: false }, route: { cluster: b } }
+  - { match: { prefix: / , headers: [ { name: x, string_match: { prefix: k } }, { name: x, string_match: { suffix: z } } ] }, route: { cluster: b } }
+  - { match: { prefix: / }, route: { cluster: b } }
+  - { match: { prefix: /bar }, route: { cluster: c } }
+- { name: local, domains: [localhost, "any.*"], routes: [ { match: { prefix: / }, route: { cluster: d } } ] }
+`})
+	if r == nil {
+		t.Fatal(findings)
+	}
+	s := sample.New(nil, r.Message.(*routev3.RouteConfiguration))
+	for j, want := range []string{"/foo", "/foo/any", "/fooany", "/fo", "/", "/", "/bar"} {
+		got := s.Route(0, j)
+		if got.Path != want || got.Host != "127.0.0.1" {
+			t.Errorf("route %d: %s%s, want 127.0.0.1%s", j, got.Host, got.Path, want)
+		}
+		if j == 4 && (len(got.Headers) != 1 || got.Headers[0].Value != "kz") {
+			t.Errorf("route %d: %v, want x: kz", j, got.Headers)
+		}
+	}
+	for _, none := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 9}} {
+		if got := s.Route(none[0], none[1]); got.Path != "/" || got.Method != "GET" {
+			t.Errorf("there is no route %v, and it gets %+v", none, got)
+		}
+	}
+}
+
+// A random value fits the fraction of the route and the weights behind it; a
+// header that stands for one is set.
+func TestWeightedBesideOtherChoices(t *testing.T) {
+	clusters := `weighted_clusters: { clusters: [ { name: a, weight: 3 }, { name: b, weight: 4 } ]`
+	s := sample.New(nil, routed(t, `{ match: { prefix: /, runtime_fraction: { default_value: { numerator: 2 } } }, route: { `+clusters+` } } }`))
+	if r := s.Weighted(0, 0, 1).Random; r == nil || *r%100 >= 2 || *r%7 < 3 {
+		t.Errorf("random %v: no value below 2 of 100 that lies at 3 or more of 7", r)
+	}
+	s = sample.New(nil, routed(t, `{ match: { prefix: / }, route: { `+clusters+`, header_name: x-choice } } }`))
+	if got := s.Weighted(0, 0, 1); got.Random != nil || len(got.Headers) != 1 || got.Headers[0] != (routes.Header{Name: "x-choice", Value: "3"}) {
+		t.Errorf("%+v: want header x-choice: 3", got)
+	}
+}
+
 func TestWeightedChoosesTheCluster(t *testing.T) {
 	s := sample.New(nil, routed(t, `{ match: { prefix: / }, route: { weighted_clusters: { clusters: [ { name: a, weight: 90 }, { name: b, weight: 0 }, { name: c, weight: 10 } ] } } }`))
 	for i, want := range []string{"0", "open", "90", "open"} {
