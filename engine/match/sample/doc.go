@@ -11,6 +11,7 @@
 //     each other, an expression that no path fits;
 //   - asks for what only filters of the proxy set: dynamic metadata, filter state,
 //     runtime keys;
+//   - asks for TLS or a client certificate behind a filter chain in plain text;
 //   - is decided by an extension, as a custom string matcher or a matcher tree;
 //   - asks for text that no request can carry where it looks for it: blanks in a
 //     path, a query in a path expression;

@@ -74,10 +74,14 @@ func (s *Sampler) hostsOf(i int) []string {
 	return found
 }
 
-// reaching are those of the Hosts that the table gives to a virtual host.
+// reaching are those of the Hosts, up to maxHosts, that the table gives to a
+// virtual host.
 func (s *Sampler) reaching(i int, hosts []string, connect bool) []string {
 	var out []string
 	for _, h := range hosts {
+		if len(out) == maxHosts {
+			break
+		}
 		req := match.Request{Path: "/"}
 		if connect {
 			req = match.Request{Method: "CONNECT"}
@@ -103,7 +107,7 @@ func (d *draft) hosts(i int) []string {
 	if values, _ := headerValues(ms); len(ms) > 0 {
 		for _, v := range values {
 			asked = append(asked, v)
-			for _, dom := range domains {
+			for _, dom := range domains[:min(len(domains), maxValues)] {
 				if strings.HasPrefix(dom, "*") {
 					asked = append(asked, v+dom[1:])
 				} else if strings.HasSuffix(dom, "*") {
@@ -121,7 +125,7 @@ func (d *draft) hosts(i int) []string {
 	found := s.reaching(i, all, connect)
 	switch {
 	case len(found) > 0:
-		return found[:min(len(found), maxHosts)]
+		return found
 	case len(all) > 0:
 		return all[:1]
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -206,6 +207,25 @@ func TestRegex(t *testing.T) {
 	for pattern, want := range map[string]string{"/foo": "/foo", "/a/.*": "/a/x", "/u/[0-9]+": "/u/1", "(": "", "[^/]+": "a", `/(en|de)/\w{2,}`: "/en/aa"} {
 		if got := sample.Regex(pattern); got != want {
 			t.Errorf("%q: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
+// BenchmarkManyConditions is of a route that says a thousand things about one
+// header of a virtual host with a thousand domains, which nobody can meet.
+func BenchmarkManyConditions(b *testing.B) {
+	m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	vh := &routev3.VirtualHost{Name: "v", Routes: []*routev3.Route{{Match: m}}}
+	for i := range 1000 {
+		name := []string{"x", ":authority"}[i%2]
+		m.Headers = append(m.Headers, &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{
+			StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: fmt.Sprint("p", i)}}}})
+		vh.Domains = append(vh.Domains, fmt.Sprintf("*.d%d.example", i))
+	}
+	s := sample.New(nil, &routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{vh}})
+	for b.Loop() {
+		if s.Route(0, 0).Method != "GET" {
+			b.Fatal("it has a method")
 		}
 	}
 }

@@ -13,6 +13,10 @@ const anything = "any"
 // others are tried where a value is asked for that is not the one said.
 var others = []string{"other", "0", "zz", "~", ""}
 
+// maxValues bounds how many values are tried for one header, which a
+// configuration may say a thousand things about.
+const maxValues = 64
+
 // headerValues are values to try on matchers that are all of one header, the
 // best first; absent says that the header had better not be there.
 func headerValues(ms []*routev3.HeaderMatcher) (values []string, absent bool) {
@@ -20,7 +24,7 @@ func headerValues(ms []*routev3.HeaderMatcher) (values []string, absent bool) {
 		return nil, false
 	}
 	var each [][]string
-	for _, m := range ms {
+	for _, m := range ms[:min(len(ms), maxValues)] {
 		list, not := valuesOf(m)
 		absent = absent || not
 		each = append(each, list)
@@ -30,7 +34,7 @@ func headerValues(ms []*routev3.HeaderMatcher) (values []string, absent bool) {
 	}
 	for i, a := range each { // a prefix and a suffix: both in one
 		for j, b := range each {
-			for n := 0; i != j && n < len(a)*len(b); n++ {
+			for n := 0; i != j && n < len(a)*len(b) && len(values) < maxValues; n++ {
 				values = append(values, a[n/len(b)]+b[n%len(b)])
 			}
 		}
