@@ -83,7 +83,7 @@ func (t *Table) action(rt *route, h Hit, v *view) Outcome {
 	case *routev3.Route_NonForwardingAction:
 		return Outcome{
 			Kind: Forward, Status: statusUnavailable, Detail: "cluster_not_found",
-			Host: v.r.Authority, Path: v.r.Path, Why: "non_forwarding_action names no cluster",
+			Host: v.r.Authority, Path: v.r.Path, Why: "non_forwarding_action names no cluster", Absent: statusUnavailable,
 		}
 	case *routev3.Route_FilterAction:
 		return Outcome{Kind: Unsupported, Why: "filter_action: a filter answers, and it is not known here"}
@@ -140,7 +140,7 @@ func absentFor(f *corev3.SubstitutionFormatString) string {
 // forward is a route to a cluster.
 func (t *Table) forward(rt *route, h Hit, v *view) Outcome {
 	a := rt.source.GetRoute()
-	out := Outcome{Kind: Forward}
+	out := Outcome{Kind: Forward, Absent: notFoundStatus(a)}
 	switch c := a.GetClusterSpecifier().(type) {
 	case *routev3.RouteAction_Cluster:
 		out.Cluster = c.Cluster
@@ -156,41 +156,26 @@ func (t *Table) forward(rt *route, h Hit, v *view) Outcome {
 		out.Why = "the route names no cluster"
 	}
 	if out.Kind == Forward && out.Cluster == "" && (len(out.Weighted) == 0 || out.Weight != nil) {
-		out.Status, out.Detail = notFoundStatus(a), "cluster_not_found"
+		out.Status, out.Detail = out.Absent, "cluster_not_found"
 	}
 	rt.rewrite.apply(&out, v)
 	t.mutated(&out, rt, h, v)
-	out.Settings = t.settings(h, v)
+	t.settings(&out, h, v)
 	return out
 }
 
 // mutated notes where a Host or a path is made of a header that Envoy itself
 // adds, removes or changes before: what it says then is not followed here.
 func (t *Table) mutated(out *Outcome, rt *route, h Hit, v *view) {
-	changed := func(name string) bool {
-		for _, m := range []mutations{t.source, h.VirtualHost, h.Route, out.Weight} {
-			for _, o := range m.GetRequestHeadersToAdd() {
-				if equalFold(o.GetHeader().GetKey(), name) {
-					return true
-				}
-			}
-			for _, removed := range m.GetRequestHeadersToRemove() {
-				if equalFold(removed, name) {
-					return true
-				}
-			}
-		}
-		return false
-	}
 	a := rt.source.GetRoute()
 	for _, name := range append(formatHeaders(a.GetHostRewrite()), a.GetHostRewriteHeader()) {
-		if name != "" && changed(name) {
+		if name != "" && t.changes(name, h, out.Weight) {
 			out.Host, out.HostOpen = v.r.Authority, true
 			out.Assumed = append(out.Assumed, "header "+name+", which names the Host that is sent upstream, is changed before by request_headers_to_add or _to_remove")
 		}
 	}
 	for _, name := range formatHeaders(a.GetPathRewrite()) {
-		if changed(name) {
+		if t.changes(name, h, out.Weight) {
 			out.Path, out.PathOpen = v.r.Path, true
 			out.Assumed = append(out.Assumed, "header "+name+", which stands in path_rewrite, is changed before by request_headers_to_add or _to_remove")
 		}
@@ -201,6 +186,24 @@ func (t *Table) mutated(out *Outcome, rt *route, h Hit, v *view) {
 type mutations interface {
 	GetRequestHeadersToAdd() []*corev3.HeaderValueOption
 	GetRequestHeadersToRemove() []string
+}
+
+// changes reports whether the request's header is added to, changed or removed
+// on its way through the route.
+func (t *Table) changes(name string, h Hit, weight *routev3.WeightedCluster_ClusterWeight) bool {
+	for _, m := range []mutations{t.source, h.VirtualHost, h.Route, weight} {
+		for _, o := range m.GetRequestHeadersToAdd() {
+			if equalFold(o.GetHeader().GetKey(), name) {
+				return true
+			}
+		}
+		for _, removed := range m.GetRequestHeadersToRemove() {
+			if equalFold(removed, name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // notFoundStatus is what Envoy answers when the cluster is not there.

@@ -68,7 +68,7 @@ func (c *compiler) host(h *host, vh *routev3.VirtualHost, ignoreParameters bool,
 
 func (c *compiler) route(r *route, source *routev3.Route, at string) {
 	m := source.GetMatch()
-	r.source, r.grpc, r.tls, r.fraction = source, m.GetGrpc() != nil, m.GetTlsContext(), compileFraction(m)
+	r.source, r.grpc, r.tls, r.fraction = source, m.GetGrpc() != nil, m.GetTlsContext(), compileFraction(m.GetRuntimeFraction())
 	// One condition that cannot be compiled makes the whole route one that never
 	// matches: to leave it out would let requests in that Envoy keeps out.
 	broken := ""

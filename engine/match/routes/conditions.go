@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 )
@@ -99,15 +100,12 @@ type fraction struct {
 	n, d uint64
 }
 
-func compileFraction(f *routev3.RouteMatch) *fraction {
-	if f.GetRuntimeFraction() == nil {
+func compileFraction(f *corev3.RuntimeFractionalPercent) *fraction {
+	if f == nil {
 		return nil
 	}
-	share := f.GetRuntimeFraction().GetDefaultValue()
-	return &fraction{
-		key: f.GetRuntimeFraction().GetRuntimeKey(),
-		n:   uint64(share.GetNumerator()), d: denominator(share.GetDenominator()),
-	}
+	share := f.GetDefaultValue()
+	return &fraction{key: f.GetRuntimeKey(), n: uint64(share.GetNumerator()), d: denominator(share.GetDenominator())}
 }
 
 func denominator(d typev3.FractionalPercent_DenominatorType) uint64 {
@@ -181,10 +179,13 @@ func hasKey(v *view, key string) bool {
 	return ok
 }
 
-// percent is a share for people: "25%", "0.5%".
+// Percent is a share for people: "25%", "0.5%", and never more than "100%". None
+// at all is "0%".
+func Percent(f *typev3.FractionalPercent) string {
+	return percent(uint64(f.GetNumerator()), denominator(f.GetDenominator()))
+}
+
+// percent is n of d, which is not 0, for people.
 func percent(n, d uint64) string {
-	if d == 0 {
-		return "0%"
-	}
-	return strconv.FormatFloat(float64(n)*100/float64(d), 'f', -1, 64) + "%"
+	return strconv.FormatFloat(min(100, float64(n)*100/float64(d)), 'f', -1, 64) + "%"
 }

@@ -154,10 +154,20 @@ func (d *domains) host(v *view) (name string, ok bool) {
 // on, whatever follows, unless that colon stands within the brackets of an IPv6
 // address.
 func WithoutPort(host string) string {
-	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
-		return host[:colon]
+	if at := PortStart(host); at >= 0 {
+		return host[:at]
 	}
 	return host
+}
+
+// PortStart is where the port of a Host begins, with its colon; -1 without one.
+// The colons of an IPv6 address stand in brackets. Whether a number follows the
+// colon is not asked.
+func PortStart(host string) int {
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		return at
+	}
+	return -1
 }
 
 // find is the domain that takes the request, nil when none does.

@@ -64,7 +64,7 @@ const (
 
 // Weighted is one cluster of several, with its share.
 type Weighted struct {
-	Name   string // "" when the cluster is named by a header
+	Name   string // "" when the header that names the cluster is absent or empty
 	Header string // cluster_header, when it names the cluster
 	Weight uint32
 	Index  int // in the configuration's list
@@ -78,6 +78,7 @@ const (
 	OfRoute       Level = "route"
 	OfVirtualHost Level = "virtual host"
 	OfConfig      Level = "route configuration"
+	OfCluster     Level = "cluster" // the cluster's own HttpProtocolOptions, which a Table does not see
 	OfRequest     Level = "request header"
 	Default       Level = "default"
 )
@@ -108,7 +109,18 @@ type Outcome struct {
 	Body     string                                 // of a direct response; "" when there is none or it is not known, see BodyOpen
 	BodyOpen bool                                   // the body is read from a file or a variable, or a format yields it
 	Settings []Setting                              // policies in force
+	Mirrors  []Mirror                               // where copies of the request may go
+	Absent   int                                    // of Forward: the status when the cluster is not there (cluster_not_found_response_code), 503 unless told
 	Assumed  []string
+}
+
+// Mirror is a cluster that gets a copy of the request, or a share of such
+// copies.
+type Mirror struct {
+	Cluster string // "" where the header that names it is absent, so that no copy goes out, or is changed before
+	Header  string // cluster_header, when it names the cluster
+	Level   Level
+	Path    string // field path of the policy in the RouteConfiguration
 }
 
 // Loser is a virtual host or a route that did not take the request.

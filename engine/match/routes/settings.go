@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// settings are the policies in force for a request that is forwarded, each with
-// the level that it comes from.
-func (t *Table) settings(h Hit, v *view) []Setting {
+// settings notes the policies in force for a request that is forwarded, each
+// with the level that it comes from.
+func (t *Table) settings(out *Outcome, h Hit, v *view) {
 	a, vh := h.Route.GetRoute(), h.VirtualHost
 	at := fieldPaths{host: fmt.Sprintf("virtual_hosts[%d]", h.HostIndex)}
 	at.route = fmt.Sprintf("%s.routes[%d].route", at.host, h.RouteIndex)
@@ -19,9 +19,9 @@ func (t *Table) settings(h Hit, v *view) []Setting {
 	s.retry(a, vh, at, v)
 	s.hedge(a, vh, at)
 	s.hash(a, at.route)
-	s.mirrors(t.source, a, vh, at)
+	out.Mirrors = s.mirrors(t.mirroring(h, at), func(name string) bool { return t.changes(name, h, out.Weight) }, v)
 	s.others(a, vh, at)
-	return s
+	out.Settings = s
 }
 
 // fieldPaths are the places of a virtual host and of a route's action.
@@ -159,28 +159,6 @@ func (s *settingList) hash(a *routev3.RouteAction, at string) {
 			what += ", and nothing after it when there is one"
 		}
 		s.add("hash policy", what, OfRoute, fmt.Sprintf("%s.hash_policy[%d]", at, i))
-	}
-}
-
-// mirrors are of the innermost level that has any; they are not merged.
-func (s *settingList) mirrors(rc *routev3.RouteConfiguration, a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
-	list, level, path := a.GetRequestMirrorPolicies(), OfRoute, at.route+"."
-	if len(list) == 0 {
-		list, level, path = vh.GetRequestMirrorPolicies(), OfVirtualHost, at.host+"."
-	}
-	if len(list) == 0 {
-		list, level, path = rc.GetRequestMirrorPolicies(), OfConfig, ""
-	}
-	for i, m := range list {
-		to := m.GetCluster()
-		if to == "" {
-			to = "the cluster that header " + m.GetClusterHeader() + " names"
-		}
-		if f := m.GetRuntimeFraction(); f != nil {
-			d := f.GetDefaultValue()
-			to = percent(uint64(d.GetNumerator()), denominator(d.GetDenominator())) + " to " + to
-		}
-		s.add("mirror", to, level, fmt.Sprintf("%srequest_mirror_policies[%d]", path, i))
 	}
 }
 
