@@ -213,6 +213,9 @@ func printed(e match.Explanation) string {
 	if e.Reason != "" {
 		fmt.Fprintf(&b, "  because %s\n", e.Reason)
 	}
+	for _, f := range e.Fates {
+		fmt.Fprintf(&b, "  %s answers %d %s: %s\n", f.Cluster, f.Status, f.Detail, f.Why)
+	}
 	for _, c := range e.Caveats {
 		fmt.Fprintf(&b, "  but %s\n", c)
 	}

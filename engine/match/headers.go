@@ -39,6 +39,27 @@ func (h *headers) get(name string) (value string, ok bool) {
 	return value, ok
 }
 
+// first is what Envoy takes where it trusts a client to name something: the
+// first value of a header, or what a pseudo-header says of the request.
+func (h *headers) first(name string, r *routes.Request) (value string, ok bool) {
+	switch strings.ToLower(name) {
+	case ":path":
+		return r.Path, r.Path != ""
+	case ":authority", "host":
+		return r.Authority, true
+	case ":method":
+		return r.Method, true
+	case ":scheme":
+		return r.Scheme, r.Scheme != ""
+	}
+	for _, each := range h.list {
+		if strings.EqualFold(each.Name, name) {
+			return each.Value, true
+		}
+	}
+	return "", false
+}
+
 func (h *headers) value(name string) string {
 	v, _ := h.get(name)
 	return v

@@ -82,14 +82,19 @@ type Way struct {
 	Route       RouteID
 	Cluster     string            // "" while Weighted is open, and without one
 	Weighted    []routes.Weighted // of a weighted route
-	Host, Path  string            // as sent upstream
-	Status      int               // where there is no upstream; 0 otherwise
-	Location    string
-	Body        string // that Envoy answers itself; "" when there is none or it is not known
-	Detail      string // Envoy's response_code_details where it answers itself: "route_not_found", "cluster_not_found"
-	Reason      string // for a Refused, NoListener, …: one sentence
-	Settings    []routes.Setting
-	Caveats     []string
+	// Fates are those of the clusters that the request may go to, mirrors not
+	// among them, and that certainly cannot answer: of Cluster where it is known,
+	// else of each weighted one with a share. It is empty when all can. Where all
+	// cannot, Status is theirs.
+	Fates      []Fate
+	Host, Path string // as sent upstream
+	Status     int    // where there is no upstream; 0 otherwise
+	Location   string
+	Body       string // that Envoy answers itself; "" when there is none or it is not known
+	Detail     string // Envoy's response_code_details where it answers itself: "route_not_found", "cluster_not_found"
+	Reason     string // for a Refused, NoListener, …: one sentence
+	Settings   []routes.Setting
+	Caveats    []string
 
 	// The protos behind it, nil where the way ended before. They are read-only.
 	Manager *hcmv3.HttpConnectionManager

@@ -181,13 +181,10 @@ func (t *trip) forward(out *routes.Outcome) {
 			if w.Reason = out.Why; w.Reason == "" {
 				w.Reason = "the header that names the cluster is not in the request"
 			}
+			t.unnamed(out)
 			return
 		}
-		for _, each := range out.Weighted {
-			if each.Name != "" && each.Weight > 0 && t.m.cluster(each.Name) == nil {
-				t.caveat("cluster " + each.Name + " is not in the mesh: its share of the requests is answered 503")
-			}
-		}
+		t.shares(false)
 		return
 	}
 	why := out.Why
@@ -195,13 +192,9 @@ func (t *trip) forward(out *routes.Outcome) {
 		why = "the route names it"
 	}
 	u := t.follow(out.Cluster, why)
-	switch {
-	case !u.there:
-		w.Status, w.Detail = notFoundStatus(t.hit.Route), "cluster_not_found"
-		w.Reason = "cluster " + out.Cluster + " is not in the mesh"
-	case u.none:
-		w.Status, w.Detail, w.Body = 503, "no_healthy_upstream", "no healthy upstream"
-		w.Reason = "cluster " + out.Cluster + " has no endpoint that takes requests"
+	if f, ok := t.fate(out.Cluster, &u); !ok {
+		t.doomed(f)
+		t.certain()
 	}
 }
 

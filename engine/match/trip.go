@@ -175,14 +175,14 @@ func (t *trip) passOn(c *connection) {
 		}
 	}
 	if t.way.Cluster == "" {
+		t.shares(true)
 		return
 	}
 	u := t.follow(t.way.Cluster, "the TCP proxy names it")
-	switch {
-	case !u.there:
-		t.way.Reason = "cluster " + t.way.Cluster + " is not in the mesh: Envoy closes the connection"
-	case u.none:
-		t.way.Reason = "cluster " + t.way.Cluster + " has no endpoint that takes connections: Envoy closes the connection"
+	if f, ok := t.fate(t.way.Cluster, &u); !ok {
+		f.Status, f.Detail = 0, ""
+		t.doomed(f)
+		t.certain()
 	}
 }
 

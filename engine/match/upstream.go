@@ -19,7 +19,7 @@ type upstream struct {
 	endpoints mesh.Key // the resource that lists them; zero when the mesh has none
 	path      string   // where in it
 	says      string   // of the endpoints: "2 endpoints", "found by DNS"
-	none      bool     // there is certainly no endpoint that takes a request
+	none      string   // why there is certainly no endpoint that takes a request, as the rest of a sentence; "" where there may be one
 	caveat    string
 }
 
@@ -85,8 +85,16 @@ func (u *upstream) count(a *endpointv3.ClusterLoadAssignment, c *clusterv3.Clust
 	if healthy < total {
 		u.says += ", " + strconv.Itoa(total-healthy) + " of them not healthy"
 	}
-	panics := c.GetCommonLbConfig().GetHealthyPanicThreshold()
-	u.none = total == 0 || healthy == 0 && panics != nil && panics.GetValue() == 0
+	panics := c.GetCommonLbConfig()
+	switch {
+	case total == 0:
+		u.none = "has no endpoint that takes requests"
+	case healthy > 0:
+	case panics.GetHealthyPanicThreshold() != nil && panics.GetHealthyPanicThreshold().GetValue() == 0:
+		u.none = "has no healthy endpoint, and its healthy_panic_threshold of 0 lets no other take requests"
+	case panics.GetZoneAwareLbConfig().GetFailTrafficOnPanic():
+		u.none = "has no healthy endpoint, and fail_traffic_on_panic lets no other take requests"
+	}
 }
 
 // notFoundStatus is what a route answers when its cluster is not there.
