@@ -187,7 +187,7 @@ func (a *App) countedLines(r *Tried, w int) []string {
 	}
 	why := ""
 	if r.Busy {
-		why = "other traffic ran meanwhile, so some are others' requests"
+		why = "more than this request was counted: other traffic, retries or mirrors"
 	}
 	return a.factLines("counted", strings.Join(parts, ", "), why, theme.Style{}, w)
 }

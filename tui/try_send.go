@@ -12,7 +12,6 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/match"
-	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/xds"
 )
@@ -100,11 +99,14 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 	return start, func() *shot {
 		defer cancel()
 		end := *start
-		drawn := req
-		drawn.Random = nil // the proxy draws its own
-		end.draft, end.live = draft.get().Match(&drawn), live.get().Match(&drawn)
-		end.differ = draft != live
 		end.tried = trier.Try(ctx, end.node, req)
+		sent := req
+		if end.tried.Address != "" {
+			sent = end.tried.Sent // less than was asked, perhaps
+		}
+		sent.Random = nil // the proxy draws its own
+		end.draft, end.live = draft.get().Match(&sent), live.get().Match(&sent)
+		end.differ = draft != live
 		end.tried.Busy = end.tried.Busy || busy
 		end.done, end.ended = true, now()
 		end.seen = seenOf(&end.tried, owners)
@@ -116,13 +118,9 @@ func (a *App) fire(id int, req match.Request) (*shot, func() *shot) {
 // unsent reports whether the request never left.
 func (t *Tried) unsent() bool { return t.Status == 0 && t.Address == "" }
 
-// gaveUp reports whether the proxy answered in place of an endpoint: such a
-// failure has no upstream's time.
+// gaveUp reports whether the proxy answered in place of an endpoint.
 func (t *Tried) gaveUp() bool {
-	if t.Status < http.StatusInternalServerError || strings.Contains(t.Answered, " (") {
-		return false
-	}
-	return !slices.ContainsFunc(t.Headers, func(h routes.Header) bool { return strings.EqualFold(h.Name, "x-envoy-upstream-service-time") })
+	return t.Status >= http.StatusInternalServerError && t.Answered != "" && !strings.Contains(t.Answered, ":")
 }
 
 // forwarded reports whether the live mesh sends the request to an endpoint.

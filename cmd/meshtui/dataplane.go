@@ -68,8 +68,8 @@ func (f envoyFlags) choose(ctx context.Context, say, note func(string)) (*plane,
 	case f.plane == planeEnvoy, f.path != "", ctx.Err() != nil:
 		return nil, err
 	}
-	note("the built-in proxy serves in Envoy's place: " + err.Error())
 	say("no Envoy can be had, so the built-in proxy serves: " + err.Error())
+	note("the built-in proxy serves, because no Envoy can be had; `make envoy` gets one, --envoy PATH names one")
 	return f.builtin(), nil
 }
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 
 	"example.com/meshtui/demo/proxy"
@@ -20,10 +20,6 @@ import (
 	"example.com/meshtui/xds/probe"
 )
 
-// tryDeadline bounds one request of the route tester: longer than Envoy's
-// default route timeout of 15 s, so that its 504 is seen.
-const tryDeadline = 20 * time.Second
-
 // tester sends the route tester's requests to a node's listener.
 type tester struct {
 	s *session
@@ -32,12 +28,12 @@ type tester struct {
 	backend func(header func(string) string) (name, address string)
 }
 
-// Try sends r to the listener that the live mesh gives it on the node, "" for
-// the first one here, and says what was observed.
+// Try sends r, as far as it can be sent, to the listener that the live mesh gives
+// it on the node, "" for the first one here, and says what was observed. ctx
+// bounds it.
 func (t tester) Try(ctx context.Context, node string, r match.Request) tui.Tried {
+	r = probe.Sendable(r)
 	out := tui.Tried{Sent: r}
-	ctx, cancel := context.WithTimeout(ctx, tryDeadline)
-	defer cancel()
 	to, err := t.target(node, &r)
 	if err != nil {
 		out.Err = err.Error()
@@ -86,7 +82,8 @@ func (t tester) target(node string, r *match.Request) (reach, error) {
 	if !ok {
 		return reach{}, fmt.Errorf("nothing can be sent: listener %s was not served to %s", way.Listener, n.ID)
 	}
-	address, err := dialable(served)
+	liveListener, _ := live.Get(mesh.Key{Type: mesh.Listener, Name: way.Listener}).Message.(*listenerv3.Listener)
+	address, err := dialable(served, bindingFor(liveListener, r.Port))
 	if err != nil {
 		return reach{}, err
 	}
@@ -103,29 +100,63 @@ func (t tester) node(id string) *xds.Node {
 	return nil
 }
 
-// dialable is the address of a listener for a client on this machine. It fails
-// for one that no client can connect to, and for one that is not here.
-func dialable(l *listenerv3.Listener) (string, error) {
+// bindingFor is the index of the address of a listener that has that port, -1
+// when none has or no port is asked for: its own address is 0, the additional
+// ones follow.
+func bindingFor(l *listenerv3.Listener, port uint32) int {
+	if port == 0 {
+		return -1
+	}
+	return slices.IndexFunc(bindings(l), func(a *corev3.Address) bool { return a.GetSocketAddress().GetPortValue() == port })
+}
+
+// bindings are all the addresses of a listener.
+func bindings(l *listenerv3.Listener) []*corev3.Address {
+	out := []*corev3.Address{l.GetAddress()}
+	for _, more := range l.GetAdditionalAddresses() {
+		out = append(out, more.GetAddress())
+	}
+	return out
+}
+
+// dialable is an address of a listener for a client on this machine: the one
+// with that index, or the first one that there is for an index below 0. It fails
+// for a listener that no client can connect to, and for one that is not here.
+func dialable(l *listenerv3.Listener, index int) (string, error) {
 	if b := l.GetBindToPort(); b != nil && !b.GetValue() {
 		return "", fmt.Errorf("nothing can be sent: listener %s binds no port, connections are handed to it by another one", l.GetName())
 	}
-	a := l.GetAddress()
+	all := bindings(l)
+	if index >= 0 && index < len(all) {
+		all = all[index : index+1]
+	}
+	for _, a := range all {
+		if address := local(a); address != "" {
+			return address, nil
+		}
+	}
+	return "", fmt.Errorf("nothing is sent: listener %s is at %q, and requests go to loopback only", l.GetName(), mesh.Address(all[0]))
+}
+
+// local is an address as a client on this machine dials it, "" for one that is
+// not loopback.
+func local(a *corev3.Address) string {
 	if path := a.GetPipe().GetPath(); path != "" {
-		return path, nil
+		return path
 	}
 	socket := a.GetSocketAddress()
 	ip := net.ParseIP(socket.GetAddress())
 	switch {
-	case socket == nil:
-		return "", fmt.Errorf("nothing can be sent: listener %s has no address that a client could reach", l.GetName())
-	case ip != nil && ip.IsUnspecified() && ip.To4() == nil:
+	case ip == nil:
+		return ""
+	case ip.IsUnspecified() && ip.To4() == nil:
 		ip = net.IPv6loopback
-	case ip != nil && ip.IsUnspecified():
+	case ip.IsUnspecified():
 		ip = net.IPv4(127, 0, 0, 1)
-	case ip == nil || !ip.IsLoopback():
-		return "", fmt.Errorf("nothing is sent: listener %s is at %s, and requests go to loopback only", l.GetName(), socket.GetAddress())
+	case !ip.IsLoopback():
+		return ""
 	}
-	return net.JoinHostPort(ip.String(), strconv.FormatUint(uint64(socket.GetPortValue()), 10)), nil
+	return net.JoinHostPort(ip.String(), strconv.FormatUint(uint64(socket.GetPortValue()), 10))
 }
 
 // answered says who answered: the demo's backend by its own word, else the one
@@ -140,19 +171,12 @@ func (t tester) answered(o *probe.Observed, agent string) string {
 		}
 	}
 	switch {
-	case ownFailure(o.Answer), o.Counted && len(o.Moved) == 0:
+	case o.Answer.Whose() == probe.Proxys, o.Counted && len(o.Moved) == 0:
 		return calls(agent)
 	case len(o.Moved) == 1:
 		return o.Moved[0].Endpoint
 	}
 	return ""
-}
-
-// ownFailure reports whether the proxy made the answer itself because no
-// endpoint did: such an answer lacks the time that an endpoint took, though the
-// endpoint that could not be reached was counted.
-func ownFailure(a *probe.Answer) bool {
-	return a.Status >= http.StatusInternalServerError && a.Header("x-envoy-upstream-service-time") == ""
 }
 
 // builtinAgent is how the built-in proxy introduces itself in its node identity.

@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -30,7 +31,8 @@ func TestAnswered(t *testing.T) {
 			Headers: append(took, routes.Header{Name: "x-backend", Value: "app-v1-a"})}}, "127.0.0.1:9001 (app-v1-a)"},
 		{"the one endpoint that was asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 200, Headers: took}}, "127.0.0.1:9001"},
 		{"nobody was asked", "envoy 1.40.0", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "Envoy"},
-		{"nobody could be reached, though one was counted", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503}}, "Envoy"},
+		{"nobody could be reached, though one was counted", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "upstream connect error or disconnect/reset before headers"}}, "Envoy"},
+		{"a backend's own 503, its time removed", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "busy"}}, "127.0.0.1:9001"},
 		{"the built-in proxy has its own name", "meshtui-builtin 0.1", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "built-in proxy"},
 		{"several were asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: append(one, one...), Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
 		{"no counters", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
@@ -54,17 +56,37 @@ func TestDialable(t *testing.T) {
 		"127.0.0.1:80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "[::1]:80", "/run/web.sock": "/run/web.sock",
 		"10.0.0.1:80": "", "example.com:80": "",
 	} {
-		got, err := dialable(at(address))
+		got, err := dialable(at(address), -1)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v", address, got, err)
 		}
 	}
 	unbound := at("0.0.0.0:80")
 	unbound.BindToPort = wrapperspb.Bool(false)
-	if _, err := dialable(unbound); err == nil {
+	if _, err := dialable(unbound, -1); err == nil {
 		t.Error("a listener that binds no port is called")
 	}
-	if _, err := dialable(&listenerv3.Listener{}); err == nil {
+	if _, err := dialable(&listenerv3.Listener{}, -1); err == nil {
 		t.Error("a listener without an address is called")
+	}
+}
+
+// A request is sent to the very address of a listener that it is predicted for.
+func TestDialableAmongSeveral(t *testing.T) {
+	a := func(text string) *corev3.Address {
+		out, ok := mesh.ParseAddress(text)
+		if !ok {
+			t.Fatal(text)
+		}
+		return out
+	}
+	l := &listenerv3.Listener{Name: "web", Address: a("10.0.0.1:80"), AdditionalAddresses: []*listenerv3.AdditionalAddress{
+		{Address: a("127.0.0.1:81")}, {Address: a("127.0.0.1:82")},
+	}}
+	for port, want := range map[uint32]string{0: "127.0.0.1:81", 81: "127.0.0.1:81", 82: "127.0.0.1:82", 80: ""} {
+		got, err := dialable(l, bindingFor(l, port))
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("port %d: %q, %v", port, got, err)
+		}
 	}
 }

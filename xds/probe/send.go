@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
@@ -45,8 +46,44 @@ func (a *Answer) Header(name string) string {
 	return ""
 }
 
+// Whose is who made an answer.
+type Whose uint8
+
+// An answer is an endpoint's, the proxy's own, or it is not known whose.
+const (
+	Unknown Whose = iota
+	Endpoints
+	Proxys
+)
+
+// ownFailures are how the bodies begin with which Envoy says that no endpoint
+// answered.
+var ownFailures = []string{"no healthy upstream", "upstream connect error", "upstream request timeout", "stream timeout", "upstream max stream duration"}
+
+// Whose tells by the answer alone who made it. An endpoint's has the time that
+// the endpoint took, unless the operator has that header removed; the proxy's own
+// failure lacks it and says what failed.
+func (a *Answer) Whose() Whose {
+	if a.Header("x-envoy-upstream-service-time") != "" {
+		return Endpoints
+	}
+	if a.Status >= http.StatusInternalServerError && slices.ContainsFunc(ownFailures, func(begin string) bool { return strings.HasPrefix(a.Body, begin) }) {
+		return Proxys
+	}
+	return Unknown
+}
+
 // ErrUnsendable is why a request cannot be put on the wire at all.
 var ErrUnsendable = errors.New("the request cannot be sent")
+
+// Sendable is r as Send can send it: HTTP/1.1 from this machine, without a
+// client certificate, and with none of what is known of a request only inside a
+// proxy. What a matcher says of it is to be compared with the answer.
+func Sendable(r match.Request) match.Request {
+	r.HTTP2, r.Presented, r.Validated, r.Source = false, false, false, netip.AddrPort{}
+	r.Random, r.Runtime, r.Metadata, r.FilterState = nil, nil, nil, nil
+	return r
+}
 
 // Send sends r to address, "host:port" or the path of a unix socket, over HTTP/1.1 and
 // a connection of its own, and reads the answer's head and the first of its
@@ -111,7 +148,10 @@ func encode(r match.Request) (string, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
-	if target == "" {
+	switch {
+	case target == "" && method == http.MethodConnect:
+		target = r.Host
+	case target == "":
 		target = "/"
 	}
 	if r.HTTP10 {

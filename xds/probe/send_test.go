@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
@@ -74,6 +77,47 @@ func TestSendDefaults(t *testing.T) {
 	}
 	if got := <-head; got != "GET / HTTP/1.0\r\n\r\n" {
 		t.Errorf("sent %q", got)
+	}
+}
+
+// A CONNECT names who is to be connected to, and no path.
+func TestSendConnect(t *testing.T) {
+	address, head := serve(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+	if _, err := Send(within(t), address, match.Request{Method: "CONNECT", Host: "example.com:443"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-head; got != "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n" {
+		t.Errorf("sent %q", got)
+	}
+}
+
+func TestSendable(t *testing.T) {
+	random := uint64(7)
+	all := match.Request{Host: "a", Path: "/b", Port: 1, TLS: true, SNI: "c", Method: "PUT", HTTP2: true, Presented: true, Validated: true,
+		Source: netip.MustParseAddrPort("10.0.0.1:1"), Random: &random, Runtime: map[string]float64{"k": 1},
+		Metadata: map[string]map[string]string{"f": {"a": "b"}}, FilterState: map[string]string{"k": "v"}}
+	want := match.Request{Host: "a", Path: "/b", Port: 1, TLS: true, SNI: "c", Method: "PUT"}
+	if d := cmp.Diff(want, Sendable(all), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWhose(t *testing.T) {
+	took := []routes.Header{{Name: "X-Envoy-Upstream-Service-Time", Value: "3"}}
+	for _, tt := range []struct {
+		a    Answer
+		want Whose
+	}{
+		{Answer{Status: 503, Headers: took, Body: "no healthy upstream"}, Endpoints},
+		{Answer{Status: 503, Body: "no healthy upstream"}, Proxys},
+		{Answer{Status: 504, Body: "upstream request timeout"}, Proxys},
+		{Answer{Status: 503, Body: "the backend's own words, its time removed"}, Unknown},
+		{Answer{Status: 503}, Unknown},
+		{Answer{Status: 200}, Unknown},
+	} {
+		if got := tt.a.Whose(); got != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.a, got, tt.want)
+		}
 	}
 }
 
