@@ -13,7 +13,6 @@ import (
 	healthv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	limitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/match/routes"
@@ -195,7 +194,7 @@ func fault(p *passage, config, own proto.Message, does string) string {
 		return ""
 	}
 	said := ""
-	if share := percent(c.GetAbort().GetPercentage()); c.GetAbort() != nil && share != "0%" {
+	if share := routes.Percent(c.GetAbort().GetPercentage()); c.GetAbort() != nil && share != "0%" {
 		how := fmt.Sprintf("with %d", c.GetAbort().GetHttpStatus())
 		switch {
 		case c.GetAbort().GetHeaderAbort() != nil:
@@ -205,24 +204,13 @@ func fault(p *passage, config, own proto.Message, does string) string {
 		}
 		said = "aborts " + share + " of the requests " + how
 	}
-	if share := percent(c.GetDelay().GetPercentage()); c.GetDelay() != nil && share != "0%" {
+	if share := routes.Percent(c.GetDelay().GetPercentage()); c.GetDelay() != nil && share != "0%" {
 		if said != "" {
 			said += " and "
 		}
 		said += "delays " + share + " of them"
 	}
 	return said
-}
-
-func percent(f *typev3.FractionalPercent) string {
-	of := 100.0
-	switch f.GetDenominator() {
-	case typev3.FractionalPercent_TEN_THOUSAND:
-		of = 10_000
-	case typev3.FractionalPercent_MILLION:
-		of = 1_000_000
-	}
-	return fmt.Sprintf("%g%%", min(100, float64(f.GetNumerator())/of*100))
 }
 
 // health answers the requests whose headers its configuration names.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -229,7 +230,7 @@ func one(ls []*listener, wants func(*listener) bool) (only *listener, ok bool) {
 
 // portOf is the port in a Host, 0 when it names none.
 func portOf(host string) uint32 {
-	at := portStart(host)
+	at := routes.PortStart(host)
 	if at < 0 {
 		return 0
 	}

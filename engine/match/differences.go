@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.com/meshtui/engine/match/routes"
 )
 
 // Differences says, a sentence each, where what was observed is not what was
@@ -71,10 +73,10 @@ func differentClusters(w Way, s Seen) []string {
 	if s.Clusters == nil {
 		return nil
 	}
-	predicted, copied := w.possible(), w.mirrors()
+	predicted := w.possible()
 	var others []string
 	for _, c := range s.Clusters {
-		if !slices.Contains(predicted, c) && !slices.Contains(copied, c) {
+		if !slices.Contains(predicted, c) && !w.copied(c) {
 			others = append(others, c)
 		}
 	}
@@ -107,21 +109,8 @@ func (w Way) possible() []string {
 	return out
 }
 
-// mirrors are the clusters that get a copy of the request: those of the route,
-// else of its virtual host, else of the route configuration.
-func (w Way) mirrors() []string {
-	policies := w.Entry.GetRoute().GetRequestMirrorPolicies()
-	if len(policies) == 0 {
-		policies = w.VHost.GetRequestMirrorPolicies()
-	}
-	if len(policies) == 0 {
-		policies = w.Config.GetRequestMirrorPolicies()
-	}
-	var out []string
-	for _, p := range policies {
-		if p.GetCluster() != "" {
-			out = append(out, p.GetCluster())
-		}
-	}
-	return out
+// copied reports whether a cluster may get a copy of the request. A mirror whose
+// cluster is not known may be any.
+func (w Way) copied(cluster string) bool {
+	return slices.ContainsFunc(w.Mirrors, func(m routes.Mirror) bool { return m.Cluster == "" || m.Cluster == cluster })
 }

@@ -14,7 +14,9 @@ func TestDifferences(t *testing.T) {
 	forward := match.Way{Action: match.Forward, Listener: "web", VirtualHost: "www", Cluster: "app"}
 	weighted := match.Way{Action: match.Forward, Weighted: []routes.Weighted{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}, {Name: "off"}}}
 	mirrored := forward
-	mirrored.VHost = &routev3.VirtualHost{RequestMirrorPolicies: []*routev3.RouteAction_RequestMirrorPolicy{{Cluster: "copy"}}}
+	mirrored.Mirrors = []routes.Mirror{{Cluster: "copy", Header: "x-m"}}
+	changed := forward
+	changed.Mirrors = []routes.Mirror{{Header: "x-m"}}
 	missing := match.Way{Action: match.Forward, Cluster: "app", Status: 503, Detail: "cluster_not_found"}
 	redirect := match.Way{Action: match.Redirect, Status: 301, Location: "https://a/"}
 	closed := match.Way{Action: match.NoFilterChain}
@@ -32,6 +34,8 @@ func TestDifferences(t *testing.T) {
 		{"one of the weights", weighted, match.Seen{Status: 200, Clusters: []string{"b"}}, ""},
 		{"one without weight", weighted, match.Seen{Status: 200, Clusters: []string{"off"}}, "predicted cluster a or b"},
 		{"mirrored", mirrored, match.Seen{Status: 200, Clusters: []string{"app", "copy"}}, ""},
+		{"neither asked nor mirrored", mirrored, match.Seen{Status: 200, Clusters: []string{"app", "other"}}, "the counters of other moved"},
+		{"mirrored to what cannot be told", changed, match.Seen{Status: 200, Clusters: []string{"app", "other"}}, ""},
 		{"no answer", forward, match.Seen{Err: "timeout"}, "no answer: timeout"},
 		{"missing cluster", missing, match.Seen{Status: 503, Clusters: []string{}}, ""},
 		{"missing cluster is there", missing, match.Seen{Status: 200, Clusters: []string{"app"}}, "predicted the answer 503 (cluster_not_found), but it is 200"},

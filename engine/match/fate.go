@@ -21,7 +21,7 @@ func (t *trip) fate(name string, u *upstream) (f Fate, ok bool) {
 	switch {
 	case !u.there:
 		return Fate{
-			Cluster: name, Status: notFoundStatus(t.hit.Route), Detail: "cluster_not_found",
+			Cluster: name, Status: t.absent, Detail: "cluster_not_found",
 			Why: "cluster " + name + " is not in the mesh",
 		}, false
 	case u.none != "":
@@ -93,19 +93,15 @@ func (f Fate) shareOf() string {
 
 // share is the fate of one weighted cluster.
 func (t *trip) share(c routes.Weighted) (Fate, bool) {
-	name := c.Name
-	if name == "" && t.headers != nil {
-		name, _ = t.headers.first(c.Header, &t.way.Seen)
-	}
-	if name == "" {
+	if c.Name == "" {
 		return Fate{
-			Cluster: "header " + c.Header, Status: notFoundStatus(t.hit.Route), Detail: "cluster_not_found",
+			Cluster: "header " + c.Header, Status: t.absent, Detail: "cluster_not_found",
 			Why: "header " + c.Header + " is absent, and it would name the cluster",
 		}, false
 	}
-	u := t.m.upstream(name)
+	u := t.m.upstream(c.Name)
 	t.caveat(u.caveat)
-	return t.fate(name, &u)
+	return t.fate(c.Name, &u)
 }
 
 // certain makes the fates of all clusters that of the request, as far as they

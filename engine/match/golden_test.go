@@ -116,9 +116,6 @@ func answers(t *testing.T, a *txtar.Archive) string {
 		}
 		fmt.Fprintf(&b, "$ %s\n%s\n", line, printed(m.Explain(parse(t, line))))
 	}
-	for _, f := range m.Problems() {
-		fmt.Fprintf(&b, "problem: %s\n", f)
-	}
 	return b.String()
 }
 

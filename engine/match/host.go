@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"example.com/meshtui/engine/match/routes"
 )
 
 // normalHost is the Host after the connection manager has taken off a trailing
@@ -38,7 +40,7 @@ func withoutDot(host string) string {
 
 // withoutPort takes a port off; only that one unless it is 0.
 func withoutPort(host string, only uint32) string {
-	at := portStart(host)
+	at := routes.PortStart(host)
 	if at < 0 {
 		return host
 	}
@@ -47,14 +49,4 @@ func withoutPort(host string, only uint32) string {
 		return host
 	}
 	return host[:at]
-}
-
-// portStart is where the port of a Host begins, with its colon; -1 without one.
-// The colons of an IPv6 address stand in brackets.
-func portStart(host string) int {
-	at := strings.LastIndexByte(host, ':')
-	if at >= 0 && strings.LastIndexByte(host, ']') > at {
-		return -1
-	}
-	return at
 }

@@ -94,6 +94,7 @@ type Way struct {
 	Detail     string // Envoy's response_code_details where it answers itself: "route_not_found", "cluster_not_found"
 	Reason     string // for a Refused, NoListener, …: one sentence
 	Settings   []routes.Setting
+	Mirrors    []routes.Mirror // where copies of the request may go
 	Caveats    []string
 
 	// The protos behind it, nil where the way ended before. They are read-only.

@@ -1,8 +1,6 @@
 package match
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -34,8 +32,8 @@ type Listener struct {
 	HTTP    bool // one of its filter chains ends in an HTTP connection manager
 }
 
-// New makes a matcher. It never fails: what cannot be understood is told by
-// Problems, and by the answer to a request that meets it. A nil mesh is empty.
+// New makes a matcher. It never fails: what cannot be understood is told by the
+// answer to a request that meets it. A nil mesh is empty.
 func New(m *mesh.Mesh) *Matcher { return (*Matcher)(nil).Renew(m) }
 
 // Renew makes a matcher for another mesh that takes over what this one has
@@ -82,20 +80,6 @@ func (m *Matcher) Listeners() []Listener {
 	return out
 }
 
-// Problems lists what could not be compiled, by resource. It compiles all that
-// no request has asked for so far.
-func (m *Matcher) Problems() []mesh.Finding {
-	var out []mesh.Finding
-	for _, l := range m.listeners {
-		out = append(out, l.problems()...)
-	}
-	for _, r := range m.mesh.List(mesh.Route) {
-		out = append(out, m.tables[r].findings()...)
-	}
-	slices.SortStableFunc(out, func(a, b mesh.Finding) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
-	return out
-}
-
 // routeTable is the table of a RouteConfiguration that RDS serves, nil where
 // there is none of that name.
 func (m *Matcher) routeTable(name string) *table {
@@ -132,7 +116,6 @@ type table struct {
 
 	once  sync.Once
 	table *routes.Table
-	wrong []routes.Problem
 }
 
 func (t *table) compiled() *routes.Table {
@@ -141,7 +124,7 @@ func (t *table) compiled() *routes.Table {
 		if config == nil {
 			config = &routev3.RouteConfiguration{}
 		}
-		t.table, t.wrong = routes.Compile(config)
+		t.table, _ = routes.Compile(config) // what is wrong with it, engine/check reports
 	})
 	return t.table
 }
@@ -163,16 +146,4 @@ func (t *table) virtualHost(i int) string {
 
 func (t *table) route(host, i int) string {
 	return t.at("virtual_hosts[" + strconv.Itoa(host) + "].routes[" + strconv.Itoa(i) + "]")
-}
-
-func (t *table) findings() []mesh.Finding {
-	t.compiled()
-	var out []mesh.Finding
-	for _, p := range t.wrong {
-		out = append(out, mesh.Finding{
-			Severity: mesh.Error, Rule: "route-match", Key: t.key, Path: t.at(p.Path),
-			Message: p.Message, Hint: p.Hint,
-		})
-	}
-	return out
 }

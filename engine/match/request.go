@@ -55,7 +55,7 @@ func (t *trip) normalise(n *manager, line line) bool {
 	}
 	seen := &t.way.Seen
 	seen.Path, seen.Authority = path, normalHost(line.host, n.proto, uint32(t.arrived.to.Port()))
-	if at := portStart(line.host); at >= 0 && line.method == "CONNECT" && portStart(seen.Authority) < 0 {
+	if at := routes.PortStart(line.host); at >= 0 && line.method == "CONNECT" && routes.PortStart(seen.Authority) < 0 {
 		t.port = line.host[at:]
 	}
 	return true
@@ -133,7 +133,8 @@ func (id RouteID) called() string {
 func (t *trip) answer(out *routes.Outcome) {
 	w := &t.way
 	w.Caveats = append(w.Caveats, out.Assumed...)
-	w.Status, w.Detail, w.Location, w.Body, w.Settings = out.Status, out.Detail, out.Location, out.Body, out.Settings
+	w.Status, w.Detail, w.Location, w.Body = out.Status, out.Detail, out.Location, out.Body
+	w.Settings, w.Mirrors, t.absent = out.Settings, out.Mirrors, out.Absent
 	switch out.Kind {
 	case routes.NotFound:
 		w.Action = NotFound

@@ -30,6 +30,7 @@ type trip struct {
 	upgrade  string   // what the connection is to become
 	upgrades bool     // it is to become something else
 	before   []filter // that the request passes on its way to the router
+	absent   int      // that Envoy answers where the cluster is not there
 	port     string   // that was taken off the Host of a CONNECT, with its colon
 }
 

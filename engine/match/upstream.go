@@ -7,7 +7,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -95,15 +94,4 @@ func (u *upstream) count(a *endpointv3.ClusterLoadAssignment, c *clusterv3.Clust
 	case panics.GetZoneAwareLbConfig().GetFailTrafficOnPanic():
 		u.none = "has no healthy endpoint, and fail_traffic_on_panic lets no other take requests"
 	}
-}
-
-// notFoundStatus is what a route answers when its cluster is not there.
-func notFoundStatus(r *routev3.Route) int {
-	switch r.GetRoute().GetClusterNotFoundResponseCode() {
-	case routev3.RouteAction_NOT_FOUND:
-		return 404
-	case routev3.RouteAction_INTERNAL_SERVER_ERROR:
-		return 500
-	}
-	return 503
 }
