@@ -16,12 +16,17 @@ const (
 
 // Act says what becomes of a request that found h, which must be of this table
 // or empty: where it is sent and as what, or what Envoy answers itself.
-func (t *Table) Act(h Hit, r *Request) Outcome {
+func (t *Table) Act(h Hit, r *Request) Outcome { return t.ActWith(h, r, nil) }
+
+// ActWith is Act with the policies that clusters bring, which go before those of
+// routes. cluster is asked for the cluster that the request is sent to, once and
+// only when it is known; it may be nil, and may return nil.
+func (t *Table) ActWith(h Hit, r *Request, cluster func(name string) Policies) Outcome {
 	v := t.look(r)
-	return t.act(h, &v)
+	return t.act(h, &v, cluster)
 }
 
-func (t *Table) act(h Hit, v *view) Outcome {
+func (t *Table) act(h Hit, v *view, cluster func(name string) Policies) Outcome {
 	switch {
 	case h.VirtualHost == nil:
 		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
@@ -36,7 +41,7 @@ func (t *Table) act(h Hit, v *view) Outcome {
 	if rt == nil {
 		return Outcome{Kind: NotFound, Status: statusNotFound, Detail: "route_not_found"}
 	}
-	out := t.action(rt, h, v)
+	out := t.action(rt, h, v, cluster)
 	if why := t.customised(h); why != "" {
 		out.Assumed = append(out.Assumed, why)
 	}
@@ -72,10 +77,10 @@ func (t *Table) customised(h Hit) string {
 	return "route_specifiers are assumed to leave the route as it is"
 }
 
-func (t *Table) action(rt *route, h Hit, v *view) Outcome {
+func (t *Table) action(rt *route, h Hit, v *view, cluster func(name string) Policies) Outcome {
 	switch a := rt.source.GetAction().(type) {
 	case *routev3.Route_Route:
-		return t.forward(rt, h, v)
+		return t.forward(rt, h, v, cluster)
 	case *routev3.Route_Redirect:
 		return redirect(rt, a.Redirect, v)
 	case *routev3.Route_DirectResponse:
@@ -138,7 +143,7 @@ func absentFor(f *corev3.SubstitutionFormatString) string {
 }
 
 // forward is a route to a cluster.
-func (t *Table) forward(rt *route, h Hit, v *view) Outcome {
+func (t *Table) forward(rt *route, h Hit, v *view, cluster func(name string) Policies) Outcome {
 	a := rt.source.GetRoute()
 	out := Outcome{Kind: Forward, Absent: notFoundStatus(a)}
 	switch c := a.GetClusterSpecifier().(type) {
@@ -160,7 +165,11 @@ func (t *Table) forward(rt *route, h Hit, v *view) Outcome {
 	}
 	rt.rewrite.apply(&out, v)
 	t.mutated(&out, rt, h, v)
-	t.settings(&out, h, v)
+	var brought Policies
+	if cluster != nil && out.Cluster != "" {
+		brought = cluster(out.Cluster)
+	}
+	t.settings(&out, h, newPolicies(h, brought), v)
 	return out
 }
 

@@ -138,7 +138,14 @@ func outcome(o Outcome) string {
 	word("because: %s", o.Why != "", o.Why)
 	s += "\n"
 	for _, w := range o.Weighted {
-		s += fmt.Sprintf("  weight %d: %s%s\n", w.Weight, w.Name, w.Header)
+		s += fmt.Sprintf("  weight %d: %s", w.Weight, show(w.Name))
+		if w.Header != "" {
+			s += " (header " + w.Header + ")"
+		}
+		s += "\n"
+	}
+	for _, m := range o.Mirrors {
+		s += fmt.Sprintf("  copy to %q (%s) %s\n", m.Cluster, m.Level, m.Path)
 	}
 	for _, set := range o.Settings {
 		s += fmt.Sprintf("  %s: %s (%s) %s\n", set.Name, set.Value, set.Level, set.Path)

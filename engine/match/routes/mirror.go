@@ -14,10 +14,11 @@ type mirroring struct {
 	path     string // of the message that holds them, with a dot behind
 }
 
-func (t *Table) mirroring(h Hit, at fieldPaths) mirroring {
+func (p policies) mirroring(t *Table, h Hit) mirroring {
 	for _, m := range []mirroring{
-		{h.Route.GetRoute().GetRequestMirrorPolicies(), OfRoute, at.route + "."},
-		{h.VirtualHost.GetRequestMirrorPolicies(), OfVirtualHost, at.host + "."},
+		{p.cluster.GetRequestMirrorPolicies(), OfCluster, clusterPolicies + "."},
+		{h.Route.GetRoute().GetRequestMirrorPolicies(), OfRoute, p.route + "."},
+		{h.VirtualHost.GetRequestMirrorPolicies(), OfVirtualHost, p.host + "."},
 	} {
 		if len(m.policies) > 0 {
 			return m
@@ -27,22 +28,24 @@ func (t *Table) mirroring(h Hit, at fieldPaths) mirroring {
 }
 
 // mirrors adds where copies of the request go, and returns the clusters that may
-// get one: a policy that lets none out is a setting and no mirror.
+// get one: a policy that lets none out, or that names no cluster, is a setting and
+// no mirror.
 func (s *settingList) mirrors(m mirroring, changed func(header string) bool, v *view) []Mirror {
 	var out []Mirror
 	for i, p := range m.policies {
 		to := Mirror{Cluster: p.GetCluster(), Level: m.level, Path: fmt.Sprintf("%srequest_mirror_policies[%d]", m.path, i)}
-		said := to.Cluster
+		said, goes := to.Cluster, true
 		if to.Cluster == "" {
 			to.Header = p.GetClusterHeader()
-			to.Cluster, said = mirrorNamed(to.Header, changed(to.Header), v)
+			unknown := changed(to.Header)
+			to.Cluster, said = mirrorNamed(to.Header, unknown, v)
+			goes = unknown || to.Cluster != ""
 		}
-		open := true
 		if f := compileFraction(p.GetRuntimeFraction()); f != nil {
 			n, d := f.share(v)
-			open, said = n > 0, percent(n, d)+" to "+said
+			goes, said = goes && n > 0, percent(n, d)+" to "+said
 		}
-		if open {
+		if goes {
 			out = append(out, to)
 		}
 		s.add("mirror", said, to.Level, to.Path)

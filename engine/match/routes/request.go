@@ -134,6 +134,13 @@ func (v *view) listed(name string) (string, bool) {
 	return value, found
 }
 
+// number is what a header says that Envoy reads a number from.
+func (v *view) number(header string) (uint64, bool) {
+	value, there := v.listed(header)
+	n, ok := unsigned(value)
+	return n, there && ok
+}
+
 // first is the first value of a header, and how often it stands there. Envoy
 // takes the first where it trusts a client to name something.
 func (v *view) first(name string) (value string, times int) {

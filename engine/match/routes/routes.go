@@ -117,7 +117,7 @@ type Outcome struct {
 // Mirror is a cluster that gets a copy of the request, or a share of such
 // copies.
 type Mirror struct {
-	Cluster string // "" where the header that names it is absent, so that no copy goes out, or is changed before
+	Cluster string // "" where the header that names it is changed before, so that it is not known
 	Header  string // cluster_header, when it names the cluster
 	Level   Level
 	Path    string // field path of the policy in the RouteConfiguration

@@ -10,22 +10,17 @@ import (
 
 // settings notes the policies in force for a request that is forwarded, each
 // with the level that it comes from.
-func (t *Table) settings(out *Outcome, h Hit, v *view) {
+func (t *Table) settings(out *Outcome, h Hit, p policies, v *view) {
 	a, vh := h.Route.GetRoute(), h.VirtualHost
-	at := fieldPaths{host: fmt.Sprintf("virtual_hosts[%d]", h.HostIndex)}
-	at.route = fmt.Sprintf("%s.routes[%d].route", at.host, h.RouteIndex)
 	s := settingList{}
-	s.timeouts(a, at.route, v)
-	s.retry(a, vh, at, v)
-	s.hedge(a, vh, at)
-	s.hash(a, at.route)
-	out.Mirrors = s.mirrors(t.mirroring(h, at), func(name string) bool { return t.changes(name, h, out.Weight) }, v)
-	s.others(a, vh, at)
+	s.timeouts(a, p.route, v)
+	s.retry(p.retrying(h), v)
+	s.hedge(a, vh, p)
+	s.hash(p.hashing(a))
+	out.Mirrors = s.mirrors(p.mirroring(t, h), func(name string) bool { return t.changes(name, h, out.Weight) }, v)
+	s.others(a, vh, p)
 	out.Settings = s
 }
-
-// fieldPaths are the places of a virtual host and of a route's action.
-type fieldPaths struct{ host, route string }
 
 type settingList []Setting
 
@@ -62,19 +57,18 @@ func (s *settingList) timeouts(a *routev3.RouteAction, at string, v *view) {
 	}
 }
 
-// asked adds a setting that the request itself brings, if it does.
+// asked adds a bound that the request itself brings. Envoy passes over what is
+// no number.
 func (s *settingList) asked(v *view, name, header string) bool {
-	value, times := v.first(header)
-	if times == 0 {
+	n, ok := v.number(header)
+	switch {
+	case !ok:
 		return false
+	case n == 0:
+		s.add(name, "none", OfRequest, header)
+	default:
+		s.add(name, fmt.Sprintf("%dms", n), OfRequest, header)
 	}
-	if n, ok := unsigned(value); ok && strings.HasSuffix(header, "-ms") {
-		value = fmt.Sprintf("%dms", n)
-		if n == 0 {
-			value = "none"
-		}
-	}
-	s.add(name, value, OfRequest, header)
 	return true
 }
 
@@ -86,48 +80,7 @@ func bound(d *durationpb.Duration) string {
 	return d.AsDuration().String()
 }
 
-// retry is the policy of the innermost level that has one; they are not merged.
-func (s *settingList) retry(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths, v *view) {
-	s.asked(v, "also retry on", "x-envoy-retry-on")
-	s.asked(v, "retries", "x-envoy-max-retries")
-	s.asked(v, "timeout of each try", "x-envoy-upstream-rq-per-try-timeout-ms")
-	switch {
-	case a.GetRetryPolicy() != nil:
-		s.policy(a.GetRetryPolicy(), OfRoute, at.route+".retry_policy")
-	case vh.GetRetryPolicy() != nil:
-		s.policy(vh.GetRetryPolicy(), OfVirtualHost, at.host+".retry_policy")
-	default:
-		s.add("retry", "none", Default, "")
-	}
-}
-
-func (s *settingList) policy(p *routev3.RetryPolicy, level Level, at string) {
-	on := p.GetRetryOn()
-	switch {
-	case on == "" && len(p.GetRetriableStatusCodes()) == 0:
-		s.add("retry", "none: the policy has no retry_on", level, at)
-		return
-	case on == "":
-		on = "no condition"
-	}
-	times := uint32(1)
-	if p.GetNumRetries() != nil {
-		times = p.GetNumRetries().GetValue()
-	}
-	value := fmt.Sprintf("%d retries on %s", times, on)
-	if times == 1 {
-		value = "1 retry on " + on
-	}
-	s.add("retry", value, level, at)
-	if p.GetPerTryTimeout() != nil {
-		s.add("timeout of each try", bound(p.GetPerTryTimeout()), level, at+".per_try_timeout")
-	}
-	if p.GetPerTryIdleTimeout() != nil {
-		s.add("idle timeout of each try", bound(p.GetPerTryIdleTimeout()), level, at+".per_try_idle_timeout")
-	}
-}
-
-func (s *settingList) hedge(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
+func (s *settingList) hedge(a *routev3.RouteAction, vh *routev3.VirtualHost, at policies) {
 	p, level, path := a.GetHedgePolicy(), OfRoute, at.route+".hedge_policy"
 	if p == nil {
 		p, level, path = vh.GetHedgePolicy(), OfVirtualHost, at.host+".hedge_policy"
@@ -137,9 +90,23 @@ func (s *settingList) hedge(a *routev3.RouteAction, vh *routev3.VirtualHost, at 
 	}
 }
 
+// hashing is the list of the innermost level that has one.
+type hashing struct {
+	list  []*routev3.RouteAction_HashPolicy
+	level Level
+	path  string
+}
+
+func (p policies) hashing(a *routev3.RouteAction) hashing {
+	if list := p.cluster.GetHashPolicy(); len(list) > 0 {
+		return hashing{list, OfCluster, clusterPolicies}
+	}
+	return hashing{a.GetHashPolicy(), OfRoute, p.route}
+}
+
 // hash says what a hashing load balancer goes by.
-func (s *settingList) hash(a *routev3.RouteAction, at string) {
-	for i, p := range a.GetHashPolicy() {
+func (s *settingList) hash(of hashing) {
+	for i, p := range of.list {
 		what := ""
 		switch x := p.GetPolicySpecifier().(type) {
 		case *routev3.RouteAction_HashPolicy_Header_:
@@ -158,12 +125,12 @@ func (s *settingList) hash(a *routev3.RouteAction, at string) {
 		if p.GetTerminal() {
 			what += ", and nothing after it when there is one"
 		}
-		s.add("hash policy", what, OfRoute, fmt.Sprintf("%s.hash_policy[%d]", at, i))
+		s.add("hash policy", what, of.level, fmt.Sprintf("%s.hash_policy[%d]", of.path, i))
 	}
 }
 
 // others are settings that are worth a word when they are there.
-func (s *settingList) others(a *routev3.RouteAction, vh *routev3.VirtualHost, at fieldPaths) {
+func (s *settingList) others(a *routev3.RouteAction, vh *routev3.VirtualHost, at policies) {
 	if a.GetAppendXForwardedHost() {
 		s.add("x-forwarded-host", "the Host that the client sent is added where the Host is rewritten", OfRoute, at.route+".append_x_forwarded_host")
 	}

@@ -13,9 +13,12 @@ func (o *Outcome) byWeight(w *routev3.WeightedCluster, v *view) {
 	var total uint64
 	for i, c := range w.GetClusters() {
 		weight := weightOf(w, c, v)
-		o.Weighted = append(o.Weighted, Weighted{
-			Name: c.GetName(), Header: c.GetClusterHeader(), Weight: uint32(weight), Index: i,
-		})
+		one := Weighted{Name: c.GetName(), Weight: uint32(weight), Index: i}
+		if one.Name == "" {
+			one.Header = c.GetClusterHeader()
+			one.Name, _ = v.first(lower(one.Header))
+		}
+		o.Weighted = append(o.Weighted, one)
 		total += weight
 	}
 	if total == 0 {
@@ -34,7 +37,7 @@ func (o *Outcome) byWeight(w *routev3.WeightedCluster, v *view) {
 			continue
 		}
 		o.Why = fmt.Sprintf("weight %d of %d, %s", o.Weighted[i].Weight, total, from)
-		o.take(c, v)
+		o.take(c, i)
 		return
 	}
 }
@@ -79,8 +82,9 @@ func (o *Outcome) openWeights(w *routev3.WeightedCluster) {
 		}
 	}
 	switch {
-	case only >= 0 && o.Weighted[only].Header == "":
-		o.Cluster, o.Weight, o.Why = o.Weighted[only].Name, w.GetClusters()[only], "it has all the weight"
+	case only >= 0:
+		o.Why = "it has all the weight"
+		o.take(w.GetClusters()[only], only)
 	case w.GetUseHashPolicy().GetValue():
 		o.Why = "the hash policy chooses among the weights"
 	default:
@@ -89,13 +93,10 @@ func (o *Outcome) openWeights(w *routev3.WeightedCluster) {
 }
 
 // take sends the request to one of the weighted clusters.
-func (o *Outcome) take(c *routev3.WeightedCluster_ClusterWeight, v *view) {
-	o.Weight = c
-	if o.Cluster = c.GetName(); o.Cluster != "" {
-		return
-	}
-	if o.Cluster, _ = v.first(lower(c.GetClusterHeader())); o.Cluster == "" {
-		o.Why += ", but header " + c.GetClusterHeader() + " is absent, and it would name the cluster"
+func (o *Outcome) take(c *routev3.WeightedCluster_ClusterWeight, i int) {
+	o.Weight, o.Cluster = c, o.Weighted[i].Name
+	if header := o.Weighted[i].Header; header != "" && o.Cluster == "" {
+		o.Why += ", but header " + header + " is absent, and it would name the cluster"
 	}
 }
 
