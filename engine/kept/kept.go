@@ -39,9 +39,11 @@ type Result struct {
 	Differs []string // "cluster: expected app, found legacy"; none when all is as expected
 }
 
-// Move is a kept request whose target is another one in the new mesh.
+// Move is a kept request that finds another target in the new mesh, or the same
+// one with another Host, path or policy.
 type Move struct {
 	Request  Request
-	From, To string   // "web ▸ www ▸ foo ▸ app": the target in words
-	Why      []string // "cluster: app → legacy"
+	From, To string   // "web ▸ www ▸ foo ▸ app": the target in words; the same where only what is sent there differs
+	Why      []string // "cluster: app → legacy", "timeout: 15s → 1s"
+	Rest     []string // those of Why that From and To do not tell; all of them where the two are the same
 }

@@ -20,26 +20,15 @@ func Run(m *match.Matcher, rs []Request) []Result {
 	return out
 }
 
-// Compare lists the requests that find another target in the new mesh than in
-// the old one, in their order. A route without a name that only changed its place
-// is the same target.
-func Compare(old, new *match.Matcher, rs []Request) []Move {
-	var out []Move
-	for _, r := range rs {
-		from, to := old.Match(&r.Ask), new.Match(&r.Ask)
-		if why := changed(from, to); len(why) > 0 {
-			out = append(out, Move{Request: r, From: from.Target(), To: to.Target(), Why: why})
-		}
-	}
-	return out
-}
-
 // Of is a request to keep, which expects what it finds now. Its name says what
-// is asked.
+// is asked. The place of a route without a name is not expected: it changes with
+// every route that is put before it. Nor is it expected that a share of the
+// requests fails, or a connection: what is kept so is not as expected until that
+// is mended.
 func Of(r match.Request, w match.Way) Request {
 	f := foundBy(w)
 	return Request{Name: nameOf(r), Ask: r, Expect: Expect{
-		Action: f.Action, VirtualHost: f.VirtualHost, Route: f.Route,
+		Action: f.Action, VirtualHost: f.VirtualHost, Route: w.Route.Name,
 		Cluster: f.Cluster, Status: f.Status, Location: f.Location,
 	}}
 }
@@ -75,6 +64,25 @@ func weights(all []routes.Weighted) string {
 	return strings.Join(out, ",")
 }
 
+// failing names the clusters of the way that cannot answer, where a cluster was
+// expected to: one that is named, or that of a route or of a TCP proxy. Where a
+// status is expected, that one says it.
+func failing(e Expect, w match.Way) []string {
+	passed := e.Action == string(match.Forward) || e.Action == string(match.TCPProxy)
+	if e.Status != 0 || e.Cluster == "" && !passed || e.Action != "" && e.Action != string(w.Action) {
+		return nil
+	}
+	var out []string
+	for _, f := range w.Fates {
+		if f.Status == 0 {
+			out = append(out, f.Why+": its connections are closed")
+		} else {
+			out = append(out, fmt.Sprintf("%s: its requests are answered %d", f.Why, f.Status))
+		}
+	}
+	return out
+}
+
 // differs compares what is expected with what was found, a sentence each.
 func differs(e Expect, w match.Way) []string {
 	f := foundBy(w)
@@ -100,7 +108,8 @@ func differs(e Expect, w match.Way) []string {
 		add("status", strconv.Itoa(e.Status), number(f.Status), e.Status == f.Status)
 	}
 	text("location", e.Location, f.Location)
-	if len(out) > 0 && w.Reason != "" && string(w.Action) != e.Action {
+	out = append(out, failing(e, w)...)
+	if len(out) > 0 && w.Reason != "" && len(w.Fates) == 0 && string(w.Action) != e.Action { // a fate says it already
 		out = append(out, w.Reason)
 	}
 	return out
@@ -132,32 +141,6 @@ func shares(s string) map[string]uint64 {
 		}
 		out[strings.TrimSpace(part[:i])] += n
 	}
-	return out
-}
-
-// changed names each field in which two ways lead to another target. By what name
-// the listener goes, a client does not notice.
-func changed(from, to match.Way) []string {
-	a, b := foundBy(from), foundBy(to)
-	var out []string
-	add := func(field, was, is string) {
-		if was != is {
-			out = append(out, fmt.Sprintf("%s: %s → %s", field, shown(was), shown(is)))
-		}
-	}
-	add("action", a.Action, b.Action)
-	add("virtual host", a.VirtualHost, b.VirtualHost)
-	if from.Route.Name != "" || to.Route.Name != "" {
-		add("route", a.Route, b.Route)
-	}
-	if !sameClusters(a.Cluster, b.Cluster) {
-		add("cluster", a.Cluster, b.Cluster)
-	}
-	add("host", a.Host, b.Host)
-	add("path", a.Path, b.Path)
-	add("status", number(a.Status), number(b.Status))
-	add("location", a.Location, b.Location)
-	add("body", from.Body, to.Body)
 	return out
 }
 

@@ -2,6 +2,7 @@ package kept
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,13 +20,7 @@ func TestCompare(t *testing.T) {
 			t.Fatal(findings)
 		}
 		from, to := match.New(old), match.New(now)
-		var ran, probes strings.Builder
-		for _, r := range Run(from, rs) {
-			fmt.Fprintf(&ran, "%s: %s\n", r.Request.Name, r.Way.Target())
-			for _, d := range r.Differs {
-				fmt.Fprintf(&ran, "  %s\n", d)
-			}
-		}
+		var probes strings.Builder
 		for _, p := range Probe(old, now) {
 			fmt.Fprintf(&probes, "%s\n", p.Name)
 			ws := Run(from, []Request{p})[0]
@@ -33,17 +28,33 @@ func TestCompare(t *testing.T) {
 				fmt.Fprintf(&probes, "  old: %s\n", d)
 			}
 		}
-		return map[string]string{"ran": ran.String(), "moves": moves(Compare(from, to, rs)),
+		return map[string]string{"ran": ran(Run(from, rs)), "ran-new": ran(Run(to, rs)), "moves": moves(Compare(from, to, rs)),
 			"probes": probes.String(), "moved-probes": moves(Compare(from, to, Probe(old, now)))}
 	})
 }
 
+func ran(all []Result) string {
+	var b strings.Builder
+	for _, r := range all {
+		fmt.Fprintf(&b, "%s: %s\n", r.Request.Name, r.Way.Target())
+		for _, d := range r.Differs {
+			fmt.Fprintf(&b, "  %s\n", d)
+		}
+	}
+	return b.String()
+}
+
+// moves lists moves; what no target tells is marked.
 func moves(all []Move) string {
 	var b strings.Builder
 	for _, m := range all {
 		fmt.Fprintf(&b, "%s: %s → %s\n", m.Request.Name, m.From, m.To)
 		for _, w := range m.Why {
-			fmt.Fprintf(&b, "  %s\n", w)
+			mark := " "
+			if slices.Contains(m.Rest, w) {
+				mark = "*"
+			}
+			fmt.Fprintf(&b, " %s%s\n", mark, w)
 		}
 	}
 	return b.String()
@@ -78,6 +89,29 @@ func TestWhatIsKeptIsFound(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A request that is not moved finds what it was kept with.
+func TestWhatDoesNotMoveIsAsExpected(t *testing.T) {
+	asked := 0
+	eachArchive(t, "compare", func(t *testing.T, in map[string]string) map[string]string {
+		old, now := match.New(meshOf(t, in, "old/")), match.New(meshOf(t, in, "new/"))
+		rs, _ := Parse(in["requests.yaml"], "")
+		for _, r := range rs {
+			kept := []Request{Of(r.Ask, old.Match(&r.Ask))}
+			if len(Compare(old, now, kept)) > 0 {
+				continue
+			}
+			asked++
+			if res := Run(now, kept)[0]; len(res.Differs) > 0 {
+				t.Errorf("%s does not move, but: %v", r.Name, res.Differs)
+			}
+		}
+		return nil
+	})
+	if asked < 3 {
+		t.Errorf("only %d do not move", asked)
+	}
 }
 
 // Requests that differ are kept under names that differ, however long.
