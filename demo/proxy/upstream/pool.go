@@ -17,6 +17,11 @@ type pool struct {
 	transport *http.Transport
 	cluster   *Cluster
 
+	// over ends when the pool is given up and no request uses it any more: until
+	// then its connections are made, even though the cluster was closed meanwhile.
+	over    context.Context
+	endOver context.CancelFunc
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 }
@@ -28,6 +33,7 @@ const poolAuthority = "upstream"
 func (c *Cluster) newPool(h *host, priority int) *pool {
 	s := c.settings.Load()
 	p := &pool{host: h, gate: &c.gates[priority], cluster: c, conns: map[*conn]struct{}{}}
+	p.over, p.endOver = context.WithCancel(context.Background())
 	p.shared = s.http2
 	p.transport = newTransport(s.http2, p.dial)
 	p.transport.IdleConnTimeout = s.idle
@@ -67,7 +73,7 @@ func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	c := p.cluster
 	ctx, cancel := context.WithTimeout(ctx, c.settings.Load().connect)
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	defer context.AfterFunc(p.over, cancel)()
 	c.stats.connections.Add(1)
 	p.host.stats.connections.Add(1)
 	if p.shared {
@@ -117,6 +123,9 @@ func (p *pool) track(raw net.Conn) *conn {
 	p.host.stats.activeConnections.Add(1)
 	p.cluster.stats.activeConnections.Add(1)
 	p.gate.opened(p)
+	if p.over.Err() != nil {
+		_ = c.Close() // it was made as the last request left
+	}
 	return c
 }
 
@@ -152,8 +161,10 @@ func (p *pool) retire() {
 	}
 }
 
-// closeAll cuts every connection of a retired pool.
+// closeAll cuts every connection of a retired pool, also what is still being
+// made for it.
 func (p *pool) closeAll() {
+	p.endOver()
 	p.mu.Lock()
 	all := make([]*conn, 0, len(p.conns))
 	for c := range p.conns {
