@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ func (t *attempt) request() *http.Request {
 // headers sets what goes out beside the client's own headers.
 func (t *attempt) headers(out *http.Request) {
 	_, agent := out.Header["User-Agent"]
-	if agent && !t.call.CountAttempts {
+	if agent && !t.call.CountAttempts && !hasAny(out.Header, idempotencyKeys) {
 		return
 	}
 	out.Header = out.Header.Clone()
@@ -76,6 +77,12 @@ func (t *attempt) headers(out *http.Request) {
 	}
 	if t.call.CountAttempts {
 		out.Header.Set("X-Envoy-Attempt-Count", strconv.Itoa(t.attempts))
+	}
+	for _, name := range idempotencyKeys {
+		if values, is := out.Header[name]; is {
+			delete(out.Header, name)
+			out.Header[strings.ToLower(name)] = values
+		}
 	}
 }
 

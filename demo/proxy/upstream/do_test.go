@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -282,49 +281,6 @@ func TestAnswerThatIsCut(t *testing.T) {
 					t.Errorf("%d requests are still under way", got)
 				}
 			})
-		})
-	}
-}
-
-// A connection that was used before and is closed as a request arrives is a
-// failure: nothing is sent again but by a retry policy.
-func TestNothingIsSentTwiceByItself(t *testing.T) {
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost, http.MethodDelete} {
-		bubble(t, func(t *testing.T, n *network) {
-			accept := n.hear(t, hostA)
-			var requests atomic.Int64
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				for conn := range accept {
-					in := bufio.NewReader(conn)
-					for range 2 {
-						if _, err := http.ReadRequest(in); err != nil {
-							break
-						}
-						if requests.Add(1)%2 == 1 {
-							write(conn, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-						}
-					}
-					conn.Close()
-				}
-			}()
-			c, _ := n.run(t, simple("", hostA))
-			for i, want := range []string{"", "UC"} {
-				a, _, _ := send(t, c, httptest.NewRequest(method, "http://a.test/", nil), Call{})
-				got := ""
-				if a.Failure != nil {
-					got = a.Failure.Flags
-				}
-				if got != want {
-					t.Errorf("%s %d: %+v", method, i, a)
-				}
-			}
-			if got := requests.Load(); got != 2 {
-				t.Errorf("%s: the backend saw %d requests, 2 were sent", method, got)
-			}
-			close(n.servers[hostA])
-			<-done
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 
 	"example.com/meshtui/engine/task"
@@ -162,8 +163,17 @@ func (nobody) WriteTo(io.Writer) (int64, error) { return 0, nil }
 // identity says that a body is sent as it is.
 var identity = []string{"identity"}
 
+// idempotencyKeys are headers by which the transport would send a request of any
+// method again by itself, if it knew them: written in lower case, as Envoy does,
+// they are to it like any other.
+var idempotencyKeys = []string{"Idempotency-Key", "X-Idempotency-Key"}
+
+func hasAny(h http.Header, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return h[name] != nil })
+}
+
 // sentAgain reports whether the transport would send a request of this method,
-// and without a body, again by itself.
+// and without a body, again by itself, whatever its headers.
 func sentAgain(method string) bool {
 	switch method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
