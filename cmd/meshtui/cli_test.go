@@ -138,6 +138,10 @@ func TestBadInput(t *testing.T) {
 		{"too many arguments", []string{"a", "b"}, 2, []string{"--help"}},
 		{"no path to serve", []string{"serve"}, 2, []string{"--help"}},
 		{"no loopback", []string{"serve", "--xds", "0.0.0.0:18000", write("ok/cds.yaml", "resources: []\n")}, 1, []string{"0.0.0.0", "loopback"}},
+		{"no such command", []string{"bogus"}, 2, []string{"bogus", "--help"}},
+		{"no such data plane", []string{"demo", "--data-plane", "nginx"}, 2, []string{"nginx", "builtin"}},
+		{"too many requests", []string{"demo", "--rate", "50000"}, 2, []string{"--rate", "50000"}},
+		{"two data planes", []string{"serve", filepath.Join(dir, "ok"), "--data-plane", "builtin", "--envoy", "/x"}, 2, []string{"--data-plane", "--envoy"}},
 		{"no terminal", []string{filepath.Join(dir, "ok")}, 1, []string{"terminal", "meshtui serve"}},
 		{"an Envoy that is not there", []string{"serve", "--nodes", "1", "--envoy", filepath.Join(dir, "envoy"), filepath.Join(dir, "ok")}, 1, []string{filepath.Join(dir, "envoy")}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"google.golang.org/protobuf/proto"
 
@@ -65,8 +66,8 @@ func (f envoyFlags) choose(ctx context.Context, say, note func(string)) (*plane,
 			note(w)
 		}
 		return f.envoy(b), nil
-	case f.plane == planeEnvoy, f.path != "", ctx.Err() != nil:
-		return nil, err
+	case f.plane == planeEnvoy, f.path != "", os.Getenv("MESHTUI_ENVOY") != "", ctx.Err() != nil:
+		return nil, err // an Envoy that was named is not silently something else
 	}
 	say("no Envoy can be had, so the built-in proxy serves: " + err.Error())
 	note("the built-in proxy serves, because no Envoy can be had; `make envoy` gets one, --envoy PATH names one")

@@ -18,8 +18,12 @@ import (
 	"example.com/meshtui/xds/envoy"
 )
 
-// demoPort is the listener of the demo's mesh, as in the talk.
-const demoPort = 10000
+// demoPort is the listener of the demo's mesh, as in the talk, and demoRate how
+// many requests a second it gets.
+const (
+	demoPort = 10000
+	demoRate = 100
+)
 
 // demoFlags are those of the demo.
 type demoFlags struct {
@@ -44,12 +48,15 @@ proxy where none can be had.`,
 	f.envoys.bind(cmd, 1)
 	f.screen.bind(cmd)
 	cmd.Flags().IntVar(&f.port, "port", demoPort, "the port of the mesh's listener; the next free one when it is taken")
-	cmd.Flags().IntVar(&f.rate, "rate", 100, fmt.Sprintf("requests a second, at most %d", demo.MaxRate))
+	cmd.Flags().IntVar(&f.rate, "rate", demoRate, fmt.Sprintf("requests a second, at most %d", demo.MaxRate))
 	return cmd
 }
 
 // runDemo opens the screen on the demo.
 func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
 	if err := needTerminal(); err != nil {
 		return err
 	}
@@ -62,12 +69,22 @@ func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
 	return onScreen(ctx, s, tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}, Trier: tester{s: s, backend: lab.Who}}, f.screen)
 }
 
+// check refuses what cannot be meant.
+func (f demoFlags) check() error {
+	switch {
+	case f.envoys.nodes < 1:
+		return usageError(errors.New("the demo needs at least one proxy: --nodes 1"))
+	case f.rate < 1 || f.rate > demo.MaxRate:
+		return usageError(fmt.Errorf("--rate %d: it is 1 to %d requests a second", f.rate, demo.MaxRate))
+	case f.port < 1 || f.port > 65535:
+		return usageError(fmt.Errorf("--port %d is no port", f.port))
+	}
+	return f.envoys.check()
+}
+
 // startDemo starts the backends, a session on their mesh over a socket of its
 // own, and the load.
 func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, *session, error) {
-	if f.envoys.nodes < 1 {
-		return nil, nil, usageError(errors.New("the demo needs at least one proxy: --nodes 1"))
-	}
 	port := freePort(f.port, f.envoys.nodes)
 	moved := ""
 	if port != f.port {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -34,6 +35,12 @@ func (f *screenFlags) bind(cmd *cobra.Command) {
 
 // runOpen opens the screen on what lies at path.
 func runOpen(cmd *cobra.Command, path string, f openFlags) error {
+	if err := f.envoys.check(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil && cmd.HasSubCommands() && !strings.ContainsAny(path, "./") {
+		return usageError(fmt.Errorf("there is no file and no command %s; see `%s --help`", path, cmd.CommandPath()))
+	}
 	if err := needTerminal(); err != nil {
 		return err
 	}

@@ -55,12 +55,15 @@ func (t tester) Try(ctx context.Context, node string, r match.Request) tui.Tried
 	for _, m := range seen.Moved {
 		out.Moved = append(out.Moved, tui.Moved(m))
 	}
-	out.Answered = t.answered(seen, to.agent)
+	out.Answered = t.answered(seen, to.way, to.agent)
 	return out
 }
 
-// reach is where a request is sent to.
-type reach struct{ node, address, admin, agent string }
+// reach is where a request is sent to, and the way that it is to take there.
+type reach struct {
+	node, address, admin, agent string
+	way                         match.Way
+}
 
 // target finds the listener that takes r on the node, by the live mesh, and
 // the address that it has there: an overlay may have moved its port.
@@ -87,7 +90,7 @@ func (t tester) target(node string, r *match.Request) (reach, error) {
 	if err != nil {
 		return reach{}, err
 	}
-	return reach{node: n.ID, address: address, admin: n.Admin, agent: n.Agent}, nil
+	return reach{node: n.ID, address: address, admin: n.Admin, agent: n.Agent, way: way}, nil
 }
 
 // node is the connected node with that id; the first one for "".
@@ -159,9 +162,11 @@ func local(a *corev3.Address) string {
 	return net.JoinHostPort(ip.String(), strconv.FormatUint(uint64(socket.GetPortValue()), 10))
 }
 
-// answered says who answered: the demo's backend by its own word, else the one
-// endpoint that was asked, else the proxy where nobody was asked.
-func (t tester) answered(o *probe.Observed, agent string) string {
+// answered says who answered: the demo's backend by its own word, else the
+// proxy where the answer or the way says so, else the one endpoint that was
+// asked. "" is that it cannot be told: counters that other traffic may have
+// moved prove nothing where a backend would have said its name.
+func (t tester) answered(o *probe.Observed, way match.Way, agent string) string {
 	if o.Answer == nil {
 		return ""
 	}
@@ -170,10 +175,12 @@ func (t tester) answered(o *probe.Observed, agent string) string {
 			return fmt.Sprintf("%s (%s)", address, name)
 		}
 	}
+	whose := o.Answer.Whose()
+	itself := whose != probe.Endpoints && way.Status != 0 && way.Status == o.Answer.Status
 	switch {
-	case o.Answer.Whose() == probe.Proxys, o.Counted && len(o.Moved) == 0:
+	case whose == probe.Proxys, itself, o.Counted && len(o.Moved) == 0:
 		return calls(agent)
-	case len(o.Moved) == 1:
+	case len(o.Moved) == 1 && (whose == probe.Endpoints || t.backend == nil):
 		return o.Moved[0].Endpoint
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds/probe"
@@ -21,26 +22,38 @@ func TestAnswered(t *testing.T) {
 		}
 		return "", ""
 	}
+	own := match.Way{Action: match.NotFound, Status: 404}
 	for _, tt := range []struct {
 		name  string
 		agent string
 		o     probe.Observed
+		way   match.Way
 		want  string
 	}{
 		{"a backend says who it is", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200,
-			Headers: append(took, routes.Header{Name: "x-backend", Value: "app-v1-a"})}}, "127.0.0.1:9001 (app-v1-a)"},
-		{"the one endpoint that was asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 200, Headers: took}}, "127.0.0.1:9001"},
-		{"nobody was asked", "envoy 1.40.0", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "Envoy"},
-		{"nobody could be reached, though one was counted", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "upstream connect error or disconnect/reset before headers"}}, "Envoy"},
-		{"a backend's own 503, its time removed", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "busy"}}, "127.0.0.1:9001"},
-		{"the built-in proxy has its own name", "meshtui-builtin 0.1", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, "built-in proxy"},
-		{"several were asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: append(one, one...), Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
-		{"no counters", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200, Headers: took}}, ""},
-		{"no answer", "envoy 1.40.0", probe.Observed{Counted: true}, ""},
+			Headers: append(took, routes.Header{Name: "x-backend", Value: "app-v1-a"})}}, match.Way{}, "127.0.0.1:9001 (app-v1-a)"},
+		{"the one endpoint that was asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 200, Headers: took}}, match.Way{}, "127.0.0.1:9001"},
+		{"nobody was asked", "envoy 1.40.0", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, match.Way{}, "Envoy"},
+		{"nobody could be reached, though one was counted", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "upstream connect error or disconnect/reset before headers"}}, match.Way{}, "Envoy"},
+		{"a failure that nobody owns to", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 503, Body: "busy"}}, match.Way{}, ""},
+		{"the built-in proxy has its own name", "meshtui-builtin 0.1", probe.Observed{Counted: true, Answer: &probe.Answer{Status: 404}}, match.Way{}, "built-in proxy"},
+		{"several were asked", "envoy 1.40.0", probe.Observed{Counted: true, Moved: append(one, one...), Answer: &probe.Answer{Status: 200, Headers: took}}, match.Way{}, ""},
+		{"no counters", "envoy 1.40.0", probe.Observed{Answer: &probe.Answer{Status: 200, Headers: took}}, match.Way{}, ""},
+		{"no answer", "envoy 1.40.0", probe.Observed{Counted: true}, match.Way{}, ""},
+		{"the load's counter moved, but the way ends in the proxy", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 404}}, own, "Envoy"},
+		{"the load's counter moved, and nobody says who it was", "envoy 1.40.0", probe.Observed{Counted: true, Moved: one, Answer: &probe.Answer{Status: 400}}, own, ""},
 	} {
-		if got := (tester{backend: backend}).answered(&tt.o, tt.agent); got != tt.want {
+		if got := (tester{backend: backend}).answered(&tt.o, tt.way, tt.agent); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Where no backend would say its name, the one endpoint that was asked answered.
+func TestAnsweredWithoutADemo(t *testing.T) {
+	o := probe.Observed{Counted: true, Moved: []probe.Moved{{Cluster: "app", Endpoint: "127.0.0.1:9001", Requests: 1}}, Answer: &probe.Answer{Status: 503, Body: "busy"}}
+	if got := (tester{}).answered(&o, match.Way{Action: match.Forward}, ""); got != "127.0.0.1:9001" {
+		t.Errorf("%q", got)
 	}
 }
 
