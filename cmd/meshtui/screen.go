@@ -88,7 +88,7 @@ func (d dataPlane) Notices() []tui.Notice {
 	return out
 }
 
-// trouble says in a sentence what is amiss with a local Envoy.
+// trouble says in a sentence what is amiss with a local proxy.
 func trouble(p envoy.Process) string {
 	text := p.Node + " is " + p.State.String()
 	if p.Why != "" {

@@ -17,7 +17,7 @@ import (
 	"example.com/meshtui/xds/envoy"
 )
 
-// stopDeadline bounds how long local Envoys may take to drain when meshtui ends.
+// stopDeadline bounds how long local proxies may take to drain when meshtui ends.
 const stopDeadline = 8 * time.Second
 
 // sessionOptions say what a session is made of.
@@ -171,7 +171,7 @@ func (s *session) startProxies(ctx context.Context, say func(string)) error {
 }
 
 // watch starts the watcher over every node that says where its admin
-// interface is, and over the local Envoys also while they are not connected.
+// interface is, and over the local proxies also while they are not connected.
 func (s *session) watch() {
 	o := envoy.WatcherOptions{
 		Targets: s.targets,
@@ -222,7 +222,7 @@ func (s *session) pokeOnAnswers() error {
 	}
 }
 
-// stop drains and ends the local Envoys, then ends the rest, in the order in
+// stop drains and ends the local proxies, then ends the rest, in the order in
 // which each needs the other.
 func (s *session) stop() error {
 	var errs []error
