@@ -53,5 +53,9 @@ func (m *maker) routings(d *data) {
 		known = append(known, r)
 		return r
 	}
-	d.draftWays, d.liveWays = find(d.gs.Draft), find(d.live)
+	d.liveWays = find(d.live)
+	d.draftWays = d.liveWays
+	if len(d.gs.Changes) > 0 || d.gs.Draft.Len() != d.live.Len() { // else they may be two meshes that say the same
+		d.draftWays = find(d.gs.Draft)
+	}
 }

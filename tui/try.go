@@ -69,23 +69,44 @@ func (s *tryScreen) title(a *App) string {
 // note says how much of what stands below the form is seen.
 func (s *tryScreen) note(*App) string { return s.window.note(s.head + s.reasons) }
 
-// openTry shows the tester, filled from the route under the cursor, unless it
-// is from there already.
+// openTry shows the tester, filled from the route under the cursor, or from that
+// on the thread of what is under it. What was typed for that very route stays.
 func (a *App) openTry() tea.Cmd {
 	s := a.tester()
 	r := a.selected()
-	if a.focus == PanelNginx { // the route that the line belongs to
-		r = a.current(outline.RDS)
+	if a.focus != PanelRDS {
+		r = a.routeOnThread()
 	}
 	if r != nil && (r.Kind == outline.RouteRow || r.Kind == outline.WeightRow || r.Kind == outline.VirtualHostRow) {
-		if at := (selection{r.Key, r.Path}); at != s.from {
+		if at := (selection{r.Key, r.Path}); at != s.from || s.form.version == s.filled {
 			if req, ok := a.sampleAt(r); ok {
 				s.fill(req, at)
 			}
 		}
 	}
+	s.form.focus = fieldPath
+	s.form.refocus()
 	a.show(s)
 	return nil
+}
+
+// routeOnThread is the route that belongs to what is selected: the row of the
+// thread, or the first route below it; nil when there is none.
+func (a *App) routeOnThread() *outline.Row {
+	on := a.current(outline.RDS)
+	if on == nil {
+		return nil
+	}
+	rows := a.data.outline.Rows[outline.RDS]
+	for _, r := range rows[max(0, slices.Index(rows, on)):] {
+		if r.Key != on.Key {
+			break
+		}
+		if r.Kind == outline.RouteRow || r.Kind == outline.WeightRow {
+			return r
+		}
+	}
+	return on
 }
 
 // tester is the one tryScreen. When it is made, it is filled from the route on

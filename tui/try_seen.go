@@ -52,6 +52,9 @@ func (a *App) verdict(t *shot, w int) []string {
 			g.Acked, outcomeText(&t.tried)), w, a.th.Info)
 	case agrees:
 		return paragraph(fmt.Sprintf("%s as predicted: %s", g.Acked, outcomeText(&t.tried)), w, a.th.Good)
+	case len(v.live) == 0 && a.try.live:
+		out := paragraph(fmt.Sprintf("%s as predicted: %s", g.Acked, outcomeText(&t.tried)), w, a.th.Good)
+		return append(out, paragraph(g.Note+" the draft, which is not pushed yet, says otherwise (ctrl+t)", w, a.th.Dim)...)
 	case len(v.live) == 0:
 		out := paragraph(fmt.Sprintf("%s as the live mesh says: %s. Not as the draft says, which is not pushed yet: "+
 			"%s has the live mesh. That is no fault; p pushes the draft.", g.Differs, outcomeText(&t.tried), t.node), w, a.th.Warn)

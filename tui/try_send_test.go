@@ -9,6 +9,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/tuitest"
 )
 
@@ -105,7 +106,21 @@ func TestADraftThatIsNotPushedIsNoFault(t *testing.T) {
 		t.Errorf("it is drawn as a fault:\n%s", v)
 	}
 	press(a, "ctrl+t")
-	shows(t, a, "Try a request on the live mesh", "app-v2 10%", "on the draft web ▸ shop")
+	shows(t, a, "Try a request on the live mesh", "app-v2 10%", "on the draft web ▸ shop", "✓ as predicted", "the draft, which is not pushed yet, says otherwise")
+}
+
+// A draft that says what is live is none, whoever made the meshes.
+func TestADraftThatSaysTheSameIsNone(t *testing.T) {
+	s := tuitest.Calm()
+	s.Workspace.Set(func(st *engine.State) {
+		g := &st.Groups[0]
+		twin, err := mesh.New(g.Live.All()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Draft, g.Changes = twin, nil
+	})
+	shows(t, tried(t, s, by(fine), 150, 40), "Try a request on the live mesh")
 }
 
 func TestAPushMakesTheAnswerOld(t *testing.T) {
