@@ -18,8 +18,22 @@ const maxOfOne = 20
 // Mesh is everything that can be said about one group's mesh by itself, worst
 // first, then by place. It is empty when nothing is to be said, and for a nil
 // mesh.
-func Mesh(m *mesh.Mesh) []mesh.Finding {
+func Mesh(m *mesh.Mesh) []mesh.Finding { return MeshWith(m, nil) }
+
+// Known is what is known of resources that a mesh names and does not hold.
+type Known interface {
+	// Absent says why the mesh does not hold a resource. from is where it comes
+	// from instead, such as "another control plane", or "" where nothing more is to
+	// be said, since that was said already. known is false for a name that leads
+	// nowhere as far as anybody knows.
+	Absent(k mesh.Key) (from string, known bool)
+}
+
+// MeshWith is Mesh for a mesh of which more is known than what is in it: a
+// reference to what is known to be absent is no error. known may be nil.
+func MeshWith(m *mesh.Mesh, known Known) []mesh.Finding {
 	c := newChecker(m)
+	c.known = known
 	for _, r := range rules {
 		c.rule = r.id
 		r.run(c)
@@ -30,6 +44,7 @@ func Mesh(m *mesh.Mesh) []mesh.Finding {
 // checker is one pass over a mesh: what the rules look at, and what they said.
 type checker struct {
 	mesh    *mesh.Mesh
+	known   Known // nil where nothing is known
 	nodes   []node
 	byName  map[messageName][]int // indexes of nodes, by what kind of message they are
 	sources map[place]source      // where the name that stands at a place is looked up

@@ -169,7 +169,7 @@ func sameMatch(a, b *listenerv3.FilterChain) bool {
 func duplicateAddress(c *checker) {
 	first := map[string]mesh.Key{}
 	each(c, func(n node, l *listenerv3.Listener) {
-		if l.GetBindToPort() != nil && !l.GetBindToPort().GetValue() {
+		if !binds(l) {
 			return
 		}
 		for _, a := range addresses(l) {
@@ -191,6 +191,9 @@ func duplicateAddress(c *checker) {
 // privilegedPort notes ports that an ordinary user may not bind.
 func privilegedPort(c *checker) {
 	each(c, func(n node, l *listenerv3.Listener) {
+		if !binds(l) {
+			return
+		}
 		for _, a := range addresses(l) {
 			if p := a.address.GetSocketAddress().GetPortValue(); p > 0 && p < firstUnprivileged {
 				c.report(mesh.Note, n.key, a.path+".socket_address.port_value",
@@ -210,6 +213,12 @@ func pipePath(c *checker) {
 				"choose a shorter one")
 		}
 	})
+}
+
+// binds reports whether a listener opens a socket of its own: one with
+// bind_to_port false gets its connections from another listener.
+func binds(l *listenerv3.Listener) bool {
+	return l.GetBindToPort() == nil || l.GetBindToPort().GetValue()
 }
 
 // bound is one address that a listener binds.

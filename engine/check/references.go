@@ -35,24 +35,61 @@ func sourceOf(cs *corev3.ConfigSource) source {
 
 // findSources notes for every name that is looked up elsewhere where that is.
 func (c *checker) findSources() {
-	note := func(n node, field string, cs *corev3.ConfigSource) {
+	note := func(path string, n node, cs *corev3.ConfigSource) {
 		if s := sourceOf(cs); s != ours {
-			c.sources[place{n.key, n.at(field)}] = s
+			c.sources[place{n.key, path}] = s
 		}
 	}
-	each(c, func(n node, m *hcmv3.Rds) { note(n, "route_config_name", m.GetConfigSource()) })
-	each(c, func(n node, m *tlsv3.SdsSecretConfig) { note(n, "name", m.GetSdsConfig()) })
+	each(c, func(n node, m *hcmv3.Rds) { note(n.at("route_config_name"), n, m.GetConfigSource()) })
+	each(c, func(n node, m *tlsv3.SdsSecretConfig) { note(n.at("name"), n, m.GetSdsConfig()) })
 	each(c, func(n node, m *clusterv3.Cluster) {
-		note(n, "name", m.GetEdsClusterConfig().GetEdsConfig())
-		note(n, "eds_cluster_config.service_name", m.GetEdsClusterConfig().GetEdsConfig())
+		note(n.at("name"), n, m.GetEdsClusterConfig().GetEdsConfig())
+		note(n.below("eds_cluster_config.service_name"), n, m.GetEdsClusterConfig().GetEdsConfig())
 	})
 }
 
-// danglingReferences reports every name that leads to nothing in this mesh.
-func danglingReferences(c *checker) {
+// dangling calls visit for every name that leads to nothing in this mesh, with
+// what is known of that.
+func (c *checker) dangling(visit func(ref mesh.Reference, from string, known bool)) {
 	for _, ref := range c.refs {
 		if c.mesh.Get(ref.To) != nil || c.sources[place{ref.From, ref.Path}] != ours || isConfigSource(ref.Path) {
 			continue
+		}
+		from, known := "", false
+		if c.known != nil {
+			from, known = c.known.Absent(ref.To)
+		}
+		visit(ref, from, known)
+	}
+}
+
+// ForeignReference is the rule of a finding about a name whose resource is known
+// to come from elsewhere. It is a warning to whoever reads the configuration; an
+// Envoy that is served from here alone does not get the resource.
+const ForeignReference = "foreign-reference"
+
+// foreignReferences reports names of what comes from elsewhere and was not read.
+func foreignReferences(c *checker) {
+	c.dangling(func(ref mesh.Reference, from string, known bool) {
+		if !known || from == "" {
+			return
+		}
+		comes := "comes"
+		if ref.To.Type == mesh.Endpoints {
+			comes = "come"
+		}
+		_, hint := c.consequence(ref)
+		c.report(mesh.Warning, ref.From, ref.Path, fmt.Sprintf("%s names %s, which %s from %s, not read here",
+			quoted(ref.From), quoted(ref.To), comes, from),
+			"open a config dump of that Envoy to see all of it; to have it served from here, "+hint)
+	})
+}
+
+// danglingReferences reports every name that leads to nothing, as far as is known.
+func danglingReferences(c *checker) {
+	c.dangling(func(ref mesh.Reference, _ string, known bool) {
+		if known {
+			return
 		}
 		s, hint := c.consequence(ref)
 		if near := c.nearest(ref.To); near != "" {
@@ -64,7 +101,7 @@ func danglingReferences(c *checker) {
 		}
 		c.report(s, ref.From, ref.Path, fmt.Sprintf("%s names %s, which %s not in this mesh",
 			quoted(ref.From), quoted(ref.To), are), hint)
-	}
+	})
 }
 
 // isConfigSource tells the cluster of an xDS server: Envoy has it from its

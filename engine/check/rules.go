@@ -15,6 +15,7 @@ var rules = []rule{
 
 	// references.go
 	{"dangling-reference", danglingReferences},
+	{ForeignReference, foreignReferences},
 	{"unused", unused},
 
 	// listeners.go
