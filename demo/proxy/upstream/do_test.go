@@ -319,7 +319,7 @@ func TestPreviousHostsAreAvoided(t *testing.T) {
 		policy := retryOf(t, `retry_on: connect-failure
 num_retries: 2
 host_selection_retry_max_attempts: 50
-retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts}]`)
+retry_host_predicate: [{name: p, typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}]`)
 		for i := range 30 {
 			if a, _, _ := get(t, c, Call{Retry: policy}); a.Response == nil || a.Endpoint != hostB {
 				t.Fatalf("request %d: %+v", i, a)

@@ -13,6 +13,7 @@ import (
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -83,6 +84,20 @@ var done = map[protoreflect.FullName][]string{
 	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig": {
 		"http_protocol_options", "http2_protocol_options",
 	},
+	"envoy.config.core.v3.Http1ProtocolOptions": {
+		"enable_trailers",
+		// How requests are read, which a cluster does not do.
+		"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "allow_custom_methods",
+		"override_stream_error_on_invalid_http_message", "use_balsa_parser",
+	},
+	"envoy.config.core.v3.Http2ProtocolOptions": {
+		// How bytes travel and how much of them is borne, not what they say.
+		"hpack_table_size", "initial_stream_window_size", "initial_connection_window_size", "max_outbound_frames",
+		"max_outbound_control_frames", "max_consecutive_inbound_frames_with_empty_payload",
+		"max_inbound_priority_frames_per_stream", "max_inbound_window_update_frames_per_data_frame_sent",
+		"use_oghttp2_codec", "enable_huffman_encoding", "stream_reset_burst", "stream_reset_rate",
+	},
+	"envoy.config.core.v3.ConfigSource":                     {"ads", "initial_fetch_timeout", "resource_api_version"},
 	"envoy.config.endpoint.v3.ClusterLoadAssignment":        {"cluster_name", "endpoints", "policy"},
 	"envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": {"overprovisioning_factor", "weighted_priority_health"},
 	"envoy.config.endpoint.v3.LocalityLbEndpoints": {
@@ -102,8 +117,7 @@ var done = map[protoreflect.FullName][]string{
 
 // whole are messages that are taken as they are, however deep.
 var whole = map[protoreflect.FullName]bool{
-	"envoy.config.core.v3.Metadata": true, "envoy.config.core.v3.ConfigSource": true,
-	"envoy.config.core.v3.Http1ProtocolOptions": true, "envoy.config.core.v3.Http2ProtocolOptions": true,
+	"envoy.config.core.v3.Metadata":             true,
 	"envoy.config.core.v3.TypedExtensionConfig": true, "envoy.config.core.v3.TransportSocket": true,
 	"envoy.config.cluster.v3.LoadBalancingPolicy": true, "envoy.config.core.v3.Address": true,
 }
@@ -164,8 +178,8 @@ func CheckRetry(p *routev3.RetryPolicy) error {
 		return err
 	}
 	for i, h := range p.GetRetryHostPredicate() {
-		if h.GetName() != previousHosts {
-			return fmt.Errorf("retry_policy.retry_host_predicate[%d]: %s is not done by the built-in proxy, only %s", i, h.GetName(), previousHosts)
+		if h.GetTypedConfig().MessageName() != previousHostsType {
+			return fmt.Errorf("retry_policy.retry_host_predicate[%d]: %s is not done by the built-in proxy, only %s", i, named(h.GetName(), previousHosts, h.GetTypedConfig()), previousHosts)
 		}
 	}
 	for _, m := range slices.Concat(p.GetRetriableHeaders(), p.GetRetriableRequestHeaders()) {
@@ -230,8 +244,8 @@ func checkKind(c *clusterv3.Cluster) error {
 
 func checkProtocol(c *clusterv3.Cluster) error {
 	t := c.GetTransportSocket()
-	if t != nil && t.GetName() != rawBuffer && !strings.HasSuffix(t.GetTypedConfig().GetTypeUrl(), rawBufferType) {
-		return fmt.Errorf("transport_socket %s is not done by the built-in proxy, only %s", t.GetName(), rawBuffer)
+	if t != nil && t.GetTypedConfig().MessageName() != rawBufferType {
+		return fmt.Errorf("transport_socket %s is not done by the built-in proxy, only %s", named(t.GetName(), rawBuffer, t.GetTypedConfig()), rawBuffer)
 	}
 	for name, packed := range c.GetTypedExtensionProtocolOptions() {
 		at := "typed_extension_protocol_options[" + name + "]"
@@ -249,11 +263,25 @@ func checkProtocol(c *clusterv3.Cluster) error {
 	return nil
 }
 
-// The transport socket of a connection in clear text, by its name and its type.
+// The transport socket of a connection in clear text, as people call it and its
+// type, by which alone Envoy goes.
 const (
 	rawBuffer     = "envoy.transport_sockets.raw_buffer"
-	rawBufferType = "/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+	rawBufferType = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 )
+
+// named is an extension as a refusal calls it: by its name, and by its type where
+// the name is that of what is done.
+func named(name, done string, config *anypb.Any) string {
+	switch kind := config.MessageName().Name(); {
+	case name != done:
+		return name
+	case kind == "":
+		return name + " without a typed_config"
+	default:
+		return fmt.Sprintf("%s of type %s", name, kind)
+	}
+}
 
 func checkHealthChecks(c *clusterv3.Cluster) error {
 	checks := c.GetHealthChecks()

@@ -17,6 +17,14 @@ func policy(typed string) string {
 	return "load_balancing_policy: {policies: [{typed_extension_config: {name: p, typed_config: " + typed + "}}]}"
 }
 
+func typed(kind string) string {
+	return `typed_config: {"@type": type.googleapis.com/envoy.extensions.` + kind + `}`
+}
+
+func httpOptionsOf(explicit string) string {
+	return `typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {` + explicit + "}}}"
+}
+
 func TestCheck(t *testing.T) {
 	for fields, want := range map[string]string{ // "" is taken
 		"": "",
@@ -31,9 +39,22 @@ func TestCheck(t *testing.T) {
 		"common_lb_config: {zone_aware_lb_config: {routing_enabled: {value: 1}}}":                                                                  "cluster c: common_lb_config.zone_aware_lb_config.routing_enabled is not done by the built-in proxy",
 		"circuit_breakers: {thresholds: [{max_requests: 1}, {retry_budget: {}}]}":                                                                  "cluster c: circuit_breakers.thresholds[1].retry_budget is not done by the built-in proxy",
 		"health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, grpc_health_check: {}}]":                        "cluster c: health_checks[0].grpc_health_check is not done by the built-in proxy",
-		"transport_socket: {name: envoy.transport_sockets.tls}":                                                                                    "cluster c: transport_socket envoy.transport_sockets.tls is not done by the built-in proxy, only envoy.transport_sockets.raw_buffer",
+		"transport_socket: {name: envoy.transport_sockets.tls, " + typed("transport_sockets.tls.v3.UpstreamTlsContext") + "}":                      "cluster c: transport_socket envoy.transport_sockets.tls is not done by the built-in proxy, only envoy.transport_sockets.raw_buffer",
+		"transport_socket: {name: envoy.transport_sockets.raw_buffer, " + typed("transport_sockets.tls.v3.UpstreamTlsContext") + "}":               "cluster c: transport_socket envoy.transport_sockets.raw_buffer of type UpstreamTlsContext is not done by the built-in proxy, only envoy.transport_sockets.raw_buffer",
 		`transport_socket: {name: plain, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}`: "",
-		"transport_socket: {name: envoy.transport_sockets.raw_buffer}":                                                                             "",
+		"transport_socket: {name: envoy.transport_sockets.raw_buffer}":                                                                             "cluster c: transport_socket envoy.transport_sockets.raw_buffer without a typed_config is not done by the built-in proxy, only envoy.transport_sockets.raw_buffer",
+		"http_protocol_options: {enable_trailers: true, accept_http_10: true}":                                                                     "",
+		"http_protocol_options: {send_fully_qualified_url: true}":                                                                                  "cluster c: http_protocol_options.send_fully_qualified_url is not done by the built-in proxy",
+		"http_protocol_options: {allow_chunked_length: true}":                                                                                      "cluster c: http_protocol_options.allow_chunked_length is not done by the built-in proxy",
+		"http2_protocol_options: {initial_stream_window_size: 65536}":                                                                              "",
+		"http2_protocol_options: {connection_keepalive: {interval: 1s, timeout: 1s}}":                                                              "cluster c: http2_protocol_options.connection_keepalive is not done by the built-in proxy",
+		httpOptionsOf("http_protocol_options: {header_key_format: {proper_case_words: {}}}"):                                                       "cluster c: typed_extension_protocol_options[envoy.extensions.upstreams.http.v3.HttpProtocolOptions].explicit_http_config.http_protocol_options.header_key_format is not done by the built-in proxy",
+		httpOptionsOf("http2_protocol_options: {max_concurrent_streams: 100}"):                                                                     "cluster c: typed_extension_protocol_options[envoy.extensions.upstreams.http.v3.HttpProtocolOptions].explicit_http_config.http2_protocol_options.max_concurrent_streams is not done by the built-in proxy",
+		httpOptionsOf("http2_protocol_options: {hpack_table_size: 4096}"):                                                                          "",
+		"type: EDS\neds_cluster_config: {eds_config: {ads: {}, initial_fetch_timeout: 1s, resource_api_version: V3}}":                              "",
+		"type: EDS\neds_cluster_config: {eds_config: {self: {}}}":                                                                                  "cluster c: eds_cluster_config.eds_config.self is not done by the built-in proxy", // nor by an Envoy
+		"type: EDS\neds_cluster_config: {eds_config: {path_config_source: {path: /etc/eds.yaml}}}":                                                 "cluster c: eds_cluster_config.eds_config.path_config_source is not done by the built-in proxy",
+		"type: EDS\neds_cluster_config: {eds_config: {api_config_source: {api_type: GRPC}}}":                                                       "cluster c: eds_cluster_config.eds_config.api_config_source is not done by the built-in proxy",
 		"outlier_detection: {split_external_local_origin_errors: true, enforcing_local_origin_success_rate: 1}":                                    "cluster c: outlier_detection.enforcing_local_origin_success_rate is not done by the built-in proxy",
 		policy(`{"@type": ` + policyURL + `maglev.v3.Maglev, table_size: 101}`):                                                                    "",
 		policy(`{"@type": ` + policyURL + `least_request.v3.LeastRequest, selection_method: FULL_SCAN}`):                                           "",
@@ -47,8 +68,12 @@ func TestCheck(t *testing.T) {
 		case want != "" && (err == nil || err.Error() != want):
 			t.Errorf("%s:\n got %v\nwant %s", fields, err, want)
 		}
-		if _, made := start(clusterOf(t, "name: c\nconnect_timeout: 1s\n"+fields), Options{}, nil, nil); (made == nil) != (want == "") {
+		c, made := start(clusterOf(t, "name: c\nconnect_timeout: 1s\n"+fields), Options{}, nil, nil)
+		if (made == nil) != (want == "") {
 			t.Errorf("%s: New says %v", fields, made)
+		}
+		if made == nil {
+			c.Close()
 		}
 	}
 }
@@ -86,10 +111,13 @@ func TestCheckAssignmentAndRetry(t *testing.T) {
 		}
 	}
 	for yaml, want := range map[string]string{
-		"retry_on: 5xx\nper_try_timeout: 1s":                                                           "",
-		"retry_on: 5xx\nretry_priority: {name: p}":                                                     "retry_policy.retry_priority is not done by the built-in proxy",
-		"retry_on: 5xx\nper_try_idle_timeout: 1s":                                                      "retry_policy.per_try_idle_timeout is not done by the built-in proxy",
-		"retry_on: 5xx\nretry_host_predicate: [{name: envoy.retry_host_predicates.omit_canary_hosts}]": "retry_policy.retry_host_predicate[0]: envoy.retry_host_predicates.omit_canary_hosts is not done by the built-in proxy, only envoy.retry_host_predicates.previous_hosts",
+		"retry_on: 5xx\nper_try_timeout: 1s":                                                        "",
+		"retry_on: 5xx\nretry_priority: {name: p}":                                                  "retry_policy.retry_priority is not done by the built-in proxy",
+		"retry_on: 5xx\nper_try_idle_timeout: 1s":                                                   "retry_policy.per_try_idle_timeout is not done by the built-in proxy",
+		"retry_on: 5xx\nretry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts}]": "retry_policy.retry_host_predicate[0]: envoy.retry_host_predicates.previous_hosts without a typed_config is not done by the built-in proxy, only envoy.retry_host_predicates.previous_hosts",
+		"retry_on: 5xx\nretry_host_predicate: [{name: envoy.retry_host_predicates.omit_canary_hosts, " + typed("retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate") + "}]": "retry_policy.retry_host_predicate[0]: envoy.retry_host_predicates.omit_canary_hosts is not done by the built-in proxy, only envoy.retry_host_predicates.previous_hosts",
+		"retry_on: 5xx\nretry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, " + typed("retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate") + "}]":    "retry_policy.retry_host_predicate[0]: envoy.retry_host_predicates.previous_hosts of type OmitCanaryHostsPredicate is not done by the built-in proxy, only envoy.retry_host_predicates.previous_hosts",
+		"retry_on: 5xx\nretry_host_predicate: [{name: p, " + typed("retry.host.previous_hosts.v3.PreviousHostsPredicate") + "}]":                                                  "",
 	} {
 		if got := errorText(CheckRetry(retryOf(t, yaml))); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", yaml, got, want)

@@ -10,8 +10,12 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// previousHosts is the only retry host predicate that is done.
-const previousHosts = "envoy.retry_host_predicates.previous_hosts"
+// The only retry host predicate that is done, as people call it and its type, by
+// which alone Envoy goes.
+const (
+	previousHosts     = "envoy.retry_host_predicates.previous_hosts"
+	previousHostsType = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+)
 
 // retries are what is left of a request's retry policy.
 type retries struct {
