@@ -62,7 +62,7 @@ func (c *compiler) host(h *host, vh *routev3.VirtualHost, ignoreParameters bool,
 		}
 	}
 	if len(h.routes) > few {
-		h.index = newIndex(h.routes, ignoreParameters)
+		h.index = newIndex(h.routes, ignoreParameters, few)
 	}
 }
 

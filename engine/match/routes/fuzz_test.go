@@ -44,7 +44,7 @@ func FuzzTable(f *testing.F) {
 		}
 		table, _ := Compile(rc)
 		for i := range table.hosts {
-			table.hosts[i].index = newIndex(table.hosts[i].routes, table.ignoreParameters)
+			table.hosts[i].index = newIndex(table.hosts[i].routes, table.ignoreParameters, 0)
 		}
 		r := &Request{Method: method, Scheme: "http", Authority: host, Path: path, Headers: []Header{{name, value}, {value, name}}}
 		hit := table.Match(r)

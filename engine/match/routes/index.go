@@ -10,21 +10,25 @@ type index struct {
 	on bool // else the routes are walked through
 
 	// exact are the routes with a whole path, by that path in lower case.
-	exact map[string][]int32
+	exact map[string]choice
 	// heads are those whose path begins with a known text.
 	heads trie
 	// inner are those whose path holds a known text somewhere.
 	inner   trie
 	innerAt [256]bool // the first bytes of inner's keys
 	// open are those of whose path nothing is known.
-	open []int32
+	open choice
 }
 
 // newIndex makes the index. Path parameters that are ignored are not ignored by
-// a template, so that the two look at different paths.
-func newIndex(routes []route, ignoreParameters bool) index {
-	x := index{on: true, exact: map[string][]int32{}}
+// a template, so that the two look at different paths. Routes among which the
+// path does not choose are told apart by their headers where they are more than
+// least.
+func newIndex(routes []route, ignoreParameters bool, least int) index {
+	x := index{on: true, exact: map[string]choice{}}
 	var heads, inner []keyed
+	var open []int32
+	exact := map[string][]int32{}
 	held, shared := literalsOf(routes)
 	for i := range routes {
 		id, p := int32(i), &routes[i].path
@@ -32,17 +36,17 @@ func newIndex(routes []route, ignoreParameters bool) index {
 		case pathNever:
 		case pathExact:
 			key := lower(p.text)
-			x.exact[key] = append(x.exact[key], id)
+			exact[key] = append(exact[key], id)
 		case pathPrefix, pathSeparated:
 			heads = append(heads, keyed{lower(p.text), id})
 		case pathRegex, pathTemplate:
 			if p.kind == pathTemplate && ignoreParameters {
-				x.open = append(x.open, id)
+				open = append(open, id)
 				continue
 			}
 			switch best := rarest(held[i], shared); {
 			case best.text == "":
-				x.open = append(x.open, id)
+				open = append(open, id)
 			case best.head:
 				heads = append(heads, keyed{best.text, id})
 			default:
@@ -50,10 +54,14 @@ func newIndex(routes []route, ignoreParameters bool) index {
 				x.innerAt[best.text[0]] = true
 			}
 		default:
-			x.open = append(x.open, id)
+			open = append(open, id)
 		}
 	}
-	x.heads, x.inner = newTrie(heads), newTrie(inner)
+	choose := func(ids []int32) choice { return newChoice(ids, routes, least) }
+	for key, ids := range exact {
+		x.exact[key] = choose(ids)
+	}
+	x.heads, x.inner, x.open = newTrie(heads, choose), newTrie(inner, choose), choose(open)
 	return x
 }
 
@@ -63,9 +71,10 @@ func (h *host) first(v *view) int {
 		return h.walk(v, 0)
 	}
 	x, best := &h.index, int32(len(h.routes))
-	best = h.better(x.open, best, v)
+	best = h.among(&x.open, best, v)
 	if !v.pathless {
-		best = h.better(x.exactly(v.bare), best, v)
+		whole := x.exactly(v.bare)
+		best = h.among(&whole, best, v)
 		best = h.along(&x.heads, v.bare, best, v)
 		if len(x.inner.nodes) > 0 {
 			best = h.within(v, best)
@@ -103,7 +112,7 @@ func (h *host) better(routes []int32, best int32, v *view) int32 {
 }
 
 // exactly are the routes whose whole path it is, in any case.
-func (x *index) exactly(path string) []int32 {
+func (x *index) exactly(path string) choice {
 	var room [256]byte
 	for i := range len(path) {
 		if c := path[i]; 'A' <= c && c <= 'Z' {
@@ -127,7 +136,7 @@ func (h *host) along(t *trie, s string, best int32, v *view) int32 {
 		if !ok {
 			break
 		}
-		best = h.better(n.ids, best, v)
+		best = h.among(&n.ids, best, v)
 		s, n = rest, t.child(n, rest)
 	}
 	return best

@@ -13,13 +13,19 @@ import (
 // TestIndexAgreesWithWalk holds the index against a plain walk through the
 // routes, on random tables.
 func TestIndexAgreesWithWalk(t *testing.T) {
-	found, asked := 0, 0
-	for seed := range uint64(300) {
+	found, asked, told := 0, 0, 0
+	for seed := range uint64(400) {
 		d := roll(seed)
-		table, _ := Compile(d.config(1+d.IntN(3), 1+d.IntN(60)))
+		rc := d.config(1+d.IntN(3), 1+d.IntN(60))
+		if seed%3 == 0 {
+			rc = d.conditions(1 + d.IntN(60))
+		}
+		table, _ := Compile(rc)
 		for i := range table.hosts {
-			// Small tables are walked through; the index is held to account there too.
-			table.hosts[i].index = newIndex(table.hosts[i].routes, table.ignoreParameters)
+			// Small tables are walked through, and few routes of one path are; the index
+			// is held to account there too.
+			table.hosts[i].index = newIndex(table.hosts[i].routes, table.ignoreParameters, int(seed%4))
+			told += toldApart(&table.hosts[i].index)
 		}
 		for range 200 {
 			v := table.look(d.request())
@@ -38,6 +44,29 @@ func TestIndexAgreesWithWalk(t *testing.T) {
 	if found < asked/10 || found > asked*95/100 {
 		t.Errorf("%d of %d requests found a route: the tables say too little", found, asked)
 	}
+	if told < 200 {
+		t.Errorf("only %d values of headers tell routes apart", told)
+	}
+}
+
+// toldApart is how many values of headers an index goes by.
+func toldApart(x *index) int {
+	choices := []choice{x.open}
+	for _, c := range x.exact {
+		choices = append(choices, c)
+	}
+	for _, t := range []trie{x.heads, x.inner} {
+		for i := range t.nodes {
+			choices = append(choices, t.nodes[i].ids)
+		}
+	}
+	n := 0
+	for _, c := range choices {
+		for _, by := range c.by {
+			n += len(by.routes)
+		}
+	}
+	return n
 }
 
 // TestNextWinsWithoutTheWinner takes the winner away, and the one that Explain

@@ -117,7 +117,7 @@ func templateMatch(template string) *routev3.RouteMatch_PathMatchPolicy {
 
 func (d dice) text() *matcherv3.StringMatcher {
 	s := &matcherv3.StringMatcher{IgnoreCase: d.one(4)}
-	v := pick(d, "a", "b", "ab", "A", "1")
+	v := pick(d, "a", "b", "ab", "A", "1", "")
 	switch d.IntN(5) {
 	case 0, 1:
 		s.MatchPattern = &matcherv3.StringMatcher_Exact{Exact: v}

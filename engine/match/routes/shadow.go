@@ -18,7 +18,7 @@ const manyAlike = 64
 func (t *Table) Shadowed() []Shadow {
 	var out []Shadow
 	for i := range t.hosts {
-		s := shadows{host: &t.hosts[i], ignoreParameters: t.ignoreParameters, by: map[string][]int32{}}
+		s := newShadows(t, i)
 		for j := range t.hosts[i].routes {
 			if by := s.find(j); by >= 0 {
 				out = append(out, Shadow{HostIndex: i, RouteIndex: j, By: by, Reason: s.reason(by, j)})
@@ -36,6 +36,16 @@ type shadows struct {
 	// by holds routes by the text, in lower case, that their paths begin with,
 	// and by the whole of what they say where no text is known.
 	by map[string][]int32
+	// all are the paths of which an earlier route takes every request, so that a
+	// later one with the same path takes nothing away.
+	all map[pathMatch]bool
+}
+
+func newShadows(t *Table, host int) shadows {
+	return shadows{
+		host: &t.hosts[host], ignoreParameters: t.ignoreParameters,
+		by: map[string][]int32{}, all: map[pathMatch]bool{},
+	}
 }
 
 // said is the key of a path that is compared as it is written.
@@ -62,7 +72,10 @@ func (s *shadows) add(i int) {
 	}
 	switch p := &r.path; p.kind {
 	case pathPrefix, pathExact, pathSeparated:
-		keep(lower(p.text), r.unconditional())
+		if !s.all[*p] {
+			s.all[*p] = r.unconditional()
+			keep(lower(p.text), s.all[*p])
+		}
 	case pathRegex, pathTemplate:
 		head, _ := headOf(p.re.tree, 0)
 		keep(lower(head), false)

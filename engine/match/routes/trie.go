@@ -14,7 +14,7 @@ type trieNode struct {
 	label string // in lower case
 	next  string // the first bytes of the children's labels
 	kids  []int32
-	ids   []int32 // of the key that ends here, ascending
+	ids   choice // of the key that ends here
 }
 
 // keyed is one key of a trie and what it stands for.
@@ -23,30 +23,34 @@ type keyed struct {
 	id  int32
 }
 
-func newTrie(keys []keyed) trie {
+// newTrie makes a trie. choose makes the choice of the ids, in order, that have
+// one key.
+func newTrie(keys []keyed, choose func(ids []int32) choice) trie {
 	slices.SortFunc(keys, func(a, b keyed) int {
 		return cmp.Or(strings.Compare(a.key, b.key), cmp.Compare(a.id, b.id))
 	})
 	t := trie{}
 	if len(keys) > 0 {
 		t.nodes = append(t.nodes, trieNode{})
-		t.fill(0, keys, 0)
+		t.fill(0, keys, 0, choose)
 	}
 	return t
 }
 
 // fill makes the node for sorted keys that share their first depth bytes.
-func (t *trie) fill(at int32, keys []keyed, depth int) {
+func (t *trie) fill(at int32, keys []keyed, depth int, choose func(ids []int32) choice) {
 	first, last := keys[0].key, keys[len(keys)-1].key
 	end := depth
 	for end < len(first) && end < len(last) && first[end] == last[end] {
 		end++
 	}
 	n := trieNode{label: first[depth:end]}
+	var ids []int32
 	for len(keys) > 0 && len(keys[0].key) == end {
-		n.ids = append(n.ids, keys[0].id)
+		ids = append(ids, keys[0].id)
 		keys = keys[1:]
 	}
+	n.ids = choose(ids)
 	var next []byte
 	var groups [][]keyed
 	for len(keys) > 0 {
@@ -62,7 +66,7 @@ func (t *trie) fill(at int32, keys []keyed, depth int) {
 	n.next = string(next)
 	t.nodes[at] = n
 	for i, group := range groups {
-		t.fill(n.kids[i], group, end)
+		t.fill(n.kids[i], group, end, choose)
 	}
 }
 
