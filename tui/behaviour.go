@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -54,10 +55,42 @@ func (a *App) movedLines(moved []kept.Move, n, w int) []string {
 	case n == 0:
 		return paragraph("No request is kept. t tries one and can keep it; then a push that changes its way says so here.", w, a.th.Dim)
 	case len(moved) == 0:
-		return paragraph(fmt.Sprintf("%s no kept request changes its target (%d kept)", a.th.Glyph.Acked, n), w, a.th.Good)
+		return paragraph(fmt.Sprintf("%s no kept request changes its target or policies (%d kept)", a.th.Glyph.Acked, n), w, a.th.Good)
 	}
-	out := paragraph(fmt.Sprintf("%s %d of %s would go elsewhere:", a.th.Glyph.Edited, len(moved), count(n, "kept request")), w, a.th.Warn)
-	return append(out, a.moveLines(moved, w)...)
+	out := paragraph(a.th.Glyph.Edited+" "+movesText(moved, count(n, "kept request"))+":", w, a.th.Warn)
+	return append(out, a.moveLines(elsewhereFirst(moved), w)...)
+}
+
+// movesText counts what a push would do to requests, of all of them: "2 of 5 kept
+// requests would go elsewhere, 1 would change otherwise".
+func movesText(moved []kept.Move, all string) string {
+	elsewhere := 0
+	for i := range moved {
+		if moved[i].From != moved[i].To {
+			elsewhere++
+		}
+	}
+	switch otherwise := len(moved) - elsewhere; {
+	case elsewhere == 0:
+		return fmt.Sprintf("%d of %s would keep their target, and change otherwise", otherwise, all)
+	case otherwise == 0:
+		return fmt.Sprintf("%d of %s would go elsewhere", elsewhere, all)
+	default:
+		return fmt.Sprintf("%d of %s would go elsewhere, %d would change otherwise", elsewhere, all, otherwise)
+	}
+}
+
+// elsewhereFirst are moves with those before that lead to another target.
+func elsewhereFirst(moved []kept.Move) []kept.Move {
+	rank := func(m kept.Move) int {
+		if m.From != m.To {
+			return 0
+		}
+		return 1
+	}
+	moved = slices.Clone(moved)
+	slices.SortStableFunc(moved, func(a, b kept.Move) int { return rank(a) - rank(b) })
+	return moved
 }
 
 // mostSamples is how many samples that go elsewhere are listed.
@@ -75,33 +108,33 @@ func (a *App) sampleLines(short bool, w int) []string {
 	case s.asked == 0:
 		return nil
 	case len(s.moved) == 0:
-		return paragraph(fmt.Sprintf("%s no sample request changes its target (%d, one for each route)", a.th.Glyph.Acked, s.asked), w, a.th.Good)
+		return paragraph(fmt.Sprintf("%s no sample request changes its target or policies (%d, one for each route)", a.th.Glyph.Acked, s.asked), w, a.th.Good)
 	}
-	text := fmt.Sprintf("%s %d of %s, one for each route, would go elsewhere", a.th.Glyph.Edited, len(s.moved), count(s.asked, "sample request"))
+	text := a.th.Glyph.Edited + " " + movesText(s.moved, count(s.asked, "sample request")+", one for each route,")
 	if short {
 		return paragraph(text+"; d lists them", w, a.th.Warn)
 	}
-	out := append(paragraph(text+":", w, a.th.Warn), a.moveLines(s.moved[:min(len(s.moved), mostSamples)], w)...)
+	out := append(paragraph(text+":", w, a.th.Warn), a.moveLines(elsewhereFirst(s.moved)[:min(len(s.moved), mostSamples)], w)...)
 	if more := len(s.moved) - mostSamples; more > 0 {
 		out = append(out, paragraph(fmt.Sprintf("  … %d more", more), w, a.th.Dim)...)
 	}
 	return out
 }
 
-// moveLines draw each request with where it went and where it would go.
+// moveLines draw each request with where it went and where it would go, and what
+// else changes of it.
 func (a *App) moveLines(moved []kept.Move, w int) []string {
 	var out []string
 	for i := range moved {
 		m := &moved[i]
 		out = append(out, a.th.Strong.Render(widget.Fit("  "+widget.Clean(m.Request.Name), w)))
-		if m.From == m.To { // the same target, but not what is sent there
-			for _, why := range m.Why {
-				out = append(out, indented(why, "    ", w, a.th.Warn)...)
-			}
-			continue
+		if m.From != m.To {
+			out = append(out, indented(m.From, "    from ", w, a.th.Del)...)
+			out = append(out, indented(m.To, "    to   ", w, a.th.Add)...)
 		}
-		out = append(out, indented(m.From, "    from ", w, a.th.Del)...)
-		out = append(out, indented(m.To, "    to   ", w, a.th.Add)...)
+		for _, why := range m.Rest {
+			out = append(out, indented(why, "    ", w, a.th.Warn)...)
+		}
 	}
 	return out
 }

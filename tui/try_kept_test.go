@@ -71,7 +71,7 @@ func TestAPushSaysWhatMoves(t *testing.T) {
 	s.Workspace.Set(func(st *engine.State) { st.Kept = keepers().Workspace.State().Kept })
 	a = stage(t, steady(s), 100, 30)
 	press(a, "p")
-	shows(t, a, "no kept request changes its target (2 kept)")
+	shows(t, a, "no kept request changes its target or policies (2 kept)")
 	s.Workspace.Set(func(st *engine.State) {
 		st.Groups[0].Moved = []kept.Move{{Request: st.Kept[0], From: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", To: "web ▸ shop ▸ prefix /foo ▸ legacy"}}
 	})
@@ -86,14 +86,45 @@ func TestAPushSaysWhatMoves(t *testing.T) {
 	}
 }
 
+// A request that keeps its target but not its policies is no request that goes
+// elsewhere, and is told all the same, behind those that do.
+func TestAPushSaysWhatElseChanges(t *testing.T) {
+	s := drafted()
+	policies := kept.Move{From: "web ▸ shop ▸ prefix / ▸ legacy", To: "web ▸ shop ▸ prefix / ▸ legacy", Why: []string{"timeout: 15s → 1s"}, Rest: []string{"timeout: 15s → 1s"}}
+	fails := kept.Move{From: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10", To: "web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10 (not in the mesh: 503)",
+		Why: []string{"cluster app-v2: can answer → not in the mesh: 503", "mirror: none → copy"}, Rest: []string{"mirror: none → copy"}}
+	set := func(moved ...kept.Move) {
+		s.Workspace.Set(func(st *engine.State) {
+			st.Kept = keepers().Workspace.State().Kept
+			st.Groups[0].Moved = moved
+			for i := range moved {
+				moved[i].Request.Name = []string{"the root", "foo"}[i]
+			}
+		})
+	}
+	for _, k := range []string{"d", "p"} {
+		set(policies)
+		a := stage(t, steady(s), 100, 30)
+		press(a, k)
+		shows(t, a, "1 of 2 kept requests would keep their target, and change otherwise:", "timeout: 15s → 1s")
+		set(policies, fails)
+		a = stage(t, steady(s), 100, 30)
+		press(a, k)
+		shows(t, a, "1 of 2 kept requests would go elsewhere, 1 would change otherwise:", "app-v2 10 (not in the mesh: 503)", "mirror: none → copy")
+		if v := a.View(); strings.Index(v, "timeout: 15s") < strings.Index(v, "not in the mesh: 503") {
+			t.Errorf("what goes elsewhere stands behind what does not:\n%s", v)
+		}
+	}
+}
+
 // With nothing kept, a sample for each route still tells what a push moves.
 func TestSamplesTellWhatMoves(t *testing.T) {
 	a := stage(t, steady(drafted()), 100, 30)
 	press(a, "d")
-	shows(t, a, "No request is kept", "sample requests, one for each route, would go elsewhere:", "GET www.example.com/foo", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10",
-		"to web ▸ shop ▸ prefix /foo ▸ legacy")
+	shows(t, a, "No request is kept", "2 of 3 sample requests, one for each route, would go elsewhere, 1 would change otherwise:", "GET www.example.com/foo", "from web ▸ shop ▸ prefix /foo ▸ app 90, app-v2 10",
+		"to web ▸ shop ▸ prefix /foo ▸ legacy", "timeout: 15s → 5s", "retry: none → 2 retries on connect-failure")
 	press(a, "p")
-	shows(t, a, "would go elsewhere; d lists them")
+	shows(t, a, "2 of 3 sample requests, one for each route, would go elsewhere, 1 would change", "otherwise; d lists them")
 	press(a, "esc", "esc")
 	before := a.samples
 	if press(a, "d"); a.samples != before {

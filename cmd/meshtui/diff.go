@@ -24,10 +24,12 @@ func newDiff() *cobra.Command {
 		Short: "Show what differs between two workspaces: in the text, and for requests",
 		Long: `Show what differs between OLD and NEW (each a filesystem-xDS folder, an Envoy
 bootstrap or a config dump): which requests change their target, from what to
-what, and the text of each resource.
+what, which keep it and are sent there with another Host, path, timeout, retry
+policy, mirror or the like, and the text of each resource.
 
 The requests are those kept beside NEW, else beside OLD, and one for each route
-of both. A resource that only reads differently (a comment, the order of fields)
+of both. Headers that are added or removed, and what filters do, differ in the
+text alone. A resource that only reads differently (a comment, the order of fields)
 is named, and is no difference. Exit status: 0 no differences, 1 differences, 2 it could not be read.`,
 		Args: args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -162,7 +164,7 @@ func (d difference) String() string {
 		d.writeGroup(&b, g)
 	}
 	if d.asked > 0 && !slices.ContainsFunc(d.groups, func(g groupDifference) bool { return len(g.moved) > 0 }) {
-		fmt.Fprintf(&b, "no kept request changes its target (%d in %s)\n", d.asked, d.keptFile)
+		fmt.Fprintf(&b, "no kept request changes its target or policies (%d in %s)\n", d.asked, d.keptFile)
 	}
 	if !d.any() {
 		fmt.Fprintln(&b, "no differences")
@@ -179,25 +181,48 @@ func (d difference) writeGroup(b *strings.Builder, g groupDifference) {
 	if len(d.groups) > 1 && len(g.moved)+len(g.probed)+len(g.changes) > 0 {
 		fmt.Fprintf(b, "group %s\n", g.name)
 	}
-	writeMoves(b, "kept requests that change their target:", g.moved)
-	writeMoves(b, "routes whose requests change their target:", g.probed)
+	writeMoves(b, "kept requests that", g.moved)
+	writeMoves(b, "routes whose requests", g.probed)
 	for _, c := range g.changes {
 		b.WriteString(engine.TextDiff(c))
 	}
 }
 
-func writeMoves(b *strings.Builder, title string, moves []kept.Move) {
+// writeMoves lists the requests that go elsewhere, and then those that end where
+// they ended but are sent or answered otherwise.
+func writeMoves(b *strings.Builder, whose string, moves []kept.Move) {
+	var elsewhere, otherwise []kept.Move
+	for _, m := range moves {
+		if m.From != m.To {
+			elsewhere = append(elsewhere, m)
+		} else {
+			otherwise = append(otherwise, m)
+		}
+	}
+	writeSome(b, whose+" change their target:", elsewhere)
+	writeSome(b, whose+" keep their target, and change otherwise:", otherwise)
+}
+
+func writeSome(b *strings.Builder, title string, moves []kept.Move) {
 	if len(moves) == 0 {
 		return
 	}
 	fmt.Fprintln(b, title)
 	for _, m := range moves {
-		fmt.Fprintf(b, "  %s\n    - %s\n    + %s\n", m.Request.Name, m.From, m.To)
+		fmt.Fprintf(b, "  %s\n", m.Request.Name)
+		if m.From == m.To {
+			fmt.Fprintf(b, "      %s\n", m.To)
+		} else {
+			fmt.Fprintf(b, "    - %s\n    + %s\n", m.From, m.To)
+		}
+		for _, why := range m.Rest {
+			fmt.Fprintf(b, "      %s\n", why)
+		}
 	}
 	fmt.Fprintln(b)
 }
 
-// moveJSON is one request that changes its target, as `diff --json` prints it.
+// moveJSON is one request that feels the change, as `diff --json` prints it.
 type moveJSON struct {
 	Name string   `json:"name"`
 	From string   `json:"from"`
@@ -207,7 +232,7 @@ type moveJSON struct {
 
 type groupJSON struct {
 	Group  string     `json:"group"`
-	Kept   []moveJSON `json:"kept"`   // kept requests that change their target
+	Kept   []moveJSON `json:"kept"`   // kept requests that feel the change; from and to are the same where the target is
 	Routes []moveJSON `json:"routes"` // requests made of the routes that do
 	Text   []textJSON `json:"text"`
 	// Reworded are resources that say the same in another text.

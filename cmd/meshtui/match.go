@@ -45,8 +45,11 @@ route, cluster, what is sent upstream, and why every other route lost. No Envoy
 is needed.
 
 With --all the requests that were kept beside PATH are asked, each against what
-it is expected to find. Exit status of --all: 0 all as expected, 1 some differ,
-2 it could not be run.`,
+it is expected to find; of the other flags only --group and --json go with it.
+
+Exit status: 0 answered, and with --all as expected; 1 some kept request differs,
+or a part of PATH could not be read, so that the answer rests on the rest; 2 it
+could not be run.`,
 		Example: `  meshtui match mesh/ --host www.example.com --path /foo
   meshtui match dump.json --port 8080 --host reviews --path / --header 'x-user: jason' --json
   meshtui match mesh/ --all`,
@@ -71,7 +74,7 @@ it is expected to find. Exit status of --all: 0 all as expected, 1 some differ,
 	fs.StringVar(&f.sni, "sni", "", "the server name in its ClientHello; means --tls")
 	fs.StringSliceVar(&f.alpn, "alpn", nil, "the protocols that it offers there, such as h2,http/1.1; means --tls")
 	fs.Uint64Var(&f.random, "random", 0, "the random value that Envoy would draw: decides weights and fractions")
-	fs.StringVar(&f.group, "group", mesh.DefaultGroup, "whose mesh is asked, where there are several groups")
+	fs.StringVar(&f.group, "group", mesh.DefaultGroup, "whose mesh is asked, where there are several groups (with --all: of every group, unless one is named)")
 	fs.BoolVar(&f.all, "all", false, "ask every kept request")
 	fs.BoolVar(&f.json, "json", false, "print JSON: one object a request")
 	return cmd
@@ -127,38 +130,76 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	if err != nil {
 		return usageError(err)
 	}
-	m, err := openMesh(path, f.group, cmd.ErrOrStderr())
+	m, unread, err := openMesh(path, f.group, cmd.ErrOrStderr())
 	if err != nil {
-		return err
+		return &exitError{status: 2, err: err}
 	}
 	e := match.New(m).Explain(&r)
+	e.Caveats = append(unread, e.Caveats...)
 	if f.json {
-		return printJSON(cmd.OutOrStdout(), reportOf(e))
+		err = printJSON(cmd.OutOrStdout(), reportOf(e))
+	} else {
+		_, err = io.WriteString(cmd.OutOrStdout(), explained(r, e))
 	}
-	_, err = io.WriteString(cmd.OutOrStdout(), explained(r, e))
-	return err
+	switch {
+	case err != nil:
+		return &exitError{status: 2, err: err}
+	case len(unread) > 0:
+		return &exitError{status: 1}
+	}
+	return nil
 }
 
-// openMesh opens what lies at path and returns the group's mesh. What could
-// not be read is said on errOut: the answer rests on the rest.
-func openMesh(path, group string, errOut io.Writer) (*mesh.Mesh, error) {
+// openMesh opens what lies at path and returns the group's mesh. What is wrong
+// there is said on errOut, and what could not be read is a caveat of each answer:
+// it rests on the rest.
+func openMesh(path, group string, errOut io.Writer) (m *mesh.Mesh, unread []string, err error) {
 	opened, err := files.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, p := range opened.Problems {
 		fmt.Fprintln(errOut, "meshtui: "+p.String())
+		if p.Severity == mesh.Error {
+			unread = append(unread, "a part of the mesh could not be read, and the answer is without it: "+p.String())
+		}
 	}
 	m, ok := opened.Meshes[group]
 	if !ok {
-		return nil, usageError(fmt.Errorf("--group %s: %s has the groups %s", group, path, strings.Join(sortedGroups(opened.Meshes), ", ")))
+		return nil, nil, noGroup(path, group, opened.Meshes)
 	}
-	return m, nil
+	return m, unread, nil
+}
+
+// noGroup says that a path has no such group, and which it has.
+func noGroup(path, group string, meshes map[string]*mesh.Mesh) error {
+	return fmt.Errorf("group %s: %s has the groups %s", group, path, strings.Join(sortedGroups(meshes), ", "))
+}
+
+// requestFlags describe the one request that is asked without --all.
+var requestFlags = [...]string{"host", "path", "port", "address", "listener", "method", "header", "source", "tls", "sni", "alpn", "random"}
+
+// beyondAll refuses the flags that describe a request beside --all, which would
+// not be heeded.
+func beyondAll(cmd *cobra.Command) error {
+	for _, name := range requestFlags {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--all asks the kept requests as they stand in their file: leave out --%s, or --all", name)
+		}
+	}
+	return nil
 }
 
 // matchAll asks every kept request and compares with what is expected.
 func matchAll(cmd *cobra.Command, path string, f matchFlags) error {
-	results, err := askKept(path, cmd.ErrOrStderr())
+	if err := beyondAll(cmd); err != nil {
+		return usageError(err)
+	}
+	only := ""
+	if cmd.Flags().Changed("group") {
+		only = f.group
+	}
+	results, err := askKept(path, only, cmd.ErrOrStderr())
 	if err != nil {
 		return &exitError{status: 2, err: err}
 	}
@@ -180,9 +221,10 @@ func matchAll(cmd *cobra.Command, path string, f matchFlags) error {
 	return nil
 }
 
-// askKept runs the kept requests of a workspace, each in its group. No kept
-// request at all is an error: a test of nothing proves nothing.
-func askKept(path string, errOut io.Writer) ([]kept.Result, error) {
+// askKept runs the kept requests of a workspace, each in its group, or those of
+// one group only; "" is all of them. No kept request at all is an error: a test of
+// nothing proves nothing.
+func askKept(path, only string, errOut io.Writer) ([]kept.Result, error) {
 	opened, err := openWhole(path)
 	if err != nil {
 		return nil, err
@@ -200,13 +242,26 @@ func askKept(path string, errOut io.Writer) ([]kept.Result, error) {
 	if len(asks) == 0 {
 		return nil, fmt.Errorf("no request is kept in %s: keep one on the screen (t, then keep), or write the file", file)
 	}
+	if only != "" {
+		if opened.Meshes[only] == nil {
+			return nil, noGroup(path, only, opened.Meshes)
+		}
+		if asks = inGroup(asks, only); len(asks) == 0 {
+			return nil, fmt.Errorf("no request is kept for group %s in %s", only, file)
+		}
+	}
+	return runKept(path, opened.Meshes, asks), nil
+}
+
+// runKept asks each request of its group's mesh, in the order of their file.
+func runKept(path string, meshes map[string]*mesh.Mesh, asks []kept.Request) []kept.Result {
 	matchers := map[string]*match.Matcher{}
 	var out []kept.Result
-	for _, ask := range asks { // in the order of their file
+	for _, ask := range asks {
 		group := cmp.Or(ask.Group, mesh.DefaultGroup)
-		m, there := opened.Meshes[group]
+		m, there := meshes[group]
 		if !there {
-			out = append(out, kept.Result{Request: ask, Differs: []string{fmt.Sprintf("group %s: %s has the groups %s", group, path, strings.Join(sortedGroups(opened.Meshes), ", "))}})
+			out = append(out, kept.Result{Request: ask, Differs: []string{noGroup(path, group, meshes).Error()}})
 			continue
 		}
 		if matchers[group] == nil {
@@ -214,7 +269,7 @@ func askKept(path string, errOut io.Writer) ([]kept.Result, error) {
 		}
 		out = append(out, kept.Run(matchers[group], []kept.Request{ask})...)
 	}
-	return out, nil
+	return out
 }
 
 // inGroup are the requests that are asked of a group's mesh.

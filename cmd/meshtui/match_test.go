@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -149,6 +150,7 @@ func TestMatchUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"match", path}, {"match", path, "--host", "a"}, {"match", path, "--host", "a", "--path", "/", "--header", "nocolon"},
 		{"match", path, "--host", "a", "--path", "/", "--source", "x"}, {"match", path, "--host", "a", "--path", "/", "--group", "nosuch"},
+		{"match", filepath.Join(filepath.Dir(path), "nowhere.yaml"), "--host", "a", "--path", "/"},
 	} {
 		if _, errOut, status := meshtui(t, home(t), args...); status != 2 || errOut == "" {
 			t.Errorf("%v: status %d %q", args[2:], status, errOut)
@@ -175,7 +177,7 @@ func TestDiff(t *testing.T) {
 	if status != 1 {
 		t.Errorf("status %d: %s", status, errOut)
 	}
-	for _, want := range []string{"the canary", "app 90", "- ", "+ ", "/fool"} {
+	for _, want := range []string{"kept requests that change their target:\n  the canary\n    - web ▸ www ▸ foo ▸ app 90, app-v2 10\n    + web ▸ www ▸ rest ▸ app\n", "/fool"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("does not say %q:\n%s", want, out)
 		}
@@ -185,5 +187,151 @@ func TestDiff(t *testing.T) {
 	}
 	if _, errOut, status := meshtui(t, home(t), "diff", was, filepath.Join(dir, "nowhere")); status != 2 || errOut == "" {
 		t.Errorf("no such file: status %d %q", status, errOut)
+	}
+}
+
+// app2 is the cluster of twoRoutes that the canary has a tenth of.
+const app2 = "  - {name: app-v2, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: app-v2, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9003}}}}]}]}}\n"
+
+// A share that cannot be answered is no success, however the route stands.
+func TestAShareThatFails(t *testing.T) {
+	for name, now := range map[string]struct{ cluster, says string }{
+		"gone":  {"", "not in the mesh: 503"},
+		"empty": {"  - {name: app-v2, type: STATIC, connect_timeout: 1s}\n", "no endpoint that takes requests: 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			was := writeFile(t, dir, "old.yaml", twoRoutes)
+			is := writeFile(t, dir, "new.yaml", replaced(t, twoRoutes, app2, now.cluster))
+			asks := `requests:
+- {name: the canary, host: www.example.com, path: /foo, expect: {action: route}}
+- {name: the rest, host: www.example.com, path: /x, expect: {action: route}}
+`
+			writeFile(t, dir, "old.requests.yaml", asks)
+			writeFile(t, dir, "new.requests.yaml", asks)
+			target := "web ▸ www ▸ foo ▸ app 90, app-v2 10"
+			out, errOut, status := meshtui(t, home(t), "diff", was, is)
+			if want := "kept requests that change their target:\n  the canary\n    - " + target + "\n    + " + target + " (" + now.says + ")\n\n"; status != 1 || !strings.Contains(out, want) {
+				t.Errorf("diff: status %d, want %q in\n%s%s", status, want, out, errOut)
+			}
+			out, errOut, status = meshtui(t, home(t), "match", is, "--all")
+			if status != 1 || !strings.Contains(out, "FAIL  the canary: cluster app-v2 ") || !strings.Contains(out, "ok    the rest: ") {
+				t.Errorf("match --all: status %d:\n%s%s", status, out, errOut)
+			}
+			if out, _, _ = meshtui(t, home(t), "match", is, "--host", "www.example.com", "--path", "/foo"); !strings.Contains(out, "to app 90, app-v2 10 ("+now.says+")") {
+				t.Errorf("match does not say what becomes of the share:\n%s", out)
+			}
+			out, _, _ = meshtui(t, home(t), "match", is, "--host", "www.example.com", "--path", "/foo", "--json")
+			if !strings.Contains(out, `{"name":"app","weight":90},{"name":"app-v2","weight":10,"status":503,"reason":"cluster app-v2 `) {
+				t.Errorf("nor as JSON:\n%s", out)
+			}
+		})
+	}
+}
+
+// replaced is text with old, which must be there once, replaced.
+func replaced(t *testing.T, text, old, now string) string {
+	t.Helper()
+	if strings.Count(text, old) != 1 {
+		t.Fatalf("%q is %d times in the text", old, strings.Count(text, old))
+	}
+	return strings.Replace(text, old, now, 1)
+}
+
+// What keeps its target and is sent or answered otherwise is listed apart, with
+// what changes; nothing stands there as removed and added at once.
+func TestDiffSaysWhatElseChanges(t *testing.T) {
+	dir := t.TempDir()
+	was := writeFile(t, dir, "old.yaml", twoRoutes)
+	now := replaced(t, twoRoutes, "route: {cluster: app}", "route: {cluster: app, timeout: 1s, host_rewrite_literal: inner}")
+	is := writeFile(t, dir, "new.yaml", replaced(t, now, "go away", "go"))
+	writeFile(t, dir, "new.requests.yaml", `requests:
+- {name: the rest, host: www.example.com, path: /x}
+- {name: closed, host: api.example.com, path: /}
+`)
+	out, errOut, status := meshtui(t, home(t), "diff", was, is)
+	behaviour, _, _ := strings.Cut(out, "routes whose requests")
+	want := `kept requests that keep their target, and change otherwise:
+  the rest
+      web ▸ www ▸ rest ▸ app
+      host: www.example.com → inner
+      timeout: 15s → 1s
+  closed
+      direct response 403
+      body: go away → go
+
+`
+	if d := cmp.Diff(want, behaviour); status != 1 || d != "" {
+		t.Errorf("status %d: %s (-want +got):\n%s", status, errOut, d)
+	}
+}
+
+// A mesh of which a part could not be read gives no answer that looks whole.
+func TestMatchOnABrokenMesh(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir, "lds.yaml", `resources:
+- "@type": type.googleapis.com/envoy.config.listener.v3.Listener
+  name: web
+  address: {socket_address: {address: 127.0.0.1, port_value: 10000}}
+  filter_chains:
+  - filters:
+    - name: hcm
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+        stat_prefix: x
+        rds: {route_config_name: r, config_source: {ads: {}}}
+        http_filters: [{name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
+`)
+	writeFile(t, dir, "rds.yaml", "resources: [ {\n")
+	out, errOut, status := meshtui(t, home(t), "match", dir, "--host", "h", "--path", "/", "--json")
+	var got struct{ Caveats []string }
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s%s", err, out, errOut)
+	}
+	if status != 1 || len(got.Caveats) == 0 || !strings.Contains(got.Caveats[0], "rds.yaml") || !strings.Contains(errOut, "rds.yaml") {
+		t.Errorf("status %d, caveats %q, said %q", status, got.Caveats, errOut)
+	}
+	out, _, status = meshtui(t, home(t), "match", dir, "--host", "h", "--path", "/")
+	if _, caveats, ok := strings.Cut(out, "not known here"); status != 1 || !ok || !strings.Contains(caveats, "rds.yaml") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}
+
+func TestMatchAllHeedsItsFlags(t *testing.T) {
+	dir := t.TempDir()
+	path := writeFile(t, dir, "envoy.yaml", twoRoutes)
+	writeFile(t, dir, "envoy.requests.yaml", `requests:
+- {name: ours, host: www.example.com, path: /x, expect: {cluster: app}}
+- {name: theirs, group: theirs, host: www.example.com, path: /x, expect: {cluster: app}}
+`)
+	if out, _, status := meshtui(t, home(t), "match", path, "--all"); status != 1 || !strings.Contains(out, "2 kept, 1 as expected") {
+		t.Errorf("every group: status %d:\n%s", status, out)
+	}
+	if out, errOut, status := meshtui(t, home(t), "match", path, "--all", "--group", "default"); status != 0 || !strings.Contains(out, "1 kept, 1 as expected") {
+		t.Errorf("one group: status %d:\n%s%s", status, out, errOut)
+	}
+	if _, errOut, status := meshtui(t, home(t), "match", path, "--all", "--group", "nosuch"); status != 2 || !strings.Contains(errOut, "nosuch") {
+		t.Errorf("no such group: status %d: %s", status, errOut)
+	}
+	// Every flag of the help that is not told to go with --all is refused.
+	help, _, _ := meshtui(t, home(t), "match", "--help")
+	flags := regexp.MustCompile(`(?m)^ +(?:-\w, |    )--(\w+)( \w+)?  `).FindAllStringSubmatch(help, -1)
+	refused := 0
+	for _, f := range flags {
+		switch f[1] {
+		case "all", "group", "json", "help":
+			continue
+		}
+		refused++
+		arg := "--" + f[1]
+		if f[2] != "" {
+			arg += "=1"
+		}
+		if _, errOut, status := meshtui(t, home(t), "match", path, "--all", arg); status != 2 || !strings.Contains(errOut, "leave out --"+f[1]) {
+			t.Errorf("%s: status %d: %s", arg, status, errOut)
+		}
+	}
+	if refused != 12 {
+		t.Errorf("%d flags in\n%s", refused, help)
 	}
 }

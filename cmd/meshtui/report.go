@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -39,9 +40,13 @@ type routeJSON struct {
 	Name  string `json:"name"`
 }
 
+// weightedJSON is a weighted cluster. Reason is there where it certainly cannot
+// answer: then Status is answered instead, or with none the connection is closed.
 type weightedJSON struct {
 	Name   string `json:"name"`
 	Weight uint32 `json:"weight"`
+	Status int    `json:"status,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 type settingJSON struct {
@@ -79,7 +84,8 @@ func wayOf(w match.Way) wayJSON {
 		out.Route = &routeJSON{Index: w.Route.Index, Name: w.Route.Name}
 	}
 	for _, c := range w.Weighted {
-		out.WeightedClusters = append(out.WeightedClusters, weightedJSON{Name: weightedName(c), Weight: c.Weight})
+		f, _ := w.FateOf(c)
+		out.WeightedClusters = append(out.WeightedClusters, weightedJSON{Name: weightedName(c), Weight: c.Weight, Status: f.Status, Reason: f.Why})
 	}
 	for _, s := range w.Settings {
 		out.Settings = append(out.Settings, settingJSON{Name: s.Name, Value: s.Value, Level: s.Level})
@@ -144,21 +150,27 @@ func answer(w match.Way) (what, name, why string) {
 		return "sent upstream", w.Host + w.Path, shares(w)
 	case match.Redirect:
 		return "redirect", fmt.Sprint(w.Status), w.Location
-	case match.NoListener, match.NoFilterChain, match.TCPProxy, match.Undecided:
+	case match.TCPProxy:
+		return "tcp proxy", w.Cluster, cmp.Or(w.Reason, shares(w))
+	case match.NoListener, match.NoFilterChain, match.Undecided:
 		return strings.ReplaceAll(string(w.Action), "_", " "), "", w.Reason
 	}
 	return "answer", fmt.Sprint(w.Status), w.Reason
 }
 
-// shares is how a weighted route divides its requests; "" where the cluster is
-// known.
+// shares is how a weighted route divides its requests, with what becomes of a
+// share that cannot be answered; "" where the cluster is known.
 func shares(w match.Way) string {
 	if w.Cluster != "" {
 		return ""
 	}
 	var parts []string
 	for _, c := range w.Weighted {
-		parts = append(parts, fmt.Sprintf("%s %d", weightedName(c), c.Weight))
+		part := fmt.Sprintf("%s %d", weightedName(c), c.Weight)
+		if f, doomed := w.FateOf(c); doomed {
+			part += " (" + f.String() + ")"
+		}
+		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
 		return ""
