@@ -149,6 +149,9 @@ func (n *node) acceptResource(k mesh.Key, hash string, rec *record, at time.Time
 		n.exonerate(k)
 		delete(n.good, k)
 		delete(n.doubt, k)
+		if ways := n.ways[k]; len(ways) > 1 {
+			n.ways[k] = ways[len(ways)-1:]
+		}
 	}
 	n.status[k] = st
 }

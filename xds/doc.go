@@ -9,9 +9,11 @@
 //
 // Nothing is taken away that may still be used: a step that removes waits for
 // the steps before it, and after a listener changed for its old connections to
-// drain. A node that runs with what was served before this server started is
-// led from there. What a node rejected is not sent to it again until it changes,
-// and stops no other change.
+// drain. A newer revision takes over at once, but what the node has not answered
+// yet it may have or not have: the way on is safe from both. A node that runs
+// with what was served before this server started is led from there. What a node
+// rejected is not sent to it again until it changes, and stops no other change
+// but the removal of what the node still leads traffic to because of it.
 //
 // The package knows no screen. It shows itself as an immutable State behind an
 // atomic pointer; nothing that reads it can slow a stream.

@@ -9,22 +9,30 @@ import (
 // A step keeps what is to go until everything else has moved. What the node
 // never accepted must not be kept like that: a cluster that it refused would be
 // refused again in every response that still holds it, and one that hangs in
-// warming would hang on. No traffic depends on either, so they go at once.
+// warming would hang on. Where no traffic may depend on them they go at once.
 
 // settled is the offered mesh without what the node is not known to have and
 // the new mesh has not either, and how the two differ. A resource that was
 // refused after it had once been accepted goes back to what was accepted.
 func (n *node) settled(to *mesh.Mesh) (*mesh.Mesh, []mesh.Change) {
 	var changes []mesh.Change
+	var taken map[string]bool
 	for k := range n.doubt {
-		if k.Type != mesh.Cluster && k.Type != mesh.Listener {
+		if k.Type != mesh.Cluster && (k.Type != mesh.Listener || !n.bad[k]) {
 			continue // nothing sends these again, and a cluster that stays needs its endpoints
 		}
 		now := n.offered.mesh.Get(k)
 		if to.Get(k) != nil || now == nil {
 			continue
 		}
+		if taken == nil {
+			taken = addressesTaken(to)
+		}
 		switch good := n.good[k]; {
+		case good == nil && slices.ContainsFunc(addressesOf(now), func(a string) bool { return taken[a] }):
+			// It goes as its successor comes, in case it is there after all.
+		case good == nil && !n.parked[k] && n.mayLead(k):
+			// It goes when traffic has gone.
 		case good == nil:
 			changes = append(changes, mesh.Change{Key: k, Old: now})
 		case n.bad[k]:

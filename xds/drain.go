@@ -30,7 +30,11 @@ func (n *node) take(now time.Time) (again time.Duration) {
 			return again
 		}
 	}
-	if rej := n.leadsNowhere(step); rej != nil {
+	rej := n.leadsNowhere(step)
+	if rej == nil {
+		rej = n.leadsStill(step)
+	}
+	if rej != nil {
 		r.rejected = rej
 		return 0
 	}

@@ -43,11 +43,12 @@ type node struct {
 
 	status map[mesh.Key]ResourceStatus
 	types  map[mesh.Type]*typeFacts
-	doubt  map[mesh.Key]bool           // offered and not accepted, rejected ones included
-	bad    map[mesh.Key]bool           // rejected and not yet corrected
-	parked map[mesh.Key]bool           // of bad, what the node's words are about: not sent again until it changes
-	good   map[mesh.Key]*mesh.Resource // accepted before a change that is not accepted yet
-	view   *Node                       // what State shows; nil when it is out of date
+	doubt  map[mesh.Key]bool             // offered and not accepted, rejected ones included
+	bad    map[mesh.Key]bool             // rejected and not yet corrected
+	parked map[mesh.Key]bool             // of bad, what the node's words are about: not sent again until it changes
+	good   map[mesh.Key]*mesh.Resource   // accepted before a change that is not accepted yet
+	ways   map[mesh.Key][]*mesh.Resource // listeners and routes that may be in use: accepted last, and sent since
+	view   *Node                         // what State shows; nil when it is out of date
 }
 
 // offer is what a node gets when it asks.
@@ -88,6 +89,7 @@ func (n *node) reset() {
 	n.letGo = time.Time{}
 	n.resumes = false
 	n.good = map[mesh.Key]*mesh.Resource{}
+	n.ways = map[mesh.Key][]*mesh.Resource{}
 }
 
 func (n *node) ready() bool { return n.offered.revision > 0 }

@@ -82,6 +82,28 @@ func (n *node) leadsNowhere(step Step) *Rejection {
 	return nil
 }
 
+// leadsStill is the rejection of a listener or of routes that the node therefore
+// has as they were, while a step would take away what they lead to; nil when it
+// takes away nothing of that kind.
+func (n *node) leadsStill(step Step) *Rejection {
+	if len(n.bad) == 0 || !step.Breaks {
+		return nil
+	}
+	gone := map[mesh.Key]bool{}
+	for _, c := range step.Changes {
+		if c.New == nil {
+			gone[c.Key] = true
+		}
+	}
+	for k := range n.bad {
+		if before := n.good[k]; before != nil && !gone[k] &&
+			slices.ContainsFunc(mesh.References(before), func(ref mesh.Reference) bool { return gone[ref.To] }) {
+			return n.status[k].Rejected
+		}
+	}
+	return nil
+}
+
 // mentions reports whether a message has a name as a whole: "app" is neither in
 // "app-v2" nor in "/etc/app.pem".
 func mentions(message, name string) bool {

@@ -14,7 +14,7 @@ import (
 // begins when the node has answered all of them.
 type Step struct {
 	// Types are those whose answers the step waits for, in the order in which
-	// they are sent.
+	// they are sent; also to what earlier steps and revisions said.
 	Types []mesh.Type
 	// Changes are what the step brings, by type and name.
 	Changes []mesh.Change
@@ -52,11 +52,45 @@ const (
 )
 
 // plan is the way from one mesh to another on which no request is lost: make
-// before break. It is empty when both say the same.
-func plan(from, to *mesh.Mesh) []Step {
-	changes := mesh.Diff(from, to)
-	inherited := inheritedAddresses(changes)
-	moves := slices.ContainsFunc(changes, movesTraffic)
+// before break, also with regard to what is in flight. It is empty when both
+// say the same and nothing is.
+func plan(from, to *mesh.Mesh, f flight) []Step {
+	byStage := stagesOf(mesh.Diff(from, to), f)
+	moving := append(slices.Clone(byStage[makeListeners]), byStage[moveRoutes]...)
+	var steps []Step
+	at := from
+	for s, cs := range byStage {
+		leads := stage(s) == makeClusters && f.leads(moving, to)
+		gate := stage(s) == moveRoutes && f.moves() && len(byStage[breakListeners])+len(byStage[breakEverything]) > 0
+		if len(cs) == 0 && !leads && !gate {
+			continue
+		}
+		at = apply(at, cs)
+		step := newStep(cs, at, to)
+		step.Breaks = stage(s) == breakEverything
+		if leads {
+			step.await(f, mesh.Cluster, mesh.Endpoints, mesh.Secret)
+		}
+		if gate {
+			step.await(f, mesh.Listener, mesh.Route, mesh.Secret)
+		}
+		steps = append(steps, step)
+	}
+	if len(steps) == 0 && !f.none() {
+		steps = append(steps, newStep(nil, to, to))
+	}
+	if len(steps) > 0 {
+		last := &steps[len(steps)-1]
+		last.Mesh = to
+		last.await(f, sendOrder...)
+	}
+	return steps
+}
+
+// stagesOf sorts changes into the stages of a plan.
+func stagesOf(changes []mesh.Change, f flight) [stages][]mesh.Change {
+	inherited := inheritedAddresses(changes, f.ways)
+	moves := f.moves() || slices.ContainsFunc(changes, movesTraffic)
 	var byStage [stages][]mesh.Change
 	for _, c := range changes {
 		s := stageOf(c, inherited)
@@ -69,20 +103,7 @@ func plan(from, to *mesh.Mesh) []Step {
 		byStage[moveRoutes] = append(byStage[makeListeners], byStage[moveRoutes]...)
 		byStage[makeListeners] = nil
 	}
-	var steps []Step
-	at := from
-	for s, cs := range byStage {
-		if len(cs) > 0 {
-			at = apply(at, cs)
-			step := newStep(cs, at, to)
-			step.Breaks = stage(s) == breakEverything
-			steps = append(steps, step)
-		}
-	}
-	if len(steps) > 0 {
-		steps[len(steps)-1].Mesh = to
-	}
-	return steps
+	return byStage
 }
 
 // atOnce is the plan of one step that brings everything together: for a node
@@ -181,8 +202,9 @@ func apply(m *mesh.Mesh, changes []mesh.Change) *mesh.Mesh {
 
 // inheritedAddresses names the listeners that go while another one comes to
 // their address. Such a pair must travel in one response: Envoy refuses a
-// second listener on an address that is still taken.
-func inheritedAddresses(changes []mesh.Change) map[string]bool {
+// second listener on an address that is still taken. A listener in flight may be
+// at the address that it had before.
+func inheritedAddresses(changes []mesh.Change, ways map[mesh.Key][]*mesh.Resource) map[string]bool {
 	wanted := map[string]bool{}
 	for _, c := range changes {
 		if c.Key.Type == mesh.Listener && c.New != nil {
@@ -193,8 +215,13 @@ func inheritedAddresses(changes []mesh.Change) map[string]bool {
 	}
 	leaving := map[string]bool{}
 	for _, c := range changes {
-		if c.Key.Type == mesh.Listener && c.New == nil && slices.ContainsFunc(addressesOf(c.Old), func(a string) bool { return wanted[a] }) {
-			leaving[c.Key.Name] = true
+		if c.Key.Type != mesh.Listener || c.New != nil {
+			continue
+		}
+		for _, r := range append([]*mesh.Resource{c.Old}, ways[c.Key]...) {
+			if slices.ContainsFunc(addressesOf(r), func(a string) bool { return wanted[a] }) {
+				leaving[c.Key.Name] = true
+			}
 		}
 	}
 	return leaving

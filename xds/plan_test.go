@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			from, to := readMesh(t, section(ar, "from")), readMesh(t, section(ar, "to"))
-			got := describe(from, plan(from, to))
+			got := describe(from, plan(from, to, flight{}))
 			if *update {
 				setSection(ar, "plan", got)
 				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
@@ -166,7 +166,7 @@ func TestPlanEndsWhereItShould(t *testing.T) {
 func checkPlan(t *testing.T, file string, from, to *mesh.Mesh) {
 	t.Helper()
 	at := from
-	for i, s := range plan(from, to) {
+	for i, s := range plan(from, to, flight{}) {
 		for _, ref := range s.Mesh.References() {
 			if s.Mesh.Get(ref.To) == nil && at.Get(ref.To) != nil && to.Get(ref.To) == nil && to.Get(ref.From) == nil {
 				t.Errorf("%s: step %d takes %s away while %s still uses it", file, i+1, ref.To, ref.From)

@@ -21,7 +21,8 @@ type keptPlan struct {
 
 const maxPlans = 8
 
-// between is the plan from one mesh to the other; in one step when asked to.
+// between is the plan from one mesh to the other for a node that has answered
+// everything; in one step when asked to.
 func (p *plans) between(from, to *mesh.Mesh, once bool) []Step {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,7 +35,7 @@ func (p *plans) between(from, to *mesh.Mesh, once bool) []Step {
 	if once {
 		k.steps = atOnce(from, to)
 	} else {
-		k.steps = plan(from, to)
+		k.steps = plan(from, to, flight{})
 	}
 	if len(p.kept) == maxPlans {
 		p.kept = append(p.kept[:0], p.kept[1:]...)

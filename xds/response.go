@@ -184,6 +184,7 @@ func (n *node) dropMissing(s *sub, rec *record) {
 func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 	rec.changed = append(rec.changed, r.Key)
 	rec.hashes = append(rec.hashes, r.Hash())
+	n.noteWay(r)
 	if n.status[r.Key].Hash != r.Hash() {
 		rec.fresh++
 	}

@@ -32,10 +32,12 @@ type run struct {
 	waiting  string
 	rejected *Rejection
 	detail   string
-	started  time.Time
-	step     time.Time // when the step under way began
-	progress time.Time // the last word from or to the node
-	ended    time.Time
+	// inherited is what the runs before still waited for the node to ask for.
+	inherited []mesh.Reference
+	started   time.Time
+	step      time.Time // when the step under way began
+	progress  time.Time // the last word from or to the node
+	ended     time.Time
 }
 
 // rollout drives the node for as long as the server serves. Its mailbox is the
@@ -129,12 +131,17 @@ func (n *node) startRun(now time.Time) {
 	group, m := n.target.MeshFor(n.id, n.cluster)
 	n.group, n.moved = group, false
 	fresh := !n.ready()
+	f := n.flight(m)
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
 	if fresh {
 		n.run.steps = n.firstSteps(m)
 	} else {
 		from, refused := n.settled(m)
-		n.run.steps = n.srv.plans.between(from, m, n.srv.o.Unsequenced)
+		if f.none() || n.srv.o.Unsequenced {
+			n.run.steps = n.srv.plans.between(from, m, n.srv.o.Unsequenced)
+		} else {
+			n.run.steps, n.run.inherited = plan(from, m, f), f.needs
+		}
 		n.run.steps = beginWith(refused, n.run.steps, from, m)
 	}
 	if len(n.run.steps) == 0 {
