@@ -13,6 +13,7 @@ import (
 	healthv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	limitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	statev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/match/routes"
@@ -38,7 +39,7 @@ var silentFilters = map[string]bool{
 	httpFilters + "decompressor.v3.Decompressor":                             true,
 	httpFilters + "gzip.v3.Gzip":                                             true,
 	httpFilters + "tap.v3.Tap":                                               true,
-	httpFilters + "ip_tagging.v3.IPTagging":                                  true,
+	taggingType:                                                              true, // followed, see trip.tag
 	httpFilters + "geoip.v3.Geoip":                                           true,
 	httpFilters + "original_src.v3.OriginalSrc":                              true,
 	httpFilters + "on_demand.v3.OnDemand":                                    true,
@@ -47,11 +48,9 @@ var silentFilters = map[string]bool{
 	httpFilters + "file_system_buffer.v3.FileSystemBufferFilterConfig":       true,
 	httpFilters + "set_metadata.v3.Config":                                   true,
 	httpFilters + "header_to_metadata.v3.Config":                             true,
-	httpFilters + "set_filter_state.v3.Config":                               true,
 	httpFilters + "credential_injector.v3.CredentialInjector":                true,
 	httpFilters + "aws_request_signing.v3.AwsRequestSigning":                 true,
 	httpFilters + "bandwidth_limit.v3.BandwidthLimit":                        true,
-	httpFilters + "custom_response.v3.CustomResponse":                        true,
 	httpFilters + "grpc_field_extraction.v3.GrpcFieldExtractionConfig":       true,
 	httpFilters + "proto_message_extraction.v3.ProtoMessageExtractionConfig": true,
 	httpFilters + "thrift_to_metadata.v3.ThriftToMetadata":                   true,
@@ -90,6 +89,11 @@ var filterCaveats = map[string]filterCaveat{
 	httpFilters + "kill_request.v3.KillRequest":                    {does: "ends the Envoy process when a request asks for it"},
 	httpFilters + "health_check.v3.HealthCheck":                    {does: "answers this request itself, as a health check of Envoy (200, or 503 while it drains)", when: health},
 
+	httpFilters + "set_filter_state.v3.Config":                 {does: "sets filter state and has the route chosen anew (clear_route_cache)", when: filterState},
+	httpFilters + "custom_response.v3.CustomResponse":          {does: "may give the answer another status and body, or have the request made anew, by a matcher that is not followed here"},
+	httpFilters + "transform.v3.TransformConfig":               {does: "changes the request's headers or body, and may have the route chosen anew"},
+	httpFilters + "mcp.v3.Mcp":                                 {does: "reads MCP messages, may refuse what is none and have the route chosen anew"},
+	httpFilters + "mcp_json_rest_bridge.v3.McpJsonRestBridge":  {does: "turns MCP messages into REST calls, with another path and a new choice of the route"},
 	httpFilters + "header_mutation.v3.HeaderMutation":          {does: "changes request headers after the route was chosen"},
 	httpFilters + "grpc_json_transcoder.v3.GrpcJsonTranscoder": {does: "turns REST calls of its services into gRPC, with another path and a new choice of the route"},
 	httpFilters + "grpc_http1_bridge.v3.Config":                {does: "turns gRPC requests over HTTP/1.1 into HTTP/2 ones"},
@@ -181,6 +185,27 @@ func buffer(_ *passage, config, own proto.Message, does string) string {
 	return fmt.Sprintf("answers 413 to a body of more than %d bytes", c.GetMaxRequestBytes().GetValue())
 }
 
+// filterState bears on routes that ask for filter state, if they are asked again.
+func filterState(_ *passage, config, _ proto.Message, does string) string {
+	if c, ok := config.(*statev3.Config); ok && !c.GetClearRouteCache() {
+		return ""
+	}
+	return does
+}
+
+// aimed reports whether a fault is meant for the request: for its headers, its
+// cluster and the node that sends it.
+func aimed(p *passage, c *faultv3.HTTPFault) bool {
+	if len(c.GetHeaders()) > 0 && !asks(c.GetHeaders(), p.seen) {
+		return false
+	}
+	if c.GetUpstreamCluster() != "" && !slices.Contains(p.to, c.GetUpstreamCluster()) {
+		return false
+	}
+	return len(c.GetDownstreamNodes()) == 0 ||
+		slices.Contains(c.GetDownstreamNodes(), p.headers.value("x-envoy-downstream-service-node"))
+}
+
 // fault says which share of requests it ends. A delay changes no answer.
 func fault(p *passage, config, own proto.Message, does string) string {
 	if own != nil {
@@ -190,7 +215,7 @@ func fault(p *passage, config, own proto.Message, does string) string {
 	if !ok {
 		return does
 	}
-	if len(c.GetHeaders()) > 0 && !asks(c.GetHeaders(), p.seen) {
+	if !aimed(p, c) {
 		return ""
 	}
 	said := ""

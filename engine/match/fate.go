@@ -24,6 +24,11 @@ func (t *trip) fate(name string, u *upstream) (f Fate, ok bool) {
 			Cluster: name, Status: t.absent, Detail: "cluster_not_found",
 			Why: "cluster " + name + " is not in the mesh",
 		}, false
+	case t.way.Action == Forward && t.closed(t.m.cluster(name), t.hit.Route.GetRoute().GetPriority()) != "":
+		return Fate{
+			Cluster: name, Status: 503, Detail: "upstream_reset_before_response_started{overflow}",
+			Why: "cluster " + name + " " + t.closed(t.m.cluster(name), t.hit.Route.GetRoute().GetPriority()),
+		}, false
 	case u.none != "":
 		return Fate{Cluster: name, Status: 503, Detail: "no_healthy_upstream", Why: "cluster " + name + " " + u.none}, false
 	}

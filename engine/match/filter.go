@@ -3,6 +3,7 @@ package match
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -21,21 +22,30 @@ type filter struct {
 	remote bool // its configuration is discovered later
 }
 
-// newFilters lists the filters before the router, and whether there is one. A
-// filter whose configuration is not shown may be the router itself.
-func newFilters(all []*hcmv3.HttpFilter) (before []filter, routed bool) {
+// filters are those of an HTTP connection manager, or of an upgrade.
+type filters struct {
+	before []filter // the router, in order
+	router *routerv3.Router
+	routed bool // there is a router
+}
+
+// newFilters reads a list of filters. One whose configuration is not shown may be
+// the router itself.
+func newFilters(all []*hcmv3.HttpFilter) filters {
+	n := filters{}
 	for _, f := range all {
-		kind := typeIn(f.GetTypedConfig())
-		if kind == routerType {
-			return before, true
-		}
-		before = append(before, filter{
-			name: f.GetName(), kind: kind, config: f.GetTypedConfig(),
+		one := filter{
+			name: f.GetName(), kind: typeIn(f.GetTypedConfig()), config: f.GetTypedConfig(),
 			off: f.GetDisabled(), remote: f.GetConfigDiscovery() != nil,
-		})
-		routed = routed || f.GetConfigDiscovery() != nil
+		}
+		if one.kind == routerType {
+			n.routed, n.router = true, routerOf(one)
+			return n
+		}
+		n.before = append(n.before, one)
+		n.routed = n.routed || one.remote
 	}
-	return before, routed
+	return n
 }
 
 // passage is one request on its way through the filters: what its route says
@@ -47,6 +57,7 @@ type passage struct {
 	host    *routev3.VirtualHost
 	route   *routev3.Route
 	weight  *routev3.WeightedCluster_ClusterWeight
+	to      []string // the clusters that the request may go to
 }
 
 // own is what the route says of a filter, from the innermost level that says
@@ -77,11 +88,11 @@ func (p *passage) caveats(fs []filter) []string {
 
 func (p *passage) caveat(f *filter) string {
 	config := f.config
-	own, disabled := p.override(f.name)
-	if disabled || f.off && own == nil {
+	own, _ := p.override(f.name)
+	switch {
+	case p.skips(f):
 		return ""
-	}
-	if f.remote {
+	case f.remote:
 		return "is discovered by ECDS and not known here; it may answer or change the request"
 	}
 	said, known := filterCaveats[f.kind]
@@ -96,6 +107,12 @@ func (p *passage) caveat(f *filter) string {
 		return said.does
 	}
 	return said.when(p, unpack(config), unpack(own), said.does)
+}
+
+// skips reports whether the request passes by a filter that is switched off.
+func (p *passage) skips(f *filter) bool {
+	own, disabled := p.override(f.name)
+	return disabled || f.off && own == nil
 }
 
 // override is what the route says of a filter, without its wrapping, and whether

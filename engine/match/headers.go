@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"example.com/meshtui/engine/match/routes"
 )
@@ -37,27 +39,6 @@ func (h *headers) get(name string) (value string, ok bool) {
 		}
 	}
 	return value, ok
-}
-
-// first is what Envoy takes where it trusts a client to name something: the
-// first value of a header, or what a pseudo-header says of the request.
-func (h *headers) first(name string, r *routes.Request) (value string, ok bool) {
-	switch strings.ToLower(name) {
-	case ":path":
-		return r.Path, r.Path != ""
-	case ":authority", "host":
-		return r.Authority, true
-	case ":method":
-		return r.Method, true
-	case ":scheme":
-		return r.Scheme, r.Scheme != ""
-	}
-	for _, each := range h.list {
-		if strings.EqualFold(each.Name, name) {
-			return each.Value, true
-		}
-	}
-	return "", false
 }
 
 func (h *headers) value(name string) string {
@@ -130,8 +111,9 @@ type mutation struct {
 }
 
 // apply changes the headers and returns the scheme that the request has for the
-// router; scheme is that of an absolute target or of HTTP/2, "" for none.
-func (x mutation) apply(h *headers, scheme string) string {
+// router and the address that counts as the client's; scheme is that of an
+// absolute target or of HTTP/2, "" for none.
+func (x mutation) apply(h *headers, scheme string) (forRouter string, client netip.Addr) {
 	x.hopByHop(h)
 	trusted, single := x.client(h)
 	x.proto(h)
@@ -150,7 +132,10 @@ func (x mutation) apply(h *headers, scheme string) string {
 		appendTo(h, "via", x.m.GetVia(), ", ")
 	}
 	x.certificate(h)
-	return scheme
+	if !trusted.IsValid() {
+		trusted = x.from
+	}
+	return scheme, trusted.Unmap()
 }
 
 // hopByHop drops what concerns this connection alone.
@@ -184,20 +169,56 @@ func (h *headers) joinCookies() {
 	}
 }
 
+// ignore drops what the settings say of a wish for another protocol.
+func (h *headers) ignore(those []*matcherv3.StringMatcher) {
+	to, there := h.get("upgrade")
+	if !there || len(those) == 0 {
+		return
+	}
+	var kept []string
+	for token := range strings.SplitSeq(to, ",") {
+		if token = strings.TrimSpace(token); !anyHolds(those, token) {
+			kept = append(kept, token)
+		}
+	}
+	if len(kept) > 0 {
+		h.set("upgrade", strings.Join(kept, ","))
+		return
+	}
+	h.remove("upgrade")
+	h.disconnect("upgrade")
+}
+
+// disconnect takes tokens out of the Connection header.
+func (h *headers) disconnect(tokens ...string) {
+	var kept []string
+	for token := range strings.SplitSeq(h.value("connection"), ",") {
+		token = strings.TrimSpace(token)
+		if !slices.ContainsFunc(tokens, func(t string) bool { return strings.EqualFold(t, token) }) {
+			kept = append(kept, token)
+		}
+	}
+	h.set("connection", strings.Join(kept, ","))
+}
+
+// anyHolds reports whether one of the matchers takes a text, by the machine that
+// compares a route's headers.
+func anyHolds(those []*matcherv3.StringMatcher, text string) bool {
+	r := &routes.Request{Path: "/", Headers: []routes.Header{{Name: "x-text", Value: text}}}
+	return slices.ContainsFunc(those, func(m *matcherv3.StringMatcher) bool {
+		return asks([]*routev3.HeaderMatcher{{
+			Name: "x-text", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: m},
+		}}, r)
+	})
+}
+
 // ignoreH2C drops a wish for HTTP/2 in plain text, which Envoy never grants.
 func (h *headers) ignoreH2C() {
 	if to, wants := h.upgrade(); !wants || !strings.EqualFold(to, "h2c") {
 		return
 	}
-	var kept []string
-	for token := range strings.SplitSeq(h.value("connection"), ",") {
-		token = strings.TrimSpace(token)
-		if !strings.EqualFold(token, "upgrade") && !strings.EqualFold(token, "http2-settings") {
-			kept = append(kept, token)
-		}
-	}
 	h.remove("upgrade", "http2-settings")
-	h.set("connection", strings.Join(kept, ","))
+	h.disconnect("upgrade", "http2-settings")
 }
 
 // nominated drops the headers that Connection names as concerning this
@@ -306,12 +327,28 @@ func (x mutation) origin(h *headers, client netip.Addr, single bool) {
 		h.remove(internalOnly...)
 		h.remove(x.internal...)
 	}
+	x.userAgent(h)
 	if edge && client.IsValid() {
 		h.set("x-envoy-external-address", client.String())
 	}
 	generate := x.m.GetGenerateRequestId() == nil || x.m.GetGenerateRequestId().GetValue()
 	if generate && (!h.has("x-request-id") || edge && !x.m.GetPreserveExternalRequestId()) {
 		h.set("x-request-id", someRequestID)
+	}
+}
+
+// nodeCluster stands for the cluster that Envoy's own node is told to be of
+// (--service-cluster), which no resource says.
+const nodeCluster = "unknown-node-cluster"
+
+// userAgent says which Envoy the request came by, for add_user_agent.
+func (x mutation) userAgent(h *headers) {
+	if !x.m.GetAddUserAgent().GetValue() {
+		return
+	}
+	h.set("x-envoy-downstream-service-cluster", nodeCluster)
+	if h.value("user-agent") == "" {
+		h.set("user-agent", nodeCluster)
 	}
 }
 
@@ -326,12 +363,20 @@ func (x mutation) isInternal(a netip.Addr) bool {
 	return false
 }
 
-// certificate drops an x-forwarded-client-cert that the client may not bring.
+// someCertificate stands for what Envoy writes of the client's certificate.
+const someCertificate = "Hash=unknown"
+
+// certificate drops an x-forwarded-client-cert that the client may not bring, or
+// says there which certificate it showed.
 func (x mutation) certificate(h *headers) {
 	switch how := x.m.GetForwardClientCertDetails(); {
 	case how == hcmv3.HttpConnectionManager_ALWAYS_FORWARD_ONLY:
 	case how == hcmv3.HttpConnectionManager_SANITIZE, !x.tls || !x.shown:
 		h.remove("x-forwarded-client-cert")
+	case how == hcmv3.HttpConnectionManager_SANITIZE_SET:
+		h.set("x-forwarded-client-cert", someCertificate)
+	case how == hcmv3.HttpConnectionManager_APPEND_FORWARD:
+		appendTo(h, "x-forwarded-client-cert", someCertificate, ",")
 	}
 }
 

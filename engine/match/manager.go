@@ -3,6 +3,7 @@ package match
 import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -14,8 +15,7 @@ type manager struct {
 	path    string // of the manager in the resource
 	inline  *table // nil unless route_config is set
 	scopes  *scopes
-	filters []filter // before the router, in order
-	routed  bool     // there is a router
+	filters filters
 }
 
 func newManager(key mesh.Key, path string, m *hcmv3.HttpConnectionManager) *manager {
@@ -26,13 +26,13 @@ func newManager(key mesh.Key, path string, m *hcmv3.HttpConnectionManager) *mana
 	if sr := m.GetScopedRoutes(); sr != nil {
 		n.scopes = newScopes(key, path+".scoped_routes", sr)
 	}
-	n.filters, n.routed = newFilters(m.GetHttpFilters())
+	n.filters = newFilters(m.GetHttpFilters())
 	return n
 }
 
 // routes is the route configuration for a request. Without one, wrong says why;
 // undecided is set where Envoy has one that is not known here.
-func (n *manager) routes(m *Matcher, headers *headers) (t *table, why, wrong string, undecided bool) {
+func (n *manager) routes(m *Matcher, r *routes.Request) (t *table, why, wrong string, undecided bool) {
 	switch spec := n.proto.GetRouteSpecifier().(type) {
 	case *hcmv3.HttpConnectionManager_RouteConfig:
 		return n.inline, "stands in the listener", "", false
@@ -40,7 +40,7 @@ func (n *manager) routes(m *Matcher, headers *headers) (t *table, why, wrong str
 		t, wrong = m.served(spec.Rds.GetRouteConfigName())
 		return t, "asked for by RDS", wrong, false
 	case *hcmv3.HttpConnectionManager_ScopedRoutes:
-		return n.scopes.choose(m, headers)
+		return n.scopes.choose(m, r)
 	}
 	return nil, "", "the HTTP connection manager names no routes, and Envoy rejects the listener", false
 }

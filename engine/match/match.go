@@ -51,7 +51,7 @@ const (
 	NoListener     Action = "no_listener"
 	NoFilterChain  Action = "no_filter_chain" // the connection is closed
 	TCPProxy       Action = "tcp_proxy"       // bytes are passed on, no request is looked at
-	Refused        Action = "refused"         // answered by the connection manager itself (400, 403, 426 …)
+	Refused        Action = "refused"         // answered by the connection manager or the router itself (400, 403, 426 …)
 	Undecided      Action = "undecided"       // an extension decides that is not known here
 )
 

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,16 +21,25 @@ func (t *trip) receive() bool {
 	if wrong != nil {
 		return t.refuse(wrong)
 	}
+	// What only internal requests may bring is that of the configuration which the
+	// headers choose as they came, the routes those of the one that they choose
+	// when the connection manager is through with them.
+	early, _, _, _ := n.routes(t.m, &t.way.Seen)
 	if !t.normalise(n, line) {
 		return false
 	}
-	// The route configuration is chosen by the headers as they came.
-	table, why, missing, undecided := n.routes(t.m, t.headers)
-	t.mutate(n, line, table)
-	before, routed := n.filtersFor(t.upgrade)
-	if t.before = before; !routed {
+	t.mutate(n, line, early)
+	filters := n.filtersFor(t.upgrade)
+	if t.before, t.router = filters.before, filters.router; !filters.routed {
 		t.caveat("the connection manager has no router filter, so that requests hang until their client gives up")
 	}
+	t.way.Caveats = append(t.way.Caveats, unfollowed(n.proto, t.r)...)
+	return t.configure(n)
+}
+
+// configure finds the route configuration for the request as it is now.
+func (t *trip) configure(n *manager) bool {
+	table, why, missing, undecided := n.routes(t.m, &t.way.Seen)
 	switch {
 	case undecided:
 		return t.end(Undecided, missing)
@@ -65,9 +75,6 @@ func (t *trip) normalise(n *manager, line line) bool {
 func (t *trip) mutate(n *manager, line line, table *table) {
 	t.upgrade, t.upgrades = upgradeOf(line.method, t.headers, t.r.HTTP2)
 	t.headers.remove(":protocol")
-	if t.upgrades && len(n.proto.GetHttpProtocolOptions().GetIgnoreHttp_11Upgrade()) > 0 {
-		t.caveat("ignore_http_11_upgrade may take the upgrade back, which is not followed here")
-	}
 	change := mutation{
 		m: n.proto, from: t.client.from.Addr(), at: t.arrived.to, tls: t.r.TLS, shown: t.r.Presented,
 	}
@@ -75,7 +82,7 @@ func (t *trip) mutate(n *manager, line line, table *table) {
 		change.internal = table.config.GetInternalOnlyHeaders()
 	}
 	seen := &t.way.Seen
-	seen.Scheme = change.apply(t.headers, line.scheme)
+	seen.Scheme, t.remote = change.apply(t.headers, line.scheme)
 	seen.Headers = t.headers.list
 	if t.upgrade != "CONNECT" {
 		seen.Protocol = t.upgrade
@@ -98,8 +105,15 @@ func whyRejected(target string) string {
 // route asks the route table and follows what it answers.
 func (t *trip) route() {
 	seen, w := &t.way.Seen, &t.way
+	t.hit = t.table.compiled().Match(seen)
+	if t.tag() {
+		w.Steps = slices.DeleteFunc(w.Steps, func(s Step) bool { return s.Kind == "route configuration" })
+		if t.table, w.Config = nil, nil; !t.configure(t.chain.conn.manager) {
+			return
+		}
+		t.hit = t.table.compiled().Match(seen)
+	}
 	rt := t.table.compiled()
-	t.hit = rt.Match(seen)
 	t.way.Caveats = append(t.way.Caveats, t.hit.Assumed...)
 	w.VHost, w.Entry, w.Domain = t.hit.VirtualHost, t.hit.Route, t.hit.Domain
 	domain, route := rt.Why(t.hit, seen)
@@ -111,14 +125,41 @@ func (t *trip) route() {
 		w.Matched, w.Route = true, RouteID{Index: t.hit.RouteIndex, Name: t.hit.Route.GetName()}
 		t.step("route", w.Route.called(), route, t.table.key, t.table.route(t.hit.HostIndex, t.hit.RouteIndex))
 	}
-	out := rt.Act(t.hit, seen)
+	out := rt.ActWith(t.hit, seen, func(cluster string) routes.Policies { return t.m.policies(cluster) })
 	if t.upgrades && out.Kind != routes.NotFound && !allowsUpgrade(w.Manager, t.hit.Route, t.upgrade) {
 		t.refuse(refuse(403, "upgrade_failed", "neither connection manager nor route has upgrade_configs for "+t.upgrade))
 		return
 	}
 	t.answer(&out)
 	w.Weight = out.Weight
-	t.filters()
+	p := t.passage(&out)
+	w.Caveats = append(w.Caveats, p.caveats(t.before)...)
+}
+
+// refuseLate refuses a request that was on its way to a cluster already.
+func (t *trip) refuseLate(wrong *refusal) {
+	w := &t.way
+	w.Cluster, w.Weighted, w.Host, w.Path, w.Settings, w.Mirrors = "", nil, "", "", nil, nil
+	t.refuse(wrong)
+}
+
+// passage is the request on its way through the filters, with what the route
+// says about them.
+func (t *trip) passage(out *routes.Outcome) *passage {
+	p := &passage{
+		seen: &t.way.Seen, headers: t.headers, config: t.table.config,
+		host: t.hit.VirtualHost, route: t.hit.Route, weight: out.Weight,
+	}
+	switch {
+	case out.Kind != routes.Forward:
+	case out.Cluster != "":
+		p.to = []string{out.Cluster}
+	default:
+		for _, c := range out.Weighted {
+			p.to = append(p.to, c.Name)
+		}
+	}
+	return p
 }
 
 // called is a route's name, else its index.
@@ -185,7 +226,12 @@ func (t *trip) forward(out *routes.Outcome) {
 			t.unnamed(out)
 			return
 		}
+		if wrong := t.strictly(); wrong != nil {
+			t.refuseLate(wrong)
+			return
+		}
 		t.shares(false)
+		t.copies(out)
 		return
 	}
 	why := out.Why
@@ -193,24 +239,27 @@ func (t *trip) forward(out *routes.Outcome) {
 		why = "the route names it"
 	}
 	u := t.follow(out.Cluster, why)
+	if wrong := t.strictly(); u.there && wrong != nil {
+		t.refuseLate(wrong)
+		return
+	}
 	if f, ok := t.fate(out.Cluster, &u); !ok {
 		t.doomed(f)
 		t.certain()
 	}
 }
 
-// filters names what stands between the request and the router.
-func (t *trip) filters() {
-	n := t.chain.conn.manager
-	p := passage{
-		seen: &t.way.Seen, headers: t.headers, config: t.table.config,
-		host: t.way.VHost, route: t.way.Entry, weight: t.way.Weight,
-	}
-	t.way.Caveats = append(t.way.Caveats, p.caveats(t.before)...)
-	for _, e := range n.proto.GetEarlyHeaderMutationExtensions() {
-		t.caveat("early header mutation " + filterCalled(e.GetName(), typeIn(e.GetTypedConfig())) + " changes the headers before the route is chosen")
-	}
-	for _, e := range n.proto.GetOriginalIpDetectionExtensions() {
-		t.caveat("the client's address is detected by " + filterCalled(e.GetName(), typeIn(e.GetTypedConfig())) + ", which is not followed here")
+// copies notes the mirrors that the clusters bring among which the choice is
+// open; those of the route are in the way already.
+func (t *trip) copies(out *routes.Outcome) {
+	for _, each := range out.Weighted {
+		if each.Name == "" || each.Weight == 0 {
+			continue
+		}
+		for _, p := range t.m.policies(each.Name).GetRequestMirrorPolicies() {
+			t.way.Mirrors = append(t.way.Mirrors, routes.Mirror{
+				Cluster: p.GetCluster(), Header: p.GetClusterHeader(), Level: routes.OfCluster,
+			})
+		}
 	}
 }

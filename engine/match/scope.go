@@ -6,6 +6,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
+	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 )
@@ -13,6 +14,7 @@ import (
 // scopes chooses a route configuration by values taken from request headers.
 type scopes struct {
 	proto  *hcmv3.ScopedRoutes
+	by     []header // of each fragment of the key
 	inline map[*routev3.ScopedRouteConfiguration]*table
 }
 
@@ -24,14 +26,17 @@ func newScopes(key mesh.Key, path string, s *hcmv3.ScopedRoutes) *scopes {
 			n.inline[each] = &table{config: rc, key: key, path: text.Item(at, i) + ".route_configuration"}
 		}
 	}
+	for _, f := range s.GetScopeKeyBuilder().GetFragments() {
+		n.by = append(n.by, newHeader(f.GetHeaderValueExtractor().GetName()))
+	}
 	return n
 }
 
-func (n *scopes) choose(m *Matcher, h *headers) (t *table, why, wrong string, undecided bool) {
+func (n *scopes) choose(m *Matcher, r *routes.Request) (t *table, why, wrong string, undecided bool) {
 	if n.proto.GetScopedRds() != nil {
 		return nil, "", "the scope is discovered by scoped RDS, which is not part of the mesh", true
 	}
-	key, lacking := n.key(h)
+	key, lacking := n.key(r)
 	if lacking != "" {
 		return nil, "", "the request has no scope, for " + lacking + ": Envoy answers 404", false
 	}
@@ -50,10 +55,10 @@ func (n *scopes) choose(m *Matcher, h *headers) (t *table, why, wrong string, un
 }
 
 // key builds the scope's key; lacking says which part a request does not have.
-func (n *scopes) key(h *headers) (key []string, lacking string) {
-	for _, f := range n.proto.GetScopeKeyBuilder().GetFragments() {
+func (n *scopes) key(r *routes.Request) (key []string, lacking string) {
+	for i, f := range n.proto.GetScopeKeyBuilder().GetFragments() {
 		by := f.GetHeaderValueExtractor()
-		value, ok := h.get(by.GetName())
+		value, ok := n.by[i].of(r)
 		if !ok {
 			return nil, "header " + by.GetName() + " is not there"
 		}
@@ -64,6 +69,33 @@ func (n *scopes) key(h *headers) (key []string, lacking string) {
 		key = append(key, value)
 	}
 	return key, ""
+}
+
+// header reads one header as Envoy reads those by which a client names
+// something, the first of several, pseudo-headers too. It asks the machine that
+// reads them for routes with a cluster_header.
+type header struct {
+	name  string
+	table *routes.Table
+	route routes.Hit
+}
+
+func newHeader(name string) header {
+	route := &routev3.Route{
+		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: ""}},
+		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+			ClusterSpecifier: &routev3.RouteAction_ClusterHeader{ClusterHeader: name},
+		}},
+	}
+	host := &routev3.VirtualHost{Name: "any", Domains: []string{"*"}, Routes: []*routev3.Route{route}}
+	table, _ := routes.Compile(&routev3.RouteConfiguration{VirtualHosts: []*routev3.VirtualHost{host}})
+	return header{name: name, table: table, route: routes.Hit{VirtualHost: host, Route: route}}
+}
+
+// of is the header's value; ok is false where the request has none.
+func (h header) of(r *routes.Request) (value string, ok bool) {
+	value = h.table.Act(h.route, r).Cluster
+	return value, value != "" || (&headers{r.Headers}).has(h.name)
 }
 
 // extract takes a fragment out of a header's value: the element with an index,

@@ -1,7 +1,10 @@
 package match
 
 import (
+	"net/netip"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
@@ -30,14 +33,17 @@ type trip struct {
 	upgrade  string   // what the connection is to become
 	upgrades bool     // it is to become something else
 	before   []filter // that the request passes on its way to the router
-	absent   int      // that Envoy answers where the cluster is not there
-	port     string   // that was taken off the Host of a CONNECT, with its colon
+	router   *routerv3.Router
+	remote   netip.Addr // what counts as the client's address
+	absent   int        // that Envoy answers where the cluster is not there
+	port     string     // that was taken off the Host of a CONNECT, with its colon
 }
 
 func (t *trip) travel() {
 	if t.arrive() && t.enter() && t.receive() {
 		t.route()
 	}
+	t.answered()
 }
 
 func (t *trip) step(kind, name, why string, key mesh.Key, path string) {

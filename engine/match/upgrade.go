@@ -41,7 +41,7 @@ func allowsUpgrade(m *hcmv3.HttpConnectionManager, route *routev3.Route, to stri
 }
 
 // filtersFor are the filters that a request passes: an upgrade may have its own.
-func (n *manager) filtersFor(upgrade string) (before []filter, routed bool) {
+func (n *manager) filtersFor(upgrade string) filters {
 	if upgrade != "" {
 		for _, c := range n.proto.GetUpgradeConfigs() {
 			if strings.EqualFold(c.GetUpgradeType(), upgrade) && len(c.GetFilters()) > 0 {
@@ -49,5 +49,5 @@ func (n *manager) filtersFor(upgrade string) (before []filter, routed bool) {
 			}
 		}
 	}
-	return n.filters, n.routed
+	return n.filters
 }

@@ -3,13 +3,76 @@ package match
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 
 	"example.com/meshtui/engine/mesh"
 )
+
+const (
+	protocolOptionsType = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+	subsetType          = "envoy.extensions.load_balancing_policies.subset.v3.Subset"
+)
+
+// policies are what a cluster decides in place of routes; empty where it is not
+// there, or brings none.
+func (m *Matcher) policies(cluster string) *httpv3.HttpProtocolOptions {
+	if p, ok := unpack(m.cluster(cluster).GetTypedExtensionProtocolOptions()[protocolOptionsType]).(*httpv3.HttpProtocolOptions); ok {
+		return p
+	}
+	return &httpv3.HttpProtocolOptions{}
+}
+
+// closed says why a cluster takes no request at all of a priority: its circuit
+// breaker never lets one through. It is "" where it may.
+func (t *trip) closed(c *clusterv3.Cluster, priority corev3.RoutingPriority) string {
+	for _, th := range c.GetCircuitBreakers().GetThresholds() {
+		if th.GetPriority() != priority {
+			continue
+		}
+		if th.GetMaxRequests() != nil && t.breaker(c, priority, th.GetMaxRequests().GetValue()) == 0 {
+			return "has a circuit breaker with max_requests 0, and lets no request through"
+		}
+		return ""
+	}
+	return ""
+}
+
+// breaker is the bound in force: a runtime key may override it.
+func (t *trip) breaker(c *clusterv3.Cluster, priority corev3.RoutingPriority, set uint32) float64 {
+	key := "circuit_breakers." + c.GetName() + "." + strings.ToLower(priority.String()) + ".max_requests"
+	if v, ok := t.r.Runtime[key]; ok {
+		return v
+	}
+	return float64(set)
+}
+
+// subset says that a subset load balancer may find no endpoint for a request; ""
+// where it always takes another one instead.
+func subset(c *clusterv3.Cluster) string {
+	for _, p := range c.GetLoadBalancingPolicy().GetPolicies() {
+		if typeIn(p.GetTypedExtensionConfig().GetTypedConfig()) == subsetType {
+			return "cluster " + c.GetName() + " takes endpoints of a subset that the request's metadata chooses, which is not followed here: without one the answer is 503"
+		}
+	}
+	by := c.GetLbSubsetConfig()
+	strict := by.GetFallbackPolicy() != clusterv3.Cluster_LbSubsetConfig_ANY_ENDPOINT
+	for _, s := range by.GetSubsetSelectors() {
+		switch s.GetFallbackPolicy() {
+		case clusterv3.Cluster_LbSubsetConfig_LbSubsetSelector_NO_FALLBACK, clusterv3.Cluster_LbSubsetConfig_LbSubsetSelector_DEFAULT_SUBSET,
+			clusterv3.Cluster_LbSubsetConfig_LbSubsetSelector_KEYS_SUBSET:
+			strict = true
+		}
+	}
+	if !strict || len(by.GetSubsetSelectors()) == 0 {
+		return ""
+	}
+	return "cluster " + c.GetName() + " takes endpoints of a subset that the route's metadata chooses (lb_subset_config), which is not followed here: without one the answer is 503"
+}
 
 // upstream is what the mesh says of a cluster that a request is sent to.
 type upstream struct {
@@ -28,7 +91,7 @@ func (m *Matcher) upstream(name string) upstream {
 	if c == nil {
 		return u
 	}
-	u.there = true
+	u.there, u.caveat = true, subset(c)
 	if service, ok := mesh.EndpointsOf(c); ok {
 		key := mesh.Key{Type: mesh.Endpoints, Name: service}
 		a := m.endpoints(service)

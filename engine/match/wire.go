@@ -262,9 +262,10 @@ func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *re
 	if h.listed("connection", "host") {
 		l.host, l.hasHost = "", false // it is dropped like any other that Connection names
 	}
-	if wrong := framing(h); wrong != nil {
+	if wrong := framing(h, m.GetHttpProtocolOptions().GetAllowChunkedLength()); wrong != nil {
 		return wrong
 	}
+	h.ignore(m.GetHttpProtocolOptions().GetIgnoreHttp_11Upgrade())
 	h.ignoreH2C()
 	if wrong := h.nominated(); wrong != "" {
 		return refuse(400, "http1.connection_header_rejected", "Connection names "+wrong+", which may not be dropped that way")
@@ -272,8 +273,9 @@ func fields(l *line, m *hcmv3.HttpConnectionManager, h *headers, http2 bool) *re
 	return underscores(m, h, http2)
 }
 
-// framing refuses what leaves open where a body ends.
-func framing(h *headers) *refusal {
+// framing refuses what leaves open where a body ends. both lets a request have
+// both a length and chunks, and takes the length away.
+func framing(h *headers, both bool) *refusal {
 	length, hasLength := h.get("content-length")
 	coding, coded := h.get("transfer-encoding")
 	switch {
@@ -281,6 +283,8 @@ func framing(h *headers) *refusal {
 		return refuse(400, "http1.codec_error", "Content-Length "+strconv.Quote(length)+" is no number")
 	case coded && !strings.EqualFold(coding, "chunked"):
 		return refuse(501, "http1.invalid_transfer_encoding", "Transfer-Encoding "+strconv.Quote(coding)+" is not chunked")
+	case coded && hasLength && both:
+		h.remove("content-length")
 	case coded && hasLength:
 		return refuse(400, "http1.content_length_and_chunked_not_allowed", "the request has both Content-Length and Transfer-Encoding")
 	}
