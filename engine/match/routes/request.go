@@ -1,6 +1,10 @@
 package routes
 
-import "strings"
+import (
+	"math"
+	"strings"
+	"time"
+)
 
 // view is a request as conditions look at it. It is made once for each
 // question and stays on the stack.
@@ -139,6 +143,12 @@ func (v *view) number(header string) (uint64, bool) {
 	value, there := v.listed(header)
 	n, ok := unsigned(value)
 	return n, there && ok
+}
+
+// milliseconds is what a header says that Envoy reads a duration from.
+func (v *view) milliseconds(header string) (time.Duration, bool) {
+	n, ok := v.number(header)
+	return time.Duration(min(n, math.MaxInt64/uint64(time.Millisecond))) * time.Millisecond, ok
 }
 
 // first is the first value of a header, and how often it stands there. Envoy

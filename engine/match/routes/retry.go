@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
@@ -50,9 +51,10 @@ func (p policies) retrying(h Hit) retrying {
 	return retrying{level: Default}
 }
 
-// retry tells what is tried again and how often. What the request asks for adds
+// retry tells what is tried again, how often, and how long each try may take
+// where the whole exchange may take so long. What the request asks for adds
 // to the conditions of the policy, and takes the place of its number.
-func (s *settingList) retry(p retrying, v *view) {
+func (s *settingList) retry(p retrying, whole time.Duration, v *view) {
 	on, times := conditions(p.policy.GetRetryOn(), retryOn, retryGRPCOn), uint64(1)
 	if n := p.policy.GetNumRetries(); n != nil {
 		times = uint64(n.GetValue())
@@ -80,17 +82,23 @@ func (s *settingList) retry(p retrying, v *view) {
 	if told {
 		s.add("retries", fmt.Sprint(times), OfRequest, "x-envoy-max-retries")
 	}
-	s.tries(p, v)
+	s.tries(p, whole, v)
 }
 
-// tries are the bounds on each try, which hold for the only one too.
-func (s *settingList) tries(p retrying, v *view) {
-	const name = "timeout of each try"
-	if !s.asked(v, name, "x-envoy-upstream-rq-per-try-timeout-ms") && p.policy.GetPerTryTimeout() != nil {
-		s.add(name, bound(p.policy.GetPerTryTimeout()), p.level, p.path+".per_try_timeout")
+// tries are the bounds on each try, which hold for the only one too. Envoy drops
+// one that is no shorter than that of the whole exchange.
+func (s *settingList) tries(p retrying, whole time.Duration, v *view) {
+	const asked = "x-envoy-upstream-rq-per-try-timeout-ms"
+	each, level, path := p.policy.GetPerTryTimeout().AsDuration(), p.level, p.path+".per_try_timeout"
+	told := p.policy.GetPerTryTimeout() != nil
+	if d, ok := v.milliseconds(asked); ok {
+		each, level, path, told = d, OfRequest, asked, true
+	}
+	if told && (whole == 0 || each < whole) {
+		s.add("timeout of each try", bound(each), level, path)
 	}
 	if d := p.policy.GetPerTryIdleTimeout(); d != nil {
-		s.add("idle timeout of each try", bound(d), p.level, p.path+".per_try_idle_timeout")
+		s.add("idle timeout of each try", bound(d.AsDuration()), p.level, p.path+".per_try_idle_timeout")
 	}
 }
 

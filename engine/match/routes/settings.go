@@ -3,6 +3,7 @@ package routes
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -13,8 +14,7 @@ import (
 func (t *Table) settings(out *Outcome, h Hit, p policies, v *view) {
 	a, vh := h.Route.GetRoute(), h.VirtualHost
 	s := settingList{}
-	s.timeouts(a, p.route, v)
-	s.retry(p.retrying(h), v)
+	s.retry(p.retrying(h), s.timeouts(a, p.route, v), v)
 	s.hedge(a, vh, p)
 	s.hash(p.hashing(a))
 	out.Mirrors = s.mirrors(p.mirroring(t, h), func(name string) bool { return t.changes(name, h, out.Weight) }, v)
@@ -28,18 +28,24 @@ func (s *settingList) add(name, value string, level Level, path string) {
 	*s = append(*s, Setting{Name: name, Value: value, Level: level, Path: path})
 }
 
-// timeouts are the bounds on the whole exchange.
-func (s *settingList) timeouts(a *routev3.RouteAction, at string, v *view) {
+// timeouts are the bounds on the whole exchange. It returns the one that bounds
+// each try too, 0 without one.
+func (s *settingList) timeouts(a *routev3.RouteAction, at string, v *view) (whole time.Duration) {
 	longest := a.GetMaxStreamDuration()
+	asked, told := v.milliseconds("x-envoy-upstream-rq-timeout-ms")
 	switch {
-	case s.asked(v, "timeout", "x-envoy-upstream-rq-timeout-ms"):
+	case told:
+		whole = asked
+		s.add("timeout", bound(whole), OfRequest, "x-envoy-upstream-rq-timeout-ms")
 	case longest != nil:
 		// Envoy turns its timeout off for a route with the newer setting.
 		s.add("timeout", "none, as max_stream_duration is set", OfRoute, at+".max_stream_duration")
 	case a.GetTimeout() != nil:
-		s.add("timeout", bound(a.GetTimeout()), OfRoute, at+".timeout")
+		whole = a.GetTimeout().AsDuration()
+		s.add("timeout", bound(whole), OfRoute, at+".timeout")
 	default:
-		s.add("timeout", "15s", Default, "")
+		whole = 15 * time.Second
+		s.add("timeout", bound(whole), Default, "")
 	}
 	for _, one := range []struct {
 		name, field string
@@ -52,32 +58,21 @@ func (s *settingList) timeouts(a *routev3.RouteAction, at string, v *view) {
 		{"longest grpc-timeout", "max_grpc_timeout", a.GetMaxGrpcTimeout()},
 	} {
 		if one.d != nil {
-			s.add(one.name, bound(one.d), OfRoute, at+"."+one.field)
+			s.add(one.name, bound(one.d.AsDuration()), OfRoute, at+"."+one.field)
 		}
 	}
-}
-
-// asked adds a bound that the request itself brings. Envoy passes over what is
-// no number.
-func (s *settingList) asked(v *view, name, header string) bool {
-	n, ok := v.number(header)
-	switch {
-	case !ok:
-		return false
-	case n == 0:
-		s.add(name, "none", OfRequest, header)
-	default:
-		s.add(name, fmt.Sprintf("%dms", n), OfRequest, header)
+	if !told && a.GetMaxGrpcTimeout() != nil && v.grpc() {
+		return 0 // the call's own grpc-timeout may take its place
 	}
-	return true
+	return whole
 }
 
 // bound is a duration that bounds something: 0 is no bound.
-func bound(d *durationpb.Duration) string {
-	if d.AsDuration() == 0 {
+func bound(d time.Duration) string {
+	if d == 0 {
 		return "none"
 	}
-	return d.AsDuration().String()
+	return d.String()
 }
 
 func (s *settingList) hedge(a *routev3.RouteAction, vh *routev3.VirtualHost, at policies) {
