@@ -23,7 +23,7 @@ type bootstrap struct {
 // openBootstrap makes xDS resources of a bootstrap's static ones.
 func openBootstrap(path, content string) (*Opened, error) {
 	b := &bootstrap{whole: text.Whole(path, content), secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
-		Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Bootstrap}}
+		Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Bootstrap, refused: map[asked]string{}}}
 	b.files = []*file{{path: path, rel: base(path), group: mesh.DefaultGroup, data: []byte(content)}}
 	whole := &bootstrapv3.Bootstrap{}
 	findings := text.DecodeInto(whole, b.whole)
@@ -40,6 +40,8 @@ func openBootstrap(path, content string) (*Opened, error) {
 	if err := b.static(); err != nil {
 		return nil, err
 	}
+	b.comesFrom(whole.GetDynamicResources())
+	b.beside()
 	if len(b.collected) == 0 && len(b.Problems) == 0 {
 		return nil, fmt.Errorf("%s has no static listeners, clusters or secrets to open: %s", path, elsewhere(whole))
 	}
@@ -113,6 +115,7 @@ func (b *bootstrap) decode(t mesh.Type, src mesh.Source, report bool) *mesh.Reso
 	switch {
 	case r == nil:
 		b.Problems = append(b.Problems, findings...)
+		b.unread(mesh.DefaultGroup, t, src.Text)
 	case report:
 		b.Notices = append(b.Notices, findings...)
 	}

@@ -137,6 +137,9 @@ func (d *configDump) read(t mesh.Type, e entry) *mesh.Resource {
 	got := e.node.decode(t)
 	if got.resource == nil {
 		d.Problems = append(d.Problems, got.findings...)
+		if name := e.node.scalar(nameField(t)); name != "" {
+			d.missing(mesh.DefaultGroup).unread[mesh.Key{Type: t, Name: name}] = true
+		}
 		return nil
 	}
 	d.Notices = append(d.Notices, got.findings...)

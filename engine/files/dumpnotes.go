@@ -204,16 +204,7 @@ func below(n node, path ...string) node {
 // tail says what became of the rest.
 func (d *configDump) tail() {
 	d.lost()
-	asks := 0
-	for _, r := range d.collected {
-		if _, ok := mesh.EndpointsOf(r.Message); ok && r.Source.Text != "" {
-			asks++
-		}
-	}
-	if asks > 0 && len(d.parts.resources[mesh.Endpoints]) == 0 && !d.parts.seen["EndpointsConfigDump"] && !d.hasType(mesh.Endpoints) {
-		d.note(mesh.Warning, "no-endpoints", mesh.Key{}, "", 1,
-			fmt.Sprintf("the endpoints of %s are not in it: take the dump with /config_dump?include_eds", several(asks, "cluster that asks EDS", "clusters that ask EDS")))
-	}
+	d.notDumped()
 	if len(d.unused) > 0 {
 		sort.Strings(d.unused)
 		d.note(mesh.Note, "not-carried", mesh.Key{}, "", 1, "the endpoints of "+list(slices.Compact(d.unused), 6)+
@@ -233,6 +224,54 @@ func (d *configDump) tail() {
 			several(d.twice, "entry says", "entries say")+" what another one of the same name says, as routes inside of a listener do; each is taken once")
 	}
 }
+
+// notDumped says which kinds of resources the dump has none of, though those that
+// it has name some: it is a part of what its Envoy held. That comes first, and the
+// references are no mistakes.
+func (d *configDump) notDumped() {
+	lacks := map[mesh.Type]map[string]bool{}
+	for _, r := range d.collected {
+		for _, ref := range mesh.References(r) {
+			if strings.Contains(ref.Path, "api_config_source.") {
+				continue // the cluster of an xDS server, which a bootstrap has
+			}
+			if t := ref.To.Type; d.names[ref.To] == nil && len(d.parts.resources[t]) == 0 && !d.parts.seen[dumpOf[t]] {
+				if lacks[t] == nil {
+					lacks[t] = map[string]bool{}
+				}
+				lacks[t][ref.To.Name] = true
+			}
+		}
+	}
+	var first []mesh.Finding
+	for _, t := range mesh.Types() {
+		n := len(lacks[t])
+		if n == 0 {
+			continue
+		}
+		d.missing(mesh.DefaultGroup).types[t] = true
+		f := mesh.Finding{Severity: mesh.Warning, Rule: NotInDump, File: d.files[0].path, Line: 1, Hint: "take the dump of all: /config_dump?include_eds",
+			Message: fmt.Sprintf("the dump has no %s, though it names %d: it is a part of what its Envoy holds", plurals[t], n)}
+		if t == mesh.Endpoints {
+			f.Message = fmt.Sprintf("the endpoints of %s are not in it: served from here, such a cluster answers 503", several(n, "cluster that asks EDS", "clusters that ask EDS"))
+			f.Hint = "take the dump with /config_dump?include_eds"
+		}
+		first = append(first, f)
+	}
+	d.Notices = append(first, d.Notices...)
+}
+
+// NotInDump is the rule of a finding that a dump has none of a kind of resource
+// that it names. It is to be said before all others.
+const NotInDump = "not-in-dump"
+
+// dumpOf are the messages that a dump has a kind of resource in.
+var dumpOf = map[mesh.Type]string{mesh.Listener: "ListenersConfigDump", mesh.Route: "RoutesConfigDump",
+	mesh.Cluster: "ClustersConfigDump", mesh.Endpoints: "EndpointsConfigDump", mesh.Secret: "SecretsConfigDump"}
+
+// plurals are the kinds of resources in the plural.
+var plurals = map[mesh.Type]string{mesh.Listener: "listeners", mesh.Route: "route configurations",
+	mesh.Cluster: "clusters", mesh.Endpoints: "endpoints", mesh.Secret: "secrets"}
 
 // lost says what Envoy itself did not use, and what xDS has no place for here.
 func (d *configDump) lost() {
@@ -274,14 +313,10 @@ func (d *configDump) redacted() {
 	for _, r := range d.collected {
 		// What Envoy writes in the place of a key, as a string and as bytes.
 		if containsAny(r.Source.Text, "[redacted]", "W3JlZGFjdGVkXQ==") {
-			d.note(mesh.Warning, "redacted", r.Key, "", r.Source.Line,
+			d.note(mesh.Note, "redacted", r.Key, "", r.Source.Line,
 				fmt.Sprintf("a dump holds no private keys, so that an Envoy would refuse this %s until its key is put in", r.Key.Type))
 		}
 	}
-}
-
-func (d *configDump) hasType(t mesh.Type) bool {
-	return slices.ContainsFunc(d.collected, func(r *mesh.Resource) bool { return r.Key.Type == t })
 }
 
 // list is the first n of several names, and how many more there are.

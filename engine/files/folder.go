@@ -119,6 +119,7 @@ func (o *Opened) readFile(f *file) {
 	content := string(f.data)
 	problem := func(finding mesh.Finding) {
 		f.bad = true
+		o.unreadFile(f)
 		finding.File, finding.Severity = f.path, mesh.Error
 		o.Problems = append(o.Problems, finding)
 	}
@@ -238,6 +239,7 @@ func (o *Opened) readItem(f *file, it *item, c text.Chunk, src mesh.Source) {
 	r, findings := text.Decode(t, text.Edited(src, body))
 	if r == nil {
 		o.Problems = append(o.Problems, findings...)
+		o.unread(f.group, t, c.Text)
 		return
 	}
 	it.resource, it.key, it.sources = r, r.Key, o.sourcesIn(f, c.Text, name)

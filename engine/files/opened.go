@@ -49,8 +49,10 @@ type Opened struct {
 	Problems []mesh.Finding        // what could not be read; it stays as it is on disk
 	Notices  []mesh.Finding        // what was rewritten or not carried over, with its line
 
-	files  []*file
-	groups *file // groups.yaml, nil without one
+	files   []*file
+	groups  *file             // groups.yaml, nil without one
+	absent  map[string]absent // by group
+	refused map[asked]string  // why a file that config sources name is left to Envoy
 }
 
 // file is one file as it was read.

@@ -182,6 +182,13 @@ func (o *Opened) pointedElsewhere() {
 
 func (o *Opened) elsewhere(r *mesh.Resource, s configSource) {
 	f := mesh.Finding{Key: r.Key, Path: s.at(), File: r.Source.File, Line: r.Source.LineAt(s.value.Line).Line}
+	if why := o.refused[asked{file: s.file, key: mesh.Key{Type: s.service, Name: s.name}}]; why != "" {
+		f.Severity, f.Rule = mesh.Warning, "outside-path"
+		f.Message = fmt.Sprintf("%s is not read here, and Envoy reads it by itself: %s", s.file, why)
+		f.Hint = "mend it to have it checked, matched and served"
+		o.Notices = append(o.Notices, f)
+		return
+	}
 	if o.there(s.file) {
 		f.Severity, f.Rule = mesh.Warning, "outside-path"
 		f.Message = fmt.Sprintf("Envoy reads %s by itself; meshtui neither serves nor watches it", s.file)
