@@ -140,7 +140,8 @@ func unanswered(t *testing.T, rnd *rand.Rand, delta bool) {
 	var clock atomic.Int64
 	clock.Store(1_800_000_000_000)
 	s := serve(t, xds.Options{Now: func() time.Time { return time.UnixMilli(clock.Load()) }, StepDeadline: time.Hour})
-	s.Publish(revision(1, namedMesh(t, rnd)))
+	m := namedMesh(t, rnd)
+	s.Publish(revision(1, m))
 	st := xdstest.Dial(t, s.addr, xdstest.Config{ID: "envoy-1", Delta: delta}).Open()
 	l := newLate(t, st)
 	begin := func() { // what is sent to a node that starts is checked elsewhere
@@ -167,7 +168,12 @@ func unanswered(t *testing.T, rnd *rand.Rand, delta bool) {
 	for number := 2; number <= revisions; {
 		switch rnd.IntN(5) {
 		case 0, 1:
-			s.underWay(number, namedMesh(t, rnd))
+			if rnd.IntN(3) == 0 {
+				m = tidied(m)
+			} else {
+				m = namedMesh(t, rnd)
+			}
+			s.underWay(number, m)
 			l.told = append(l.told, fmt.Sprint("revision ", number))
 			number++
 		case 2: // patience runs out, and what was held back is sent
@@ -208,4 +214,14 @@ func namedMesh(t *testing.T, rnd *rand.Rand) *mesh.Mesh {
 	}
 	to := names[:1+rnd.IntN(min(2, len(names)))]
 	return meshOf(t, append(all, listener(t, name, 10000, rc), route(rc, to...))...)
+}
+
+// tidied is a mesh without the clusters to which no route leads.
+func tidied(m *mesh.Mesh) *mesh.Mesh {
+	for _, c := range m.List(mesh.Cluster) {
+		if len(m.UsedBy(c.Key)) == 0 {
+			m = m.Without(c.Key).Without(endpointKey(c.Key.Name))
+		}
+	}
+	return m
 }
