@@ -43,6 +43,7 @@ func (x *exchange) answerItself() {
 			x.finalize(h)
 		}
 	}
+	x.closes = w.Action == match.Refused && out.status >= http.StatusBadRequest && out.status != http.StatusNotFound
 	x.reply(out)
 }
 
@@ -67,6 +68,7 @@ func (x *exchange) finalize(h http.Header) {
 // that it understands: status 200, and the error in two headers.
 func (x *exchange) reply(a local) {
 	x.flags, x.details = a.flags, a.details
+	x.limits.global, x.limits.whole = 0, 0                // the request has ended; its answer alone is under way
 	x.values.Flags, x.values.Details = a.flags, a.details // %RESPONSE_CODE% is 0 still, as in Envoy
 	h := x.w.Header()
 	if a.headers != nil {
@@ -105,6 +107,9 @@ func (x *exchange) reply(a local) {
 // send writes the status line.
 func (x *exchange) send(status int) {
 	x.status = status
+	x.endsConnection(x.w.Header())
+	at, _, _ := x.deadline()
+	_ = http.NewResponseController(x.w).SetWriteDeadline(at) // in force until the connection is idle
 	x.w.WriteHeader(status)
 }
 

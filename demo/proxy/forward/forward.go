@@ -37,6 +37,7 @@ func (x *exchange) forward() {
 		}
 	}
 	call, t := x.call(route, plain)
+	x.limits = t
 	ctx := x.r.Context()
 	if t.whole > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, t.whole, errTooLong)
@@ -50,7 +51,7 @@ func (x *exchange) forward() {
 	x.endpoint, x.attempts, x.values.UpstreamHost, x.values.Attempts = answer.Endpoint, answer.Attempts, answer.Endpoint, answer.Attempts
 	switch {
 	case answer.Response == nil && errors.Is(context.Cause(ctx), errTooLong):
-		x.reply(local{status: http.StatusGatewayTimeout, body: "downstream duration timeout", details: "max_duration_timeout", headers: x.finalize})
+		x.reply(local{status: x.timeoutStatus(), body: "downstream duration timeout", details: "max_duration_timeout", headers: x.finalize})
 	case answer.Failure != nil:
 		x.failed(answer.Failure, plain)
 	default:
@@ -78,7 +79,11 @@ func (x *exchange) failed(f *upstream.Failure, plain bool) {
 	if f.Status == 0 { // the client went away
 		x.abort(f.Flags, f.Details)
 	}
-	x.reply(local{status: f.Status, body: f.Body, flags: f.Flags, details: f.Details, headers: func(h http.Header) {
+	status := f.Status
+	if f.Details == "stream_idle_timeout" {
+		status = x.timeoutStatus()
+	}
+	x.reply(local{status: status, body: f.Body, flags: f.Flags, details: f.Details, headers: func(h http.Header) {
 		if f.Overloaded && !plain {
 			h.Set("X-Envoy-Overloaded", "true")
 		}
@@ -143,8 +148,11 @@ func (x *exchange) outgoing(ctx context.Context, plain bool) *http.Request {
 	out := (&http.Request{
 		Method: x.r.Method, URL: target(x.way.Path), Host: x.way.Host, Header: x.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: x.r.Body, ContentLength: x.r.ContentLength, Trailer: x.r.Trailer,
+		Body: x.body, ContentLength: x.r.ContentLength,
 	}).WithContext(ctx)
+	if trailers(x.way.Manager, x.r) {
+		out.Trailer = x.r.Trailer
+	}
 	if x.r.ContentLength == 0 {
 		out.Body = http.NoBody
 	}

@@ -89,11 +89,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m == nil {
 		panic(http.ErrAbortHandler)
 	}
-	x := &exchange{h: h, w: w, r: r, start: time.Now()}
+	x := &exchange{h: h, w: w, r: r, start: time.Now(), body: newBody(r)}
 	request := x.request()
 	x.way = m.Match(&request)
 	x.begin()
 	defer x.end()
+	defer x.giveUpReading()
+	x.proceed()
 	if x.checksHealth() {
 		x.healthy()
 		return
@@ -130,6 +132,10 @@ type exchange struct {
 	scheme string          // of the request, as routes see it
 	// authority is the Host as header formats see it at this moment.
 	authority string
+	body      *clientBody
+	limits    timeouts // in force
+	cookies   []string // that the hash policies set
+	closes    bool     // the connection closes after the answer
 
 	status         int
 	flags, details string
@@ -183,6 +189,7 @@ func (x *exchange) begin() {
 	x.prefix = x.way.Manager.GetStatPrefix()
 	x.header = x.seen()
 	x.scheme, x.authority = x.way.Seen.Scheme, x.way.Seen.Authority
+	x.limits.idle = x.streamIdle()
 	local, _ := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	x.values = format.Values{
 		Request: x.requestHeader, Start: x.start, Protocol: x.r.Proto, Hostname: x.h.hostname,

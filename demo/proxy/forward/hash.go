@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"example.com/meshtui/demo/proxy/upstream"
 )
 
 // hash is what the hash policies make of the request, nil when none of them
@@ -41,11 +43,11 @@ func (x *exchange) hashOf(p *routev3.RouteAction_HashPolicy) (hash uint64, ok bo
 		return x.cookieHash(by.Cookie)
 	case *routev3.RouteAction_HashPolicy_ConnectionProperties_:
 		if client := x.values.Remote; by.ConnectionProperties.GetSourceIp() && client.IsValid() {
-			return xxHash(client.Addr().String()), true
+			return upstream.XXHash(client.Addr().String(), 0), true
 		}
 	case *routev3.RouteAction_HashPolicy_QueryParameter_:
 		if v, ok := parameter(x.way.Seen.Path, by.QueryParameter.GetName()); ok {
-			return xxHash(v), true
+			return upstream.XXHash(v, 0), true
 		}
 	}
 	return 0, false
@@ -56,11 +58,11 @@ func (x *exchange) headerHash(by *routev3.RouteAction_HashPolicy_Header) (hash u
 	values := x.header.Values(by.GetHeaderName())
 	if strings.HasPrefix(by.GetHeaderName(), ":") {
 		v, ok := x.requestHeader(by.GetHeaderName())
-		return xxHash(v), ok
+		return upstream.XXHash(v, 0), ok
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	for _, v := range sorted {
-		hash = xxHashFrom(hash, v)
+		hash = upstream.XXHash(v, hash)
 	}
 	return hash, len(values) > 0
 }
@@ -69,13 +71,13 @@ func (x *exchange) headerHash(by *routev3.RouteAction_HashPolicy_Header) (hash u
 // one, so that its next request finds the same host.
 func (x *exchange) cookieHash(by *routev3.RouteAction_HashPolicy_Cookie) (hash uint64, ok bool) {
 	if v := cookie(x.header, by.GetName()); v != "" {
-		return xxHash(v), true
+		return upstream.XXHash(v, 0), true
 	}
 	if by.GetTtl() == nil {
 		return 0, false
 	}
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], xxHash(x.values.Direct.String()+x.values.Local.String()))
+	binary.BigEndian.PutUint64(b[:], upstream.XXHash(x.values.Direct.String()+x.values.Local.String(), 0))
 	value := hex.EncodeToString(b[:])
 	set := by.GetName() + `="` + value + `"`
 	if age := by.GetTtl().AsDuration(); age > 0 {
@@ -90,8 +92,8 @@ func (x *exchange) cookieHash(by *routev3.RouteAction_HashPolicy_Cookie) (hash u
 			set += "=" + a.GetValue()
 		}
 	}
-	x.w.Header().Add("Set-Cookie", set+"; HttpOnly")
-	return xxHash(value), true
+	x.cookies = append(x.cookies, set+"; HttpOnly")
+	return upstream.XXHash(value, 0), true
 }
 
 // cookie is the value of the first cookie of that name, without quotes.

@@ -155,7 +155,11 @@ func serve(t testing.TB, c config, backend, closed string) *proxy {
 		<-u.Warm()
 	}
 	h := forward.New("web", w)
-	s := &http.Server{Handler: h, ConnState: h.ConnState, Protocols: new(http.Protocols), ReadHeaderTimeout: time.Minute, DisableGeneralOptionsHandler: true}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
+		h.ServeHTTP(w, r)
+	})
+	s := &http.Server{Handler: handler, ConnState: h.ConnState, Protocols: new(http.Protocols), ReadHeaderTimeout: time.Minute, DisableGeneralOptionsHandler: true}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan error, 1)
@@ -247,6 +251,7 @@ func closedPort(t testing.TB) string {
 
 // answer is what a client got.
 type answer struct {
+	Method  string // that was asked
 	Status  int
 	Header  http.Header
 	Body    string
@@ -278,7 +283,13 @@ func ask(t *testing.T, port, raw string) answer {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	a := answer{Status: res.StatusCode, Header: res.Header, Body: string(body), Trailer: res.Trailer}
+	a := answer{Method: method, Status: res.StatusCode, Header: res.Header, Body: string(body), Trailer: res.Trailer}
+	if len(res.TransferEncoding) > 0 { // net/http takes both out of the headers
+		a.Header["Transfer-Encoding"] = res.TransferEncoding
+	}
+	if res.Close {
+		a.Header.Set("Connection", "close")
+	}
 	if err != nil {
 		a.Err = "cut"
 	}

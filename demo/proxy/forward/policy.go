@@ -39,10 +39,7 @@ func (x *exchange) takeTimeouts(route *routev3.RouteAction, retry *routev3.Retry
 		t.global = route.GetTimeout().AsDuration()
 	}
 	t.whole = x.streamDuration(route)
-	t.idle = defaultStreamIdle
-	if d := x.way.Manager.GetStreamIdleTimeout(); d != nil {
-		t.idle = d.AsDuration()
-	}
+	t.idle = x.streamIdle()
 	if d := route.GetIdleTimeout(); d != nil {
 		t.idle = d.AsDuration()
 	}
@@ -56,6 +53,14 @@ func (x *exchange) takeTimeouts(route *routev3.RouteAction, retry *routev3.Retry
 		t.perTry = 0
 	}
 	return t
+}
+
+// streamIdle is how long nothing may move, as the connection manager has it.
+func (x *exchange) streamIdle() time.Duration {
+	if d := x.way.Manager.GetStreamIdleTimeout(); d != nil {
+		return d.AsDuration()
+	}
+	return defaultStreamIdle
 }
 
 // streamDuration is how long the stream may live in all.

@@ -3,8 +3,12 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +24,10 @@ var hopByHop = []string{"Connection", "Upgrade", "Transfer-Encoding", "Keep-Aliv
 func (x *exchange) respond(a upstream.Answer, plain bool) {
 	res := a.Response
 	defer res.Body.Close()
+	if malformed(res) {
+		x.failed(protocolError(), plain)
+		return
+	}
 	x.flags, x.details = a.Flags, a.Details
 	if x.details == "" {
 		x.details = "via_upstream"
@@ -30,13 +38,16 @@ func (x *exchange) respond(a upstream.Answer, plain bool) {
 	for name, values := range res.Header {
 		h[name] = values
 	}
+	for _, c := range x.cookies {
+		h.Add("Set-Cookie", c)
+	}
 	if !upgrade {
 		for _, name := range hopByHop {
 			h.Del(name)
 		}
 	}
-	if !plain {
-		h.Set("X-Envoy-Upstream-Service-Time", strconv.FormatInt(time.Since(x.start).Milliseconds(), 10))
+	if asked := x.body.ended.Load(); asked != nil && !plain {
+		h.Set("X-Envoy-Upstream-Service-Time", strconv.FormatInt(time.Since(*asked).Milliseconds(), 10))
 	}
 	x.attemptsIn(h)
 	x.finalize(h)
@@ -45,20 +56,28 @@ func (x *exchange) respond(a upstream.Answer, plain bool) {
 		x.upgrade(res)
 		return
 	}
-	withTrailers := len(res.Trailer) > 0 && trailers(x.way.Manager, x.r)
-	if withTrailers {
-		for name := range res.Trailer {
-			h.Add("Trailer", name)
-		}
+	if names := slices.Sorted(maps.Keys(res.Trailer)); len(names) > 0 {
+		h["trailer"] = []string{strings.Join(names, ", ")} // in an Envoy too, which may yet drop them
+	}
+	if res.StatusCode == http.StatusNotModified {
+		keepLength(h)
 	}
 	x.send(res.StatusCode)
 	x.pass(res)
-	if trailers(x.way.Manager, x.r) {
+	if res.ProtoMajor == 2 && trailers(x.way.Manager, x.r) { // an Envoy takes none of HTTP/1 in
 		for name, values := range res.Trailer {
-			if !withTrailers {
-				name = http.TrailerPrefix + name
-			}
-			h[name] = values
+			h[http.TrailerPrefix+name] = values // announced or not
+		}
+	}
+}
+
+// keepLength writes what an answer without a body says of one under names that
+// net/http does not know, and so does not take out.
+func keepLength(h http.Header) {
+	for _, name := range []string{"Content-Length", "Content-Type"} {
+		if values := h[name]; len(values) > 0 {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
 		}
 	}
 }
@@ -73,6 +92,7 @@ var buffers = sync.Pool{New: func() any {
 // breaks off is broken off towards the client too, who could not tell else.
 func (x *exchange) pass(res *http.Response) {
 	flush := http.NewResponseController(x.w)
+	to := patient{x, x.w}
 	if res.ContentLength < 0 {
 		_ = flush.Flush() // what cannot be flushed is sent at the end
 	}
@@ -83,8 +103,8 @@ func (x *exchange) pass(res *http.Response) {
 	for {
 		n, err := res.Body.Read(buffer)
 		if n > 0 {
-			if _, werr := x.w.Write(buffer[:n]); werr != nil {
-				x.abort("DC", "downstream_remote_disconnect")
+			if _, werr := to.Write(buffer[:n]); werr != nil {
+				x.abort(x.flags, x.details)
 			}
 			sent += int64(n)
 			if sent != res.ContentLength && err == nil {
@@ -126,9 +146,7 @@ func (x *exchange) upgrade(res *http.Response) {
 		x.abort("UPE", "upgrade_failed")
 	}
 	defer client.Close()
-	res.Header = x.w.Header()
-	res.Body = nil // the head alone is written
-	if res.Write(buffered) != nil || buffered.Flush() != nil {
+	if writeHead(buffered, res.StatusCode, x.w.Header()) != nil || buffered.Flush() != nil {
 		x.flags = "DC"
 		return
 	}
@@ -141,12 +159,41 @@ func (x *exchange) upgrade(res *http.Response) {
 		}
 	}
 	x.h.tasks.Go("upgraded connection, to the backend", pass(back, buffered))
-	x.h.tasks.Go("upgraded connection, to the client", pass(client, back))
+	x.h.tasks.Go("upgraded connection, to the client", pass(impatient{client, x.limits.idle}, back))
 	select {
 	case <-ended:
 	case <-x.h.ctx.Done():
 	}
 	_ = back.Close()
+}
+
+// writeHead writes the head of an answer, and nothing that its headers do not say.
+func writeHead(to io.Writer, status int, h http.Header) error {
+	if _, err := fmt.Fprintf(to, "HTTP/1.1 %03d %s\r\n", status, http.StatusText(status)); err != nil {
+		return err
+	}
+	if err := h.Write(to); err != nil {
+		return err
+	}
+	_, err := io.WriteString(to, "\r\n")
+	return err
+}
+
+// impatient is a connection on which every write must end within a time, where
+// there is one.
+type impatient struct {
+	net.Conn
+	within time.Duration
+}
+
+// Write fails when it takes too long.
+func (c impatient) Write(b []byte) (int, error) {
+	if c.within > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.within)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
 }
 
 // asked reports whether an upgrade is to what the client asked for.
