@@ -3,10 +3,14 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/meshtui/demo/proxy/admin"
+	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds/envoy"
 )
 
@@ -49,3 +53,18 @@ func StartNode(dir string) (n *Node, stop func() error, err error) {
 
 // State is what the node's admin interface tells.
 func (n *node) State() *admin.State { return n.state() }
+
+// Guard is what a listener has around next; broke is told of panics.
+func Guard(next http.Handler, broke func(error)) http.Handler {
+	return &guard{next: next, leaving: new(atomic.Bool), broke: func(_ *http.Request, err *task.PanicError) { broke(err) }}
+}
+
+// NewConn is a client's connection as its server sees it, and what gives notice
+// of its end.
+func NewConn(c net.Conn) (server net.Conn, part func()) {
+	out := &conn{Conn: c}
+	return out, out.part
+}
+
+// Notice is the frame that says so.
+const Notice = "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00"

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,6 +20,9 @@ const (
 	// drainTime is for how long connections of a listener that changed or went
 	// may go on idle: as long as in the Envoys that meshtui starts.
 	drainTime = 2 * time.Second
+	// noticeTime is between the notice that an idle connection of HTTP/2 ends and
+	// its end.
+	noticeTime = 250 * time.Millisecond
 	// lastRequest bounds what is under way after that. It is the time that a
 	// route gives a request unless it says otherwise.
 	lastRequest = 15 * time.Second
@@ -34,9 +36,9 @@ type front struct {
 	conns   chan net.Conn
 	ended   chan struct{}
 	end     sync.Once
-	leaving atomic.Bool // answers end their connections
+	leaving atomic.Bool // it drains, or will: answers end their connections
 	changed chan struct{}
-	fail    func(error) // ends the node
+	broke   func(error) // told what went wrong in the background
 
 	mu       sync.Mutex
 	open     map[net.Conn]http.ConnState
@@ -48,13 +50,14 @@ type front struct {
 func (n *node) newFront(g *generation) *front {
 	f := &front{
 		world: &world{node: n}, conns: make(chan net.Conn), ended: make(chan struct{}),
-		fail: n.fail, changed: make(chan struct{}, 1), open: map[net.Conn]http.ConnState{},
+		broke: n.backgroundBroke, changed: make(chan struct{}, 1), open: map[net.Conn]http.ConnState{},
 	}
 	f.handler = forward.New(g.name, f.world)
 	f.server = &http.Server{
-		Handler:   f.guard(),
-		ConnState: f.note,
-		ErrorLog:  slog.NewLogLogger(n.o.log.Handler(), slog.LevelDebug),
+		Handler:     &guard{next: f.handler, leaving: &f.leaving, broke: n.requestBroke},
+		ConnState:   f.note,
+		ConnContext: withConn,
+		ErrorLog:    slog.NewLogLogger(n.o.log.Handler(), slog.LevelDebug),
 		// "OPTIONS *" is a request like any other.
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
@@ -91,65 +94,6 @@ func (f *front) settings(m *hcmv3.HttpConnectionManager) {
 	}
 }
 
-// guard is the handler with two additions: while the listener drains, answers
-// end their connections; and a panic is the node's.
-func (f *front) guard() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		showEmptyHost(r)
-		err := task.Run("a request", func() error {
-			f.handler.ServeHTTP(&answer{ResponseWriter: w, front: f}, r)
-			return nil
-		})
-		var panicked *task.PanicError
-		if !errors.As(err, &panicked) {
-			return
-		}
-		if cut, ok := panicked.Value.(error); !ok || !errors.Is(cut, http.ErrAbortHandler) {
-			f.fail(fmt.Errorf("%s %s: %w", r.Method, r.URL, err))
-		}
-		panic(http.ErrAbortHandler) // ends the connection, and nothing else
-	})
-}
-
-// showEmptyHost puts an empty Host back among the headers. net/http takes it out,
-// and with it the difference between an empty one and none, which it refuses in
-// HTTP/1.1 itself.
-func showEmptyHost(r *http.Request) {
-	if r.Host == "" && r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) {
-		r.Header["Host"] = []string{""}
-	}
-}
-
-// answer is an answer that ends its connection if the listener drains by the
-// time that it begins.
-type answer struct {
-	http.ResponseWriter
-	front *front
-	begun bool
-}
-
-// WriteHeader begins the answer.
-func (a *answer) WriteHeader(status int) {
-	if !a.begun && status >= http.StatusOK {
-		a.begun = true
-		if a.front.leaving.Load() {
-			a.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
-		}
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Write begins the answer if nobody has.
-func (a *answer) Write(b []byte) (int, error) {
-	if !a.begun {
-		a.WriteHeader(http.StatusOK)
-	}
-	return a.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController flush it and take its connection over.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
 // start has the server take what it is given.
 func (f *front) start(n *node) {
 	n.tasks.Go("serving", func() error {
@@ -167,7 +111,7 @@ func (f *front) take(c net.Conn) bool {
 	case <-f.ended:
 	default:
 		select {
-		case f.conns <- c:
+		case f.conns <- &conn{Conn: c}:
 			return true // from here on note counts it
 		case <-f.ended:
 		}
@@ -230,9 +174,11 @@ func (f *front) unused() bool {
 // drainTime, and what is under way then may end within lastRequest. It is over
 // sooner when none is left, and at once when ctx ends.
 func (f *front) drain(ctx context.Context) {
-	f.leaving.Store(true)
 	_ = f.Close()
-	f.await(ctx)
+	f.await(ctx, drainTime, f.unused)
+	if !f.part() { // a request that is on its way still gets in
+		f.await(ctx, noticeTime, f.part)
+	}
 	f.closeUnused()
 	bounded, cancel := context.WithTimeout(ctx, lastRequest)
 	defer cancel()
@@ -242,18 +188,42 @@ func (f *front) drain(ctx context.Context) {
 	f.close()
 }
 
-func (f *front) await(ctx context.Context) {
-	over := time.NewTimer(drainTime)
-	defer over.Stop()
-	for !f.unused() {
+// await waits until it is over, for so long at most.
+func (f *front) await(ctx context.Context, most time.Duration, over func() bool) {
+	late := time.NewTimer(most)
+	defer late.Stop()
+	for !over() {
 		select {
 		case <-f.changed:
-		case <-over.C:
+		case <-late.C:
 			return
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// part gives notice on the connections of HTTP/2, and reports whether there are
+// none.
+func (f *front) part() bool {
+	none := true
+	for _, c := range f.inHTTP2() {
+		c.part()
+		none = false
+	}
+	return none
+}
+
+func (f *front) inHTTP2() []*conn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*conn
+	for open := range f.open {
+		if c, ok := open.(*conn); ok && c.http2.Load() {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // closeUnused closes the connections on which nothing was ever asked, which a
@@ -273,6 +243,6 @@ func (f *front) close() {
 	_ = f.Close()
 	_ = f.server.Close() // what it says of its connections is of no use
 	if err := f.handler.Close(); err != nil {
-		f.fail(err)
+		f.broke(err)
 	}
 }

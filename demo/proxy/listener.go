@@ -35,7 +35,6 @@ type generation struct {
 	front    *front
 	waited   map[string]bool // route configurations that it no longer waits for
 	gone     chan struct{}   // closed when it no longer waits for any
-	leaving  bool            // removed; it serves until another has its address
 }
 
 // wants reports whether it asks for a route configuration.
@@ -226,10 +225,7 @@ func (n *node) useListener(k *listener) {
 	n.rebuild() // the matcher must know the listener before its first request
 	g.front.start(n)
 	for _, s := range g.sockets {
-		if before := s.give(n, g); before != nil && before.leaving {
-			n.freeze(before)
-			n.retire(before)
-		}
+		s.give(n, g) // who had it and was removed ends once nobody waits for another of its sockets
 	}
 	if old != nil {
 		n.retire(old)
@@ -252,26 +248,35 @@ func (n *node) removeListener(l *listener) {
 	delete(n.listeners, l.name)
 	n.giveUp(l)
 	if g := l.active; g != nil {
-		g.leaving = true
 		n.freeze(g)
 		n.removed = append(n.removed, g)
 	}
 	n.stale = true
 }
 
-// sweep retires the listeners that were removed and that nobody follows.
+// sweep retires the listeners that were removed and that nobody follows: each
+// serves until all who warm for one of its sockets have taken it over.
 func (n *node) sweep() {
 	for _, g := range slices.Clone(n.removed) {
-		followed := false
-		for _, l := range n.listeners {
-			if l.warming != nil && slices.ContainsFunc(l.warming.sockets, func(s *socket) bool { return slices.Contains(g.sockets, s) }) {
-				followed = true
-			}
-		}
-		if !followed {
+		if !n.followed(g) {
 			n.retire(g)
 		}
 	}
+}
+
+// followed reports whether a listener warms for a socket that is g's still.
+func (n *node) followed(g *generation) bool {
+	for _, l := range n.listeners {
+		if l.warming == nil {
+			continue
+		}
+		for _, s := range l.warming.sockets {
+			if s.owner.Load() == g {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // retire ends a version that took connections: its sockets are given back, and
@@ -281,6 +286,7 @@ func (n *node) retire(g *generation) {
 	n.release(g)
 	n.draining = append(n.draining, g)
 	n.stale = true
+	g.front.leaving.Store(true)
 	n.tasks.Go("draining "+g.name, func() error {
 		g.front.drain(n.ctx)
 		n.locked(func() {

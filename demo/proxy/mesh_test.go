@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -194,4 +195,16 @@ func inlineData(text string) *corev3.DataSource {
 		return nil
 	}
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}}
+}
+
+func additional(port int) *listenerv3.AdditionalAddress {
+	return &listenerv3.AdditionalAddress{Address: socket("127.0.0.1", port)}
+}
+
+// mustBe fails the test when what was got does not match the pattern as a whole.
+func mustBe(t testing.TB, got, pattern string) {
+	t.Helper()
+	if !regexp.MustCompile("^(?s:" + pattern + ")$").MatchString(got) {
+		t.Errorf("%q, want %q", got, pattern)
+	}
 }

@@ -51,6 +51,7 @@ type node struct {
 
 	matcher atomic.Pointer[match.Matcher]
 	inUse   atomic.Pointer[map[string]*upstream.Cluster]
+	broken  atomic.Uint64 // requests that a panic ended
 
 	mu        sync.Mutex
 	closed    bool

@@ -91,13 +91,11 @@ func bind(p place) (*socket, error) {
 
 func (s *socket) close() { _ = s.l.Close() } // it was open, and is no more
 
-// give makes g the one that new connections go to, and returns the one before.
-func (s *socket) give(n *node, g *generation) (before *generation) {
-	before = s.owner.Swap(g)
-	if before == nil {
+// give makes g the one that new connections go to.
+func (s *socket) give(n *node, g *generation) {
+	if s.owner.Swap(g) == nil {
 		n.tasks.Go("port "+s.key, func() error { return s.accept() })
 	}
-	return before
 }
 
 // accept hands connections to the owner until the socket is closed.

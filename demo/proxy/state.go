@@ -102,6 +102,7 @@ func (n *node) addStats(stats map[string]uint64) {
 	if n.connected {
 		stats["control_plane.connected_state"] = 1
 	}
+	stats["server.broken_requests"] = n.broken.Load()
 	stats["listener_manager.total_filter_chains_draining"] = 0
 	for _, g := range n.generations() {
 		if g.front == nil {

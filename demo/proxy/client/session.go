@@ -126,6 +126,9 @@ func (c *Client) remember(r *Response, a Answer) {
 	if a.Err == nil {
 		c.accepted[r.Type] = r.Version
 	}
+	if !c.o.Delta {
+		return // nobody asks for the versions of single resources
+	}
 	versions := c.versions[r.Type]
 	if versions == nil {
 		versions = map[string]string{}
