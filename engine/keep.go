@@ -100,7 +100,7 @@ func (w *Workspace) readKept() (changed bool) {
 	}
 	content, err := files.ReadKept(file)
 	if err != nil {
-		f := mesh.Finding{Severity: mesh.Error, Rule: "requests", File: file, Message: err.Error(), Hint: "mend its permissions, or move it away"}
+		f := files.UnreadableKept(file, err)
 		if slices.Contains(w.kept.problems, f) {
 			return false
 		}
@@ -149,15 +149,9 @@ func (w *Workspace) moveKept(dir string) (undo func() error, err error) {
 
 // keptProblems are those of the file, and requests of groups that are not there.
 func (w *Workspace) keptProblems(c content) []mesh.Finding {
-	out := slices.Clone(w.kept.problems)
-	for _, r := range w.kept.requests {
-		if r.Group != "" && c.meshes[r.Group] == nil {
-			out = append(out, mesh.Finding{Severity: mesh.Warning, Rule: "requests", File: w.keptFile(), Line: r.Line,
-				Message: fmt.Sprintf("the request %q is of group %q, which is not there, so it is never asked", r.Name, r.Group),
-				Hint:    "name another group, or leave it out for the default one"})
-		}
-	}
-	return out
+	return append(slices.Clone(w.kept.problems), files.UnknownGroups(w.keptFile(), w.kept.requests, func(group string) bool {
+		return c.meshes[group] != nil
+	})...)
 }
 
 // movedBy is which kept requests of a group find another target in the draft

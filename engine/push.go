@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
@@ -211,7 +212,8 @@ func (w *Workspace) Record(revision int, o Outcome) {
 }
 
 // errorsOf lists the error findings of a content, and what is wrong on disk while
-// that is what the draft was made from.
+// that is what the draft was made from. Names of what comes from another control
+// plane count too: an Envoy that takes the push asks here, in vain.
 func (w *Workspace) errorsOf(c content) []mesh.Finding {
 	var out []mesh.Finding
 	if w.opened != nil {
@@ -219,7 +221,14 @@ func (w *Workspace) errorsOf(c content) []mesh.Finding {
 	}
 	live := w.live()
 	for _, g := range c.groups() {
-		out = append(out, errorsIn(w.groupState(g, live.meshes[g], c.meshes[g]).Findings)...)
+		for _, f := range w.groupState(g, live.meshes[g], c.meshes[g]).Findings {
+			if f.Rule == check.ForeignReference {
+				f.Severity = mesh.Error
+			}
+			if f.Severity == mesh.Error {
+				out = append(out, f)
+			}
+		}
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 )
@@ -156,16 +157,17 @@ func (w *Workspace) endPending(head *Revision) {
 // firstRevision is what is served on opening: a new revision of what is on disk,
 // the last one where it says the same or where the disk has errors, or nil.
 func (w *Workspace) firstRevision() *Revision {
-	if n := len(w.errorsOf(w.base)); n > 0 {
+	if errs := w.errorsOf(w.base); len(errs) > 0 {
+		has := whatHolds(errs)
 		f := mesh.Finding{Severity: mesh.Error, Rule: "not-served", File: w.path,
-			Message: fmt.Sprintf("nothing is served yet: what was opened has %s", plural(n, "error")),
+			Message: "nothing is served yet: what was opened has " + has,
 			Hint:    "mend the draft and push it"}
 		defer func() { w.note(f) }()
 		if len(w.revisions) == 0 {
 			return nil
 		}
 		head := w.revisions[len(w.revisions)-1]
-		f.Message = fmt.Sprintf("what was opened has %s, so that revision %d is served on", plural(n, "error"), head.Number)
+		f.Message = fmt.Sprintf("what was opened has %s, so that revision %d is served on", has, head.Number)
 		return head
 	}
 	if w.revisionSays(w.base) {
@@ -176,6 +178,24 @@ func (w *Workspace) firstRevision() *Revision {
 		w.note(notKept(w.store.dir, err))
 	}
 	return r
+}
+
+// whatHolds is what holds back a push, in words.
+func whatHolds(errs []mesh.Finding) string {
+	foreign := 0
+	for _, f := range errs {
+		if f.Rule == check.ForeignReference {
+			foreign++
+		}
+	}
+	names := plural(foreign, "name") + " of what comes from another control plane, and an Envoy that asks here would not get it"
+	switch foreign {
+	case 0:
+		return plural(len(errs), "error")
+	case len(errs):
+		return names
+	}
+	return plural(len(errs)-foreign, "error") + ", and " + names
 }
 
 // keepDraft writes the draft. A failure does not undo the edit: it stays in

@@ -56,6 +56,7 @@ type Workspace struct {
 // checked remembers what the checks said of one draft against one live mesh.
 type checked struct {
 	live, draft *mesh.Mesh
+	opened      *files.Opened // which knows what is absent
 	changes     []mesh.Change
 	ofDraft     []mesh.Finding // of the draft by itself, whatever is live
 	findings    []mesh.Finding
@@ -231,10 +232,10 @@ func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
 		live = &mesh.Mesh{}
 	}
 	c, ok := w.checked[name]
-	if !ok || c.live != live || c.draft != draft {
-		fresh := checked{live: live, draft: draft, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
-		if !ok || c.draft != draft {
-			fresh.ofDraft = check.Mesh(draft)
+	if !ok || c.live != live || c.draft != draft || c.opened != w.opened {
+		fresh := checked{live: live, draft: draft, opened: w.opened, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
+		if !ok || c.draft != draft || c.opened != w.opened {
+			fresh.ofDraft = check.MeshWith(draft, w.opened.Known(name))
 		}
 		fresh.findings = append(slices.Clone(fresh.ofDraft), check.Change(live, draft)...)
 		worstFirst(fresh.findings)

@@ -65,6 +65,35 @@ func OpenKept(path string) (file string, rs []kept.Request, problems []mesh.Find
 	return file, rs, problems, nil
 }
 
+// KeptFindings is what is wrong with the requests that are kept of what was
+// opened: that their file cannot be read, what is wrong in it, and groups that are
+// not there.
+func (o *Opened) KeptFindings() []mesh.Finding {
+	file, rs, problems, err := OpenKept(o.Path)
+	if err != nil {
+		return []mesh.Finding{UnreadableKept(file, err)}
+	}
+	return append(problems, UnknownGroups(file, rs, func(group string) bool { return o.Meshes[group] != nil })...)
+}
+
+// UnreadableKept is the finding about a requests file that cannot be read at all.
+func UnreadableKept(file string, err error) mesh.Finding {
+	return mesh.Finding{Severity: mesh.Error, Rule: "requests", File: file, Message: err.Error(), Hint: "mend its permissions, or move it away"}
+}
+
+// UnknownGroups finds requests of groups that are not there.
+func UnknownGroups(file string, rs []kept.Request, there func(group string) bool) []mesh.Finding {
+	var out []mesh.Finding
+	for _, r := range rs {
+		if r.Group != "" && !there(r.Group) {
+			out = append(out, mesh.Finding{Severity: mesh.Warning, Rule: "requests", File: file, Line: r.Line,
+				Message: fmt.Sprintf("the request %q is of group %q, which is not there, so it is never asked", r.Name, r.Group),
+				Hint:    "name another group, or leave it out for the default one"})
+		}
+	}
+	return out
+}
+
 // SaveKept writes a requests file, at once or not at all, with the permissions
 // that it has.
 func SaveKept(file, content string, w Writer) error {
