@@ -22,7 +22,8 @@ type attempt struct {
 	sent   atomic.Bool // there was a connection
 	body   *replayed   // nil for none
 	timer  *time.Timer // of this try
-	mu     sync.Mutex  // guards timer
+	ended  bool        // what timer was for
+	mu     sync.Mutex  // guards timer and ended
 }
 
 // request is what is sent: the client's, with another URL, context and body.
@@ -93,8 +94,8 @@ func (t *attempt) tryTimeout() time.Duration {
 	return t.retry.tryTimeout
 }
 
-// connected is called when the attempt has its connection, by which the time of
-// a try begins.
+// connected is called when the attempt has its connection. By that, and by the
+// end of the client's request, the time of a try begins.
 func (t *attempt) connected(got httptrace.GotConnInfo) {
 	t.gotConnection()
 	if c, ours := got.Conn.(*conn); ours && t.body != nil && !t.s.http2 {
@@ -102,11 +103,16 @@ func (t *attempt) connected(got httptrace.GotConnInfo) {
 		c.whenClosed(t.body.abandon)
 	}
 	if d := t.tryTimeout(); d > 0 {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.timer == nil {
-			t.timer = time.AfterFunc(d, func() { t.cancel(errTryTimeout) })
-		}
+		t.whenComplete(func() { t.startTimer(d) })
+	}
+}
+
+// startTimer begins the time of this try, once and not after its end.
+func (t *attempt) startTimer(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timer == nil && !t.ended {
+		t.timer = time.AfterFunc(d, func() { t.cancel(errTryTimeout) })
 	}
 }
 
@@ -125,6 +131,7 @@ func (t *attempt) gotConnection() {
 func (t *attempt) stopTimer() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.ended = true
 	if t.timer != nil {
 		t.timer.Stop()
 	}

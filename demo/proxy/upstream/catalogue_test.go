@@ -104,7 +104,11 @@ func (s scenario) ask(t *testing.T, c *Cluster, w world) seen {
 		ctx, cancel = context.WithTimeout(ctx, s.leaves)
 		defer cancel()
 	}
-	a := c.Do(s.request(ctx, "http://a.test/"), call)
+	r := s.request(ctx, "http://a.test/")
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
+	a := c.Do(r, call)
 	out := seen{Attempts: fmt.Sprint(a.Attempts), Upstream: w.number(a.Endpoint)}
 	if f := a.Failure; f != nil {
 		out.Status, out.Body, out.Flags = f.Status, f.Body, f.Flags

@@ -28,7 +28,9 @@ type exchange struct {
 	retrying bool // a retry of the breaker's is held
 
 	mu      sync.Mutex
-	timeout *time.Timer // of the whole answer; nil until the request has been read
+	all     bool        // the client has sent all of its request
+	then    func()      // that it has done so is told to; may be nil
+	timeout *time.Timer // of the whole answer; nil until then
 	idle    *time.Timer
 	over    bool
 }
@@ -85,14 +87,31 @@ func (c *Cluster) begin(r *http.Request, call Call) *exchange {
 // complete says that all of the request has come: from now on the whole
 // timeout runs.
 func (x *exchange) complete() {
-	if x.call.Timeout <= 0 {
-		return
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.over && x.timeout == nil {
+	x.all = true
+	if x.then != nil {
+		x.then()
+	}
+	if x.call.Timeout > 0 && !x.over && x.timeout == nil {
 		x.timeout = time.AfterFunc(x.call.Timeout, func() { x.cancel(errTimeout) })
 	}
+}
+
+// whenComplete has f called when all of the request has come, in place of what
+// was to be called before.
+func (x *exchange) whenComplete(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.then = f; x.all {
+		f()
+	}
+}
+
+func (x *exchange) isComplete() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.all
 }
 
 // stopTimeout ends the whole timeout: what was upgraded has no end to wait for.
@@ -200,6 +219,11 @@ func (x *exchange) try(h *host) (a Answer, again bool) {
 		return t.failed(err)
 	}
 	t.stopTimer()
+	if err := examine(resp); err != nil {
+		t.gotConnection()
+		_ = resp.Body.Close() // what there is of it is not read
+		return t.failed(err)
+	}
 	x.moved()
 	return t.answered(resp)
 }
@@ -208,6 +232,9 @@ func (x *exchange) try(h *host) (a Answer, again bool) {
 func (x *exchange) fail(why reset, transport, flag string) Answer {
 	a := x.answer()
 	a.Failure = why.local(transport, x.attempts > 1, flag)
+	if why == idleTimeout && !x.isComplete() {
+		a.Failure.Status = http.StatusRequestTimeout // it was the client's turn
+	}
 	if a.Failure.Status != 0 && !errors.Is(context.Cause(x.ctx), errIdle) {
 		x.c.stats.codes.add(a.Failure.Status)
 	}

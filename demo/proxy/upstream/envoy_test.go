@@ -200,6 +200,9 @@ func (r *reference) ask(t *testing.T, s scenario, w world, id string) seen {
 	}
 	req := s.request(ctx, fmt.Sprintf("http://127.0.0.1:%d/", envoyPort))
 	req.Header.Set("X-Id", id)
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
 	var out seen
 	if resp, err := r.client.Do(req); err == nil {
 		b, err := io.ReadAll(resp.Body)

@@ -66,6 +66,8 @@ func classify(ctx context.Context, err error) (why reset, transport string) {
 		return connectTimeout, ""
 	case errors.As(err, &dial):
 		return connectFailure, "delayed connect error: " + errnoText(dial.err)
+	case errors.Is(err, errTooManyFields):
+		return remoteReset, ""
 	case isRefusedStream(err):
 		return refusedStream, ""
 	case strings.HasPrefix(err.Error(), "stream error:"):

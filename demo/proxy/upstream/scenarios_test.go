@@ -22,6 +22,7 @@ type scenario struct {
 	body    string        // of a POST; "" is a GET
 	leaves  time.Duration // after which the client goes away
 	upgrade bool          // to a WebSocket
+	halved  bool          // a POST whose end does not come
 	at      int           // how many requests at the same time; 0 is one
 	times   int           // how often; 0 is once
 	without []string      // counters that need not agree
@@ -44,9 +45,17 @@ func (s scenario) request(ctx context.Context, url string) *http.Request {
 	if s.body != "" {
 		method, body = http.MethodPost, strings.NewReader(s.body)
 	}
+	if s.halved {
+		from, to := io.Pipe() // which the transport closes, or who asks us
+		go write(to, "half")
+		method, body = http.MethodPost, from
+	}
 	r, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		panic(err)
+	}
+	if s.halved {
+		r.ContentLength = -1
 	}
 	r.Host = s.name + ".test"
 	if s.upgrade {
@@ -129,20 +138,46 @@ func onceThenCloses(c net.Conn, _ int) {
 	}
 }
 
-// h2closes takes a request in HTTP/2 and closes.
-func h2closes(c net.Conn, _ int) {
+// h2reads takes a request in HTTP/2, up to its headers.
+func h2reads(c net.Conn) error {
 	const preface, settings, headers = 24, "\x00\x00\x00\x04\x00\x00\x00\x00\x00", 1
 	if _, err := io.ReadFull(c, make([]byte, preface)); err != nil {
-		return
+		return err
 	}
 	write(c, settings)
 	for head := make([]byte, 9); head[3] != headers; {
 		if _, err := io.ReadFull(c, head); err != nil {
-			return
+			return err
 		}
 		length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
 		if _, err := io.CopyN(io.Discard, c, length); err != nil {
-			return
+			return err
+		}
+	}
+	return nil
+}
+
+// h2closes takes a request in HTTP/2 and closes.
+func h2closes(c net.Conn, _ int) { _ = h2reads(c) }
+
+// h2answers answers a request in HTTP/2 with these headers, in HPACK.
+func h2answers(headers string) behave {
+	return func(c net.Conn, _ int) {
+		if h2reads(c) == nil {
+			const kind, endOfAll = 1, 5
+			write(c, string([]byte{0, 0, byte(len(headers)), kind, endOfAll, 0, 0, 0, 1})+headers)
+			drain(c)
+		}
+	}
+}
+
+// manyHeaders answers with n headers, all in all.
+func manyHeaders(n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h["Date"], h["Content-Length"] = nil, []string{"0"}
+		for range n - 1 {
+			h.Add("x-a", "b")
 		}
 	}
 }
@@ -206,12 +241,23 @@ func scenarios() []scenario {
 		{name: "closesretried", hosts: []behave{closes}, route: "retry_policy: {retry_on: reset, num_retries: 1}"},
 		{name: "closesheld", hosts: []behave{onceThenCloses}, times: 2},
 		{name: "garbage", hosts: []behave{garbage}},
+		{name: "status999", hosts: []behave{says("HTTP/1.1 999 x\r\ncontent-length: 0\r\n\r\n")}},
+		{name: "lengthof204", hosts: []behave{thenCloses("HTTP/1.1 204 x\r\ncontent-length: 2\r\n\r\n")}},
+		{name: "zeroof204", hosts: []behave{says("HTTP/1.1 204 x\r\ncontent-length: 0\r\n\r\n")}},
+		{name: "chunksof204", hosts: []behave{thenCloses("HTTP/1.1 204 x\r\ntransfer-encoding: chunked\r\n\r\n")}},
+		{name: "lengthof304", hosts: []behave{says("HTTP/1.1 304 x\r\ncontent-length: 20\r\n\r\n")}},
+		{name: "blankinname", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\nx y: 1\r\ncontent-length: 0\r\n\r\n")}},
+		{name: "headers100", hosts: []behave{says("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 99) + "content-length: 0\r\n\r\n")}},
+		{name: "headers101", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 100) + "content-length: 0\r\n\r\n")}},
+		{name: "headers101chunked", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 100) + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n")}},
 		{name: "wrongprotocol", hosts: []behave{says("HTTP/1.1 400 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")}, cluster: "http2_protocol_options: {}"},
 		{name: "timeout", hosts: []behave{mute}, route: "timeout: 0.2s"},
 		{name: "timeoutafterheaders", hosts: []behave{silent("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nab")}, route: "timeout: 0.2s"},
 		{name: "short", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nab")}},
 		{name: "idle", hosts: []behave{mute}, route: "idle_timeout: 0.2s\ntimeout: 0s"},
 		{name: "idleafterheaders", hosts: []behave{silent("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nab")}, route: "idle_timeout: 0.2s\ntimeout: 0s"},
+		{name: "idlehalved", hosts: []behave{mute}, halved: true, route: "idle_timeout: 0.2s\ntimeout: 0s"},
+		{name: "tryhalved", hosts: []behave{silent("")}, halved: true, route: "idle_timeout: 1s\ntimeout: 0s\nretry_policy: {retry_on: 5xx, num_retries: 0, per_try_timeout: 0.1s}"},
 		{name: "try", hosts: []behave{mute}, route: "retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.1s}"},
 		{name: "tryonce", hosts: []behave{mute}, route: "retry_policy: {retry_on: 5xx, num_retries: 0, per_try_timeout: 0.1s}"},
 		{name: "trythenok", hosts: []behave{turns(mute, ok)}, route: "retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.1s}"},
@@ -238,6 +284,11 @@ func scenarios() []scenario {
 		{name: "h2", hosts: []behave{h2(func(w http.ResponseWriter, _ *http.Request) { write(w, "two") })}, cluster: "http2_protocol_options: {}", times: 2},
 		{name: "h2post", hosts: []behave{h2(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })}, cluster: "http2_protocol_options: {}", body: "hello"},
 		{name: "h2resets", hosts: []behave{h2(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })}, cluster: "http2_protocol_options: {}"},
+		{name: "h2headers99", hosts: []behave{h2(manyHeaders(99))}, cluster: "http2_protocol_options: {}"},
+		{name: "h2headers100", hosts: []behave{h2(manyHeaders(100))}, cluster: "http2_protocol_options: {}"},
+		{name: "h2headers101", hosts: []behave{h2(manyHeaders(101))}, cluster: "http2_protocol_options: {}"},
+		{name: "h2status1000", hosts: []behave{h2answers("\x08\x041000")}, cluster: "http2_protocol_options: {}"},
+		{name: "h2lengthof204", hosts: []behave{h2answers("\x08\x03204\x0f\x0d\x012")}, cluster: "http2_protocol_options: {}"},
 		{name: "h2timeout", hosts: []behave{h2(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}, cluster: "http2_protocol_options: {}", route: "timeout: 0.2s"},
 		{name: "h2refused", hosts: []behave{nil}, cluster: "http2_protocol_options: {}"},
 		{name: "h2closes", hosts: []behave{h2closes}, cluster: "http2_protocol_options: {}"},
