@@ -24,8 +24,8 @@ type offer struct {
 // newOffer is the offer of what was read, seen from the draft.
 func newOffer(o *files.Opened, draft content, at time.Time, changed []string) *offer {
 	c := &DiskChange{At: at, Files: changed}
-	if len(o.Problems) > 0 {
-		c.Problem = o.Problems
+	if wrong := unusable(o); len(wrong) > 0 {
+		c.Problem = wrong
 		return &offer{read: o, change: c}
 	}
 	c.Changes = changes(draft, contentOf(o))

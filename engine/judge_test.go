@@ -78,6 +78,17 @@ func TestABootstrapThatReadsAFileIsServedWithIt(t *testing.T) {
 	l.await(w, "the change of that file is offered", func(s *engine.State) bool {
 		return s.Disk != nil && s.Disk.Changes == 1 && len(s.Disk.Files) == 1 && s.Disk.Files[0] == at
 	})
+	l.must(os.WriteFile(at, []byte("resources: ["), 0o600))
+	l.await(w, "a file that cannot be read is no change to take", func(s *engine.State) bool {
+		return s.Disk != nil && len(s.Disk.Problem) == 1 && s.Disk.Problem[0].Rule == files.UnusablePath
+	})
+	if err := w.TakeDisk(); err == nil {
+		t.Error("a broken file was taken")
+	}
+	l.close(w)
+	if s := l.open().State(); s.Head() == nil || s.Head().Number != 1 || s.Groups[0].Live.Get(endpoints) == nil {
+		t.Errorf("what was served is not served on: %v", s.Notices)
+	}
 }
 
 // A reader is warned of what comes from another control plane; a push, which would

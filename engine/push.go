@@ -217,7 +217,7 @@ func (w *Workspace) Record(revision int, o Outcome) {
 func (w *Workspace) errorsOf(c content) []mesh.Finding {
 	var out []mesh.Finding
 	if w.opened != nil {
-		out = slices.DeleteFunc(errorsIn(w.opened.Problems), func(f mesh.Finding) bool { return w.mended(f, c) })
+		out = slices.DeleteFunc(errorsIn(unusable(w.opened)), func(f mesh.Finding) bool { return w.mended(f, c) })
 	}
 	live := w.live()
 	for _, g := range c.groups() {
@@ -233,10 +233,23 @@ func (w *Workspace) errorsOf(c content) []mesh.Finding {
 	return out
 }
 
+// unusable is what is wrong on disk: what could not be read, and the files that
+// config sources name in vain, which an Envoy would wait for.
+func unusable(o *files.Opened) []mesh.Finding {
+	out := slices.Clone(o.Problems)
+	for _, f := range o.Notices {
+		if f.Rule == files.UnusablePath {
+			f.Severity = mesh.Error
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // mended reports whether a problem on disk is none of c any more: a path that
 // leads nowhere can be corrected in the draft, since its resource was read.
 func (w *Workspace) mended(f mesh.Finding, c content) bool {
-	if f.Rule != files.MissingPath {
+	if f.Rule != files.MissingPath && f.Rule != files.UnusablePath {
 		return false
 	}
 	for group, m := range w.opened.Meshes {

@@ -14,8 +14,15 @@ import (
 // besideFile is a file that config sources of a bootstrap's static resources
 // name.
 type besideFile struct {
-	why       string // it cannot be read; "" when it was
+	refusal   refusal // why it cannot be read; zero when it was
 	resources map[mesh.Key]*mesh.Resource
+}
+
+// refusal is why what a config source names is left to Envoy; zero where it is
+// not.
+type refusal struct {
+	why   string
+	alike bool // an Envoy cannot make use of it either
 }
 
 // asked is one resource that is to be had from one file.
@@ -48,8 +55,8 @@ func (b *bootstrap) fromFiles(r *mesh.Resource, files map[string]*besideFile) *m
 			continue
 		}
 		a := asked{file: s.file, key: mesh.Key{Type: s.service, Name: s.name}}
-		if why := b.fromFile(a, files); why != "" {
-			b.refused[a] = why
+		if no := b.fromFile(a, files); no.why != "" {
+			b.refused[a] = no
 			continue
 		}
 		at := s.path + "." + s.field
@@ -67,29 +74,29 @@ func (b *bootstrap) fromFiles(r *mesh.Resource, files map[string]*besideFile) *m
 }
 
 // fromFile takes a resource in from a file; else it says why not.
-func (b *bootstrap) fromFile(a asked, files map[string]*besideFile) (why string) {
+func (b *bootstrap) fromFile(a asked, files map[string]*besideFile) refusal {
 	path := b.located(a.file)
 	f := files[path]
 	if f == nil {
 		f = b.readBeside(path)
 		files[path] = f
 	}
-	if f.why != "" {
-		return f.why
+	if f.refusal.why != "" {
+		return f.refusal
 	}
 	r := f.resources[a.key]
 	was := b.names[a.key]
 	switch {
 	case r == nil && b.missing(mesh.DefaultGroup).unread[a.key]:
-		return fmt.Sprintf("its %s cannot be read", a.key)
+		return refusal{fmt.Sprintf("its %s cannot be read", a.key), true}
 	case r == nil:
-		return fmt.Sprintf("it has no %s", a.key)
+		return refusal{fmt.Sprintf("it has no %s", a.key), true}
 	case was != nil && was != r:
-		return fmt.Sprintf("there is another %s on line %d of %s, and meshtui serves one of a name", a.key, was.Source.Line, was.Source.File)
+		return refusal{why: fmt.Sprintf("there is another %s on line %d of %s, and meshtui serves one of a name", a.key, was.Source.Line, was.Source.File)}
 	case was == nil:
 		b.keep(r)
 	}
-	return ""
+	return refusal{}
 }
 
 // readBeside reads one file of resources, and has it watched. What is wrong with
@@ -98,21 +105,21 @@ func (b *bootstrap) readBeside(path string) *besideFile {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return &besideFile{why: err.Error()}
+		return &besideFile{refusal: refusal{why: err.Error()}}
 	case !info.Mode().IsRegular() || info.Size() > maxFile:
-		return &besideFile{why: fmt.Sprintf("it is no file of at most %d MiB", maxFile>>20)}
+		return &besideFile{refusal: refusal{why: fmt.Sprintf("it is no file of at most %d MiB", maxFile>>20)}}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return &besideFile{why: err.Error()}
+		return &besideFile{refusal: refusal{why: err.Error()}}
 	}
 	b.files = append(b.files, &file{path: path, rel: filepath.Base(path), group: mesh.DefaultGroup, data: data})
 	chunks, found, wrong := text.Items(string(data), "resources")
 	switch {
 	case wrong != nil:
-		return &besideFile{why: fmt.Sprintf("line %d: %s", wrong.Line, wrong.Message)}
+		return &besideFile{refusal: refusal{fmt.Sprintf("line %d: %s", wrong.Line, wrong.Message), true}}
 	case !found:
-		return &besideFile{why: "there is no list of resources in it"}
+		return &besideFile{refusal: refusal{"there is no list of resources in it", true}}
 	}
 	f := &besideFile{resources: map[mesh.Key]*mesh.Resource{}}
 	whole := text.Whole(path, string(data))

@@ -23,7 +23,7 @@ type bootstrap struct {
 // openBootstrap makes xDS resources of a bootstrap's static ones.
 func openBootstrap(path, content string) (*Opened, error) {
 	b := &bootstrap{whole: text.Whole(path, content), secrets: map[string]bool{}, names: map[mesh.Key]*mesh.Resource{},
-		Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Bootstrap, refused: map[asked]string{}}}
+		Opened: &Opened{Name: base(path), Path: absolute(path), Kind: Bootstrap, refused: map[asked]refusal{}}}
 	b.files = []*file{{path: path, rel: base(path), group: mesh.DefaultGroup, data: []byte(content)}}
 	whole := &bootstrapv3.Bootstrap{}
 	findings := text.DecodeInto(whole, b.whole)

@@ -123,7 +123,7 @@ func TestABootstrapWhoseRoutesAndEndpointsAreInFiles(t *testing.T) {
 func TestABootstrapWhoseFilesCannotBeRead(t *testing.T) {
 	good := map[string]string{"rds.yaml": dynRoutes, "eds.json": svcEndpoints}
 	const at = "DIR/envoy.yaml:13: warning: listener web: filter_chains[0].filters[0].typed_config.rds.config_source.path_config_source.path: " +
-		"DIR/rds.yaml is not read here, and Envoy reads it by itself: "
+		"DIR/rds.yaml cannot be used, neither here nor by an Envoy: "
 	for name, c := range map[string]struct {
 		rds  string
 		want []string

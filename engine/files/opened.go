@@ -52,7 +52,7 @@ type Opened struct {
 	files   []*file
 	groups  *file             // groups.yaml, nil without one
 	absent  map[string]absent // by group
-	refused map[asked]string  // why a file that config sources name is left to Envoy
+	refused map[asked]refusal // why a file that config sources name is left to Envoy
 }
 
 // file is one file as it was read.

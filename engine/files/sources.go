@@ -163,6 +163,12 @@ func (o *Opened) leadsTo(path string, f *file) bool {
 // there. Its Path is that of the field that says which file.
 const MissingPath = "missing-path"
 
+// UnusablePath is the rule of a finding about a config source whose file is there,
+// and has not what is asked for. It is a warning to whoever reads the
+// configuration; an Envoy that takes it waits for what does not come. Its Path is
+// as that of MissingPath.
+const UnusablePath = "unusable-path"
+
 // pointedElsewhere says of every config source that still names a file what
 // comes of that: it is not of the workspace.
 func (o *Opened) pointedElsewhere() {
@@ -182,10 +188,14 @@ func (o *Opened) pointedElsewhere() {
 
 func (o *Opened) elsewhere(r *mesh.Resource, s configSource) {
 	f := mesh.Finding{Key: r.Key, Path: s.at(), File: r.Source.File, Line: r.Source.LineAt(s.value.Line).Line}
-	if why := o.refused[asked{file: s.file, key: mesh.Key{Type: s.service, Name: s.name}}]; why != "" {
+	if no := o.refused[asked{file: s.file, key: mesh.Key{Type: s.service, Name: s.name}}]; no.why != "" {
 		f.Severity, f.Rule = mesh.Warning, "outside-path"
-		f.Message = fmt.Sprintf("%s is not read here, and Envoy reads it by itself: %s", s.file, why)
+		f.Message = fmt.Sprintf("%s is not read here, and Envoy reads it by itself: %s", s.file, no.why)
 		f.Hint = "mend it to have it checked, matched and served"
+		if no.alike {
+			f.Rule = UnusablePath
+			f.Message = fmt.Sprintf("%s cannot be used, neither here nor by an Envoy: %s", s.file, no.why)
+		}
 		o.Notices = append(o.Notices, f)
 		return
 	}
