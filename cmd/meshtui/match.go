@@ -137,9 +137,9 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	e := match.New(m).Explain(&r)
 	e.Caveats = append(unread, e.Caveats...)
 	if f.json {
-		err = printJSON(cmd.OutOrStdout(), reportOf(e))
+		err = printJSON(cmd.OutOrStdout(), reportOf(e, newPlaces(m)))
 	} else {
-		_, err = io.WriteString(cmd.OutOrStdout(), explained(r, e))
+		_, err = io.WriteString(cmd.OutOrStdout(), explained(r, e, newPlaces(m)))
 	}
 	switch {
 	case err != nil:

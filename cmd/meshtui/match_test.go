@@ -75,11 +75,11 @@ func TestMatchAsJSON(t *testing.T) {
 	}{
 		{"weights", []string{"--host", "www.example.com", "--path", "/foo/x?q=1"}, object{
 			"action": "route", "listener": "web", "filter_chain": "0", "virtual_host": "www", "domain": "www.example.com",
-			"route": object{"index": 0.0, "name": "foo"}, "host": "www.example.com", "path": "/bar/x?q=1", "cluster": nil,
+			"route": object{"index": 0.0, "name": "foo", "file": path, "line": 17.0}, "host": "www.example.com", "path": "/bar/x?q=1", "cluster": nil,
 			"weighted_clusters": []any{object{"name": "app", "weight": 90.0}, object{"name": "app-v2", "weight": 10.0}}}},
 		{"a random value chooses", []string{"--host", "www.example.com", "--path", "/foo", "--random", "95"}, object{"cluster": "app-v2"}},
 		{"redirect", []string{"--host", "www.example.com", "--path", "/old"}, object{
-			"action": "redirect", "status": 301.0, "location": "http://www.example.com/new", "cluster": nil, "route": object{"index": 1.0, "name": ""}}},
+			"action": "redirect", "status": 301.0, "location": "http://www.example.com/new", "cluster": nil, "route": object{"index": 1.0, "name": "", "file": path, "line": 22.0}}},
 		{"direct response", []string{"--host", "api.example.com", "--path", "/"}, object{"action": "direct_response", "status": 403.0, "domain": "*.example.com"}},
 		{"no virtual host", []string{"--host", "nowhere", "--path", "/"}, object{"action": "not_found", "status": 404.0, "virtual_host": nil}},
 		{"no listener", []string{"--host", "www.example.com", "--path", "/", "--port", "81"}, object{"action": "no_listener", "listener": nil}},
@@ -142,6 +142,15 @@ func TestMatchAll(t *testing.T) {
 	writeFile(t, dir, "envoy.requests.yaml", "requests:\n- {name: rest, hots: x}\n")
 	if _, errOut, status = meshtui(t, home(t), "match", path, "--all"); status != 2 || !strings.Contains(errOut, "hots") {
 		t.Errorf("a wrong file: status %d: %s", status, errOut)
+	}
+}
+
+// What a terminal would obey is written out.
+func TestMatchPrintsNoControlCharacters(t *testing.T) {
+	path := writeFile(t, t.TempDir(), "envoy.yaml", twoRoutes)
+	out, _, _ := meshtui(t, home(t), "match", path, "--host", "a\x1b[31mb\nc", "--path", "/\x07")
+	if strings.ContainsAny(out, "\x1b\x07") || !strings.Contains(out, `a\x1b[31mb\nc`) {
+		t.Errorf("%q", out)
 	}
 }
 

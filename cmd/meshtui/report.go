@@ -35,9 +35,12 @@ type wayJSON struct {
 	Caveats          []string       `json:"caveats"`
 }
 
+// routeJSON is a route; File and Line are where it stands.
 type routeJSON struct {
 	Index int    `json:"index"`
 	Name  string `json:"name"`
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
 }
 
 // weightedJSON is a weighted cluster. Reason is there where it certainly cannot
@@ -64,12 +67,18 @@ type loserJSON struct {
 	Next        bool       `json:"next,omitempty"` // it would take the request if the winner were not there
 }
 
-func reportOf(e match.Explanation) reportJSON {
+func reportOf(e match.Explanation, at *places) reportJSON {
 	out := reportJSON{wayJSON: wayOf(e.Way), Losers: []loserJSON{}}
+	for _, s := range e.Steps {
+		if s.Kind == "route" && out.Route != nil {
+			out.Route.File, out.Route.Line = at.of(s.Key, s.Path)
+		}
+	}
 	for _, l := range e.Losers {
 		j := loserJSON{VirtualHost: l.VirtualHost, Reason: l.Reason, Next: l.Next}
 		if l.HasRoute {
 			j.Route = &routeJSON{Index: l.Route.Index, Name: l.Route.Name}
+			j.Route.File, j.Route.Line = at.of(l.Key, l.Path)
 		}
 		out.Losers = append(out.Losers, j)
 	}
@@ -110,34 +119,44 @@ func orEmpty(list []string) []string {
 }
 
 // explained is the answer for people.
-func explained(r match.Request, e match.Explanation) string {
+func explained(r match.Request, e match.Explanation, at *places) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s%s\n", r.Method, r.Host, r.Path)
-	row := func(what, name, why string) {
-		line := fmt.Sprintf("  %-20s %-24s %s", what, name, why)
-		fmt.Fprintln(&b, strings.TrimRight(line, " "))
+	say := func(format string, a ...any) {
+		fmt.Fprintln(&b, strings.TrimRight(printable(fmt.Sprintf(format, a...)), " "))
 	}
+	row := func(what, name, why string) { say("  %-20s %-24s %s", what, name, why) }
+	say("%s %s%s", r.Method, r.Host, r.Path)
 	for _, s := range e.Steps {
-		row(s.Kind, s.Name, s.Why)
+		row(s.Kind, s.Name, s.Why+in(at.short(s.Key, s.Path)))
 	}
-	row("", "", "")
+	say("")
 	row(answer(e.Way))
 	for _, s := range e.Settings {
 		row(s.Name, s.Value, "("+string(s.Level)+")")
 	}
 	if len(e.Losers) > 0 {
-		fmt.Fprintln(&b, "\n  why not")
+		say("")
+		say("  why not")
 	}
 	for _, l := range e.Losers {
-		fmt.Fprintf(&b, "    %-28s %s%s\n", loserName(l), l.Reason, next(l))
+		say("    %-28s %s%s%s", loserName(l), l.Reason, next(l), in(at.short(l.Key, l.Path)))
 	}
 	if len(e.Caveats) > 0 {
-		fmt.Fprintln(&b, "\n  not known here")
+		say("")
+		say("  not known here")
 	}
 	for _, c := range e.Caveats {
-		fmt.Fprintln(&b, "    "+c)
+		say("    %s", c)
 	}
 	return b.String()
+}
+
+// in is a place behind a sentence.
+func in(place string) string {
+	if place == "" {
+		return ""
+	}
+	return "  [" + place + "]"
 }
 
 // answer is what comes of the request, as a row.
