@@ -41,6 +41,9 @@ func (t *attempt) request() *http.Request {
 	}
 	out.RequestURI = ""
 	out.GetBody = nil
+	if !t.s.trailers {
+		out.Trailer = nil
+	}
 	switch {
 	case t.exchange.body != nil:
 		t.body = t.exchange.body.attempt()

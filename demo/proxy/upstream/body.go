@@ -26,6 +26,7 @@ func (e *CutError) Unwrap() error { return e.Err }
 type answerBody struct {
 	io.ReadCloser
 	t     *attempt
+	of    *http.Response // whose trailers are dropped; nil where they pass
 	ended atomic.Bool
 }
 
@@ -51,7 +52,11 @@ func (t *attempt) wrap(resp *http.Response) {
 		t.finish()
 		return
 	}
-	resp.Body = &answerBody{ReadCloser: resp.Body, t: t}
+	body := &answerBody{ReadCloser: resp.Body, t: t}
+	if !t.s.trailers {
+		body.of, resp.Trailer = resp, nil
+	}
+	resp.Body = body
 }
 
 // Read reads on; a failure is a *CutError.
@@ -62,6 +67,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	}
 	if err == nil {
 		return n, nil
+	}
+	if b.of != nil {
+		b.of.Trailer = nil // that have come with the end
 	}
 	if !errors.Is(err, io.EOF) {
 		err = b.t.cut(err, b.ended.Load())

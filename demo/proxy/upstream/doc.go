@@ -10,6 +10,25 @@
 // along and a circuit breaker counts what it limits.
 //
 // What is not done is refused by Check, CheckAssignment and CheckRetry, with a
-// sentence that names the field; nothing is ignored in silence but what has no
-// effect here (metadata, statistics names, watermarks).
+// sentence that names the field. Taken without effect are, in silence, what
+// changes no answer: metadata, statistics names, watermarks, where and what is
+// logged of health checks, how large the windows and tables of HTTP/2 are and
+// how much of its frames is borne, and what protocol options say of reading
+// requests.
+//
+// It is held against a real Envoy, failure by failure: status, body, flags,
+// attempts and counters. What still differs comes from net/http, which reads and
+// writes the bytes:
+//
+//   - An HTTP/1 answer with both a Transfer-Encoding and a Content-Length, or with
+//     the same Content-Length twice, is passed on with one of them; an Envoy calls
+//     it a protocol error (502). net/http does not let it be seen.
+//   - An answer whose status is below 200, and not 101, is a protocol error; an
+//     Envoy sends one below 100 on.
+//   - An answer of HTTP/1 that is refused for its headers alone, and has no body,
+//     leaves its connection open, which an Envoy closes.
+//   - Of the headers that an answer may have 100 of, a Trailer and all but one
+//     Content-Length are not counted.
+//   - Idempotency-Key and X-Idempotency-Key are written in lower case, as an Envoy
+//     writes every name; the others as Go writes them.
 package upstream

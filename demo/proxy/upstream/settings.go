@@ -37,6 +37,7 @@ type settings struct {
 	connect       time.Duration
 	fetch         time.Duration // how long EDS is waited for; 0 is for ever
 	http2         bool
+	trailers      bool          // pass, in either direction: always in HTTP/2
 	idle          time.Duration // of a pooled connection; 0 is for ever
 	trackHosts    bool          // counters for each endpoint
 	ignoreRemoval bool          // a host that is removed goes at once, though its checks pass
@@ -110,6 +111,7 @@ func read(c *clusterv3.Cluster) (*settings, error) {
 //nolint:staticcheck // Envoy still takes the fields that have moved elsewhere
 func (s *settings) readProtocol(c *clusterv3.Cluster) error {
 	s.http2 = c.GetHttp2ProtocolOptions() != nil
+	s.trailers = c.GetHttpProtocolOptions().GetEnableTrailers()
 	idle := c.GetCommonHttpProtocolOptions().GetIdleTimeout()
 	if packed, ok := c.GetTypedExtensionProtocolOptions()[httpOptions]; ok {
 		var o httpv3.HttpProtocolOptions
@@ -117,8 +119,10 @@ func (s *settings) readProtocol(c *clusterv3.Cluster) error {
 			return fmt.Errorf("cluster %s: typed_extension_protocol_options[%s] cannot be read: %w", s.name, httpOptions, err)
 		}
 		s.http2 = o.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil
+		s.trailers = o.GetExplicitHttpConfig().GetHttpProtocolOptions().GetEnableTrailers()
 		idle = o.GetCommonHttpProtocolOptions().GetIdleTimeout()
 	}
+	s.trailers = s.trailers || s.http2
 	s.idle = durationOr(idle, defaultIdleTimeout)
 	return nil
 }
