@@ -27,13 +27,13 @@ const echo = `
             - {header: {key: x-path, value: "%REQ(:PATH)%"}}
             - {header: {key: x-host, value: "%REQ(:AUTHORITY)%"}}
             - {header: {key: x-scheme, value: "%REQ(:SCHEME)%"}}
-            - {header: {key: x-seen, value: "%REQ(CONNECTION)%|%REQ(UPGRADE)%|%REQ(TE)%|%REQ(X-A)%|%REQ(X-FORWARDED-FOR)%|%REQ(X-FORWARDED-PROTO)%|%REQ(X-ENVOY-INTERNAL)%|%REQ(X-ENVOY-RETRY-ON)%|%REQ(X-ENVOY-EXTERNAL-ADDRESS)%|%REQ(X-FORWARDED-CLIENT-CERT)%|%REQ(VIA)%|%REQ(KEEP-ALIVE)%|%REQ(TRANSFER-ENCODING)%|%REQ(X_UNDER)%|%REQ(X-ENVOY-DECORATOR-OPERATION)%|%REQ(X-FORWARDED-PORT)%"}}`
+            - {header: {key: x-seen, value: "%REQ(CONNECTION)%|%REQ(UPGRADE)%|%REQ(TE)%|%REQ(X-A)%|%REQ(X-FORWARDED-FOR)%|%REQ(X-FORWARDED-PROTO)%|%REQ(X-ENVOY-INTERNAL)%|%REQ(X-ENVOY-RETRY-ON)%|%REQ(X-ENVOY-EXTERNAL-ADDRESS)%|%REQ(X-FORWARDED-CLIENT-CERT)%|%REQ(VIA)%|%REQ(KEEP-ALIVE)%|%REQ(TRANSFER-ENCODING)%|%REQ(X_UNDER)%|%REQ(X-ENVOY-DECORATOR-OPERATION)%|%REQ(X-FORWARDED-PORT)%|%REQ(CONTENT-LENGTH)%"}}`
 
 // seenHeaders are those of x-seen, in its order.
 var seenHeaders = []string{
 	"connection", "upgrade", "te", "x-a", "x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-retry-on",
 	"x-envoy-external-address", "x-forwarded-client-cert", "via", "keep-alive", "transfer-encoding", "x_under",
-	"x-envoy-decorator-operation", "x-forwarded-port",
+	"x-envoy-decorator-operation", "x-forwarded-port", "content-length",
 }
 
 // managers are settings of an HTTP connection manager that bear on what the
@@ -62,6 +62,8 @@ var managers = map[string]string{
 	"drop":         `{common_http_protocol_options: {headers_with_underscores_action: DROP_HEADER}}`,
 	"refuse":       `{common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST}}`,
 	"small":        `{max_request_headers_kb: 1, common_http_protocol_options: {max_headers_count: 4}}`,
+	"chunked":      `{http_protocol_options: {allow_chunked_length: true}}`,
+	"noupgrade":    `{http_protocol_options: {ignore_http_11_upgrade: [{exact: websocket}, {prefix: oth, ignore_case: true}]}}`,
 	"websocket":    `{upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: CONNECT, enabled: false}]}`,
 }
 
@@ -138,6 +140,7 @@ var oddHeaders = [][]routes.Header{
 	h("X-A", "1"), h("X-A", "1", "x-a", "2"), h("x-a", ""), h("x-a", "  1  "), h("x-a", "\xff\xfe"), h("x-a", "a\tb"), h("x-a", "a\x01b"), h("x-a", "a\x7fb"), h("x a", "1"), h("x\"a", "1"), h("", "1"),
 	h("x_under", "1"), h("Connection", "keep-alive"), h("Connection", "x-a", "X-A", "1"), h("Connection", "close, x-a", "X-A", "1"), h("Connection", "te", "TE", "trailers"), h("TE", "trailers"), h("TE", "gzip"), h("TE", "trailers, gzip"), h("TE", "trailers;q=0.5"), h("Connection", "te", "TE", "gzip"),
 	h("Connection", "Upgrade", "Upgrade", "websocket"), h("Connection", "keep-alive, upgrade", "Upgrade", "WebSocket"), h("Upgrade", "websocket"), h("Connection", "upgrade", "Upgrade", "h2c"), h("Connection", "upgrade", "Upgrade", "other"), h("Connection", "Upgrade"),
+	h("Connection", "Upgrade", "Upgrade", "websocket, other"), h("Connection", "keep-alive, Upgrade", "Upgrade", "new, websocket"), h("Connection", "Upgrade", "Upgrade", "Other"),
 	h("Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "HTTP2-Settings", "x"), h("Connection", "upgrade, x-a", "Upgrade", "websocket", "x-a", "1"),
 	h("X-Forwarded-For", "10.0.0.1"), h("X-Forwarded-For", "8.8.8.8"), h("X-Forwarded-For", "8.8.8.8, 10.0.0.1"), h("X-Forwarded-For", "10.0.0.1,10.0.0.2"), h("X-Forwarded-For", "nonsense"), h("X-Forwarded-For", "192.168.1.1"), h("X-Forwarded-For", "127.0.0.1"), h("X-Forwarded-For", "::1"), h("X-Forwarded-For", "fd00::1"), h("X-Forwarded-For", "172.16.0.1"), h("X-Forwarded-For", "10.1.2.3, 8.8.8.8"), h("X-Forwarded-For", " 10.0.0.1"), h("X-Forwarded-For", "10.0.0.1 "), h("X-Forwarded-For", "::ffff:10.0.0.1"), h("X-Forwarded-For", "10.0.0.1", "X-Forwarded-For", "8.8.8.8"), h("X-Forwarded-For", ""), h("X-Forwarded-For", "10.0.0.1:80"), h("X-Forwarded-For", "[fd00::1]:80"), h("X-Forwarded-For", "10.1.1.1,"),
 	h("X-Forwarded-Proto", "https"), h("X-Forwarded-Proto", "HTTPS"), h("X-Forwarded-Proto", "ftp"), h("X-Forwarded-Proto", ""), h("X-Forwarded-Port", "99"), h("X-Forwarded-Proto", "https", "X-Forwarded-For", "1.1.1.1"),

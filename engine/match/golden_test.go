@@ -213,6 +213,14 @@ func printed(e match.Explanation) string {
 	for _, f := range e.Fates {
 		fmt.Fprintf(&b, "  %s answers %d %s: %s\n", f.Cluster, f.Status, f.Detail, f.Why)
 	}
+	for _, s := range e.Settings {
+		if s.Level != routes.Default {
+			fmt.Fprintf(&b, "  with %s %s, by the %s\n", s.Name, s.Value, s.Level)
+		}
+	}
+	for _, m := range e.Mirrors {
+		fmt.Fprintf(&b, "  copied to %s\n", m.Cluster)
+	}
 	for _, c := range e.Caveats {
 		fmt.Fprintf(&b, "  but %s\n", c)
 	}

@@ -156,16 +156,24 @@ func (x mutation) hopByHop(h *headers) {
 	h.remove("te")
 }
 
-// joinCookies makes one header of several, as HTTP/2's codec does.
+// joinCookies makes one header of several, as HTTP/2's codec does. Of empty ones
+// nothing is left.
 func (h *headers) joinCookies() {
-	var crumbs []string
+	joined, times := "", 0
 	for _, each := range h.list {
-		if strings.EqualFold(each.Name, "cookie") {
-			crumbs = append(crumbs, each.Value)
+		if !strings.EqualFold(each.Name, "cookie") {
+			continue
 		}
+		if times++; joined != "" {
+			joined += "; "
+		}
+		joined += each.Value
 	}
-	if len(crumbs) > 1 {
-		h.set("cookie", strings.Join(crumbs, "; "))
+	switch {
+	case times > 0 && joined == "":
+		h.remove("cookie")
+	case times > 1:
+		h.set("cookie", joined)
 	}
 }
 

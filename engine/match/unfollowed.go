@@ -58,6 +58,12 @@ var managerCaveats = []struct {
 			return !r.HTTP2 && b != nil && !b.GetValue()
 		},
 	},
+	{
+		"http2_protocol_options", "an extended CONNECT needs http2_protocol_options.allow_connect, without which Envoy may reset it",
+		func(m *hcmv3.HttpConnectionManager, r *Request) bool {
+			return r.HTTP2 && (&headers{r.Headers}).has(":protocol") && !m.GetHttp2ProtocolOptions().GetAllowConnect()
+		},
+	},
 }
 
 // unfollowed says what of a connection manager's settings may change what
