@@ -9,6 +9,11 @@
 // its lines has the place of the JSON's. What cannot be read becomes a problem with its place and harms
 // nothing else; what is changed or left behind becomes a notice.
 //
+// A bootstrap may have its routes and endpoints in files that its static resources
+// name; these are read and watched too. What is known to be absent, since the dump
+// is a part, since it comes from another control plane or since it could not be
+// read, is what Opened.Known tells the checks.
+//
 // Within the workspace the config sources of resources say "ads: {}", since
 // meshtui serves them; on disk they are path_config_source entries that point
 // to the workspace's own files, so that an Envoy can read the folder without us.
