@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/meshtui/demo/proxy/admin"
-	"example.com/meshtui/xds/envoy"
 )
 
 func get(t *testing.T, url string) (int, string) {

@@ -10,11 +10,6 @@ import (
 	"example.com/meshtui/engine/match"
 )
 
-// delayedClose is how long a connection goes on being read that closes before
-// all of its request has come: Envoy's delayed_close_timeout. Closed at once, it
-// would be reset, and the client might lose the answer.
-const delayedClose = time.Second
-
 // clientBody is the body of a client's request. It knows when all of it has
 // been read.
 type clientBody struct {
@@ -92,14 +87,6 @@ func (x *exchange) proceed() {
 func (x *exchange) endsConnection(h http.Header) {
 	if x.r.ProtoMajor == 1 && (x.closes || !x.complete()) {
 		h.Set("Connection", "close")
-	}
-}
-
-// giveUpReading bounds how long a connection that is to close is read.
-func (x *exchange) giveUpReading() {
-	if x.r.ProtoMajor == 1 && !x.complete() && x.status != http.StatusSwitchingProtocols {
-		// A connection that has no deadlines is a test's.
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(delayedClose))
 	}
 }
 

@@ -94,7 +94,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.way = m.Match(&request)
 	x.begin()
 	defer x.end()
-	defer x.giveUpReading()
 	x.proceed()
 	if x.checksHealth() {
 		x.healthy()
