@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/meshtui/engine/check"
+	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds/envoy"
@@ -91,11 +91,7 @@ func checkPath(path string) ([]mesh.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	fs := append([]mesh.Finding(nil), opened.Problems...)
-	for _, group := range sortedGroups(opened.Meshes) {
-		fs = append(fs, check.Mesh(opened.Meshes[group])...)
-	}
-	return append(fs, opened.Notices...), nil
+	return engine.Check(opened), nil
 }
 
 // findingJSON is a finding as `check --json` prints it.

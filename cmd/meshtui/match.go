@@ -130,11 +130,12 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	if err != nil {
 		return usageError(err)
 	}
-	m, unread, err := openMesh(path, f.group, cmd.ErrOrStderr())
+	m, known, unread, err := openMesh(path, f.group, cmd.ErrOrStderr())
 	if err != nil {
 		return &exitError{status: 2, err: err}
 	}
 	e := match.New(m).Explain(&r)
+	elsewhere(&e, m, known)
 	e.Caveats = append(unread, e.Caveats...)
 	if f.json {
 		err = printJSON(cmd.OutOrStdout(), reportOf(e, newPlaces(m)))
@@ -150,13 +151,13 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	return nil
 }
 
-// openMesh opens what lies at path and returns the group's mesh. What is wrong
-// there is said on errOut, and what could not be read is a caveat of each answer:
-// it rests on the rest.
-func openMesh(path, group string, errOut io.Writer) (m *mesh.Mesh, unread []string, err error) {
+// openMesh opens what lies at path and returns the group's mesh, and what is
+// known of what is not in it. What is wrong there is said on errOut, and what
+// could not be read is a caveat of each answer: it rests on the rest.
+func openMesh(path, group string, errOut io.Writer) (m *mesh.Mesh, known files.Known, unread []string, err error) {
 	opened, err := files.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, known, nil, err
 	}
 	for _, p := range opened.Problems {
 		fmt.Fprintln(errOut, "meshtui: "+p.String())
@@ -166,9 +167,9 @@ func openMesh(path, group string, errOut io.Writer) (m *mesh.Mesh, unread []stri
 	}
 	m, ok := opened.Meshes[group]
 	if !ok {
-		return nil, nil, noGroup(path, group, opened.Meshes)
+		return nil, known, nil, noGroup(path, group, opened.Meshes)
 	}
-	return m, unread, nil
+	return m, opened.Known(group), unread, nil
 }
 
 // noGroup says that a path has no such group, and which it has.

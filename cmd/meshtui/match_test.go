@@ -145,6 +145,54 @@ func TestMatchAll(t *testing.T) {
 	}
 }
 
+// What is known to be elsewhere is no certain 404 and no certain 503.
+func TestMatchSaysWhatIsElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	foreign := writeFile(t, dir, "foreign.yaml", `dynamic_resources:
+  ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: control}}]}
+static_resources:
+  listeners:
+  - name: web
+    address: {socket_address: {address: 127.0.0.1, port_value: 10000}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: web
+          rds: {route_config_name: theirs, config_source: {ads: {}, resource_api_version: V3}}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+  - {name: control, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: control, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 18000}}}}]}]}}
+`)
+	out, errOut, status := meshtui(t, home(t), "match", foreign, "--host", "a", "--path", "/", "--json")
+	if status != 0 || !strings.Contains(out, `"action":"undecided"`) || !strings.Contains(out, "another control plane") {
+		t.Errorf("status %d %s%s", status, out, errOut)
+	}
+	routes := writeFile(t, dir, "rds.yaml", `resources:
+- "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
+  name: theirs
+  virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: theirs}}]}]
+`)
+	read := writeFile(t, dir, "read.yaml", strings.Replace(mustRead(t, foreign), "config_source: {ads: {}, resource_api_version: V3}",
+		"config_source: {path_config_source: {path: "+routes+"}, resource_api_version: V3}", 1))
+	out, errOut, status = meshtui(t, home(t), "match", read, "--host", "a", "--path", "/", "--json")
+	if status != 0 || !strings.Contains(out, `"action":"route"`) || !strings.Contains(out, `"virtual_host":"all"`) {
+		t.Errorf("routes in a file: status %d %s%s", status, out, errOut)
+	}
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // What a terminal would obey is written out.
 func TestMatchPrintsNoControlCharacters(t *testing.T) {
 	path := writeFile(t, t.TempDir(), "envoy.yaml", twoRoutes)
