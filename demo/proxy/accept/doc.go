@@ -15,6 +15,9 @@
 // What is read differently from an Envoy:
 //
 //   - There is no runtime: where a field has a runtime key, its default counts.
+//   - One server reads all connections of a listener, before their filter chain
+//     is known: its connection managers must agree on what that server does
+//     (codec, idle timeout, limits of headers and streams).
 //   - A connection manager without any filter is refused; an Envoy takes it, and
 //     every request hangs.
 //   - Clusters and endpoints are checked by package upstream, which does them.

@@ -11,7 +11,6 @@ import (
 var asTheyAre = map[protoreflect.FullName]bool{
 	"google.protobuf.BoolValue": true, "google.protobuf.UInt32Value": true, "google.protobuf.UInt64Value": true,
 
-	"envoy.config.core.v3.ConfigSource":                                 true, // everything comes by ADS
 	"envoy.config.core.v3.RuntimeFractionalPercent":                     true, // there is no runtime: the default counts
 	"envoy.config.listener.v3.ListenerFilterChainMatchPredicate":        true,
 	"envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions":            true,

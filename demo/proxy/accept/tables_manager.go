@@ -12,7 +12,7 @@ func managerTables() map[protoreflect.FullName]fields {
 			done: []string{
 				"stat_prefix", "rds", "route_config", "http_filters", "common_http_protocol_options", "http_protocol_options",
 				"http2_protocol_options", "server_name", "server_header_transformation", "scheme_header_transformation",
-				"max_request_headers_kb", "stream_idle_timeout", "request_headers_timeout", "use_remote_address",
+				"max_request_headers_kb", "stream_idle_timeout", "use_remote_address",
 				"xff_num_trusted_hops", "internal_address_config", "skip_xff_append", "via", "generate_request_id",
 				"preserve_external_request_id", "always_set_request_id_in_response", "upgrade_configs", "normalize_path",
 				"merge_slashes", "path_with_escaped_slashes_action", "strip_matching_host_port", "strip_any_host_port",
@@ -29,10 +29,16 @@ func managerTables() map[protoreflect.FullName]fields {
 				"forward_client_cert_details": mustEnum("forwarding of client certificates", int32(hcmv3.HttpConnectionManager_SANITIZE), int32(hcmv3.HttpConnectionManager_FORWARD_ONLY), int32(hcmv3.HttpConnectionManager_ALWAYS_FORWARD_ONLY)),
 				"add_user_agent":              must("add_user_agent", false),
 				"request_timeout":             none("a timeout of the whole request"),
+				"request_headers_timeout":     none("a timeout of a request's headers"),
 			},
 			whole: wholeManager,
 		},
 		"envoy.extensions.filters.network.http_connection_manager.v3.Rds": {done: []string{"config_source", "route_config_name"}},
+		"envoy.config.core.v3.ConfigSource": {
+			done: []string{"ads", "self", "initial_fetch_timeout"}, ignored: []string{"resource_api_version"},
+		},
+		"envoy.config.core.v3.AggregatedConfigSource": {},
+		"envoy.config.core.v3.SelfConfigSource":       {elsewhere: true, whole: noSource},
 		"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig": {
 			done: []string{"cidr_ranges"}, ignored: []string{"unix_sockets"}, // it listens on TCP alone
 		},
@@ -64,11 +70,12 @@ func managerTables() map[protoreflect.FullName]fields {
 			ignored: []string{"override_stream_error_on_invalid_http_message", "use_balsa_parser"},
 		},
 		"envoy.config.core.v3.Http2ProtocolOptions": {
+			done: []string{"max_concurrent_streams"},
 			ignored: []string{ // how bytes travel, not what they say
-				"hpack_table_size", "max_concurrent_streams", "initial_stream_window_size", "initial_connection_window_size",
+				"hpack_table_size", "initial_stream_window_size", "initial_connection_window_size",
 				"max_outbound_frames", "max_outbound_control_frames", "max_consecutive_inbound_frames_with_empty_payload",
 				"max_inbound_priority_frames_per_stream", "max_inbound_window_update_frames_per_data_frame_sent",
-				"stream_error_on_invalid_http_messaging", "override_stream_error_on_invalid_http_message", "connection_keepalive",
+				"stream_error_on_invalid_http_messaging", "override_stream_error_on_invalid_http_message",
 				"use_oghttp2_codec", "enable_huffman_encoding", "stream_reset_burst", "stream_reset_rate", "custom_settings_parameters",
 			},
 		},

@@ -97,7 +97,7 @@ func someChain(_ string, m proto.Message) error {
 			}
 		}
 	}
-	return nil
+	return sameServer(l)
 }
 
 // sameMatch compares two matches; none is the same as one that says nothing.
@@ -170,6 +170,11 @@ func wholeManager(at string, m proto.Message) error {
 		}
 	}
 	return oneUpgrade(at, h)
+}
+
+// noSource refuses what is no source of routes to an Envoy either.
+func noSource(at string, _ proto.Message) error {
+	return fmt.Errorf("%s: Missing config source specifier in envoy::config::core::v3::ConfigSource", at) //nolint:staticcheck // Envoy's own words
 }
 
 // filterOrder asks for a router behind all other filters.
