@@ -80,7 +80,7 @@ func (c *contender) ask(b *testing.B, n int) {
 	for _, client := range c.clients {
 		g.Go("client", func() error {
 			for turn.Add(1) <= int64(n) {
-				if _, err := get(ctx, client, c.url); err != nil {
+				if _, err := kinds[0].ask(ctx, client, c.url); err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
 				}
 			}

@@ -27,7 +27,11 @@
 //   - A cluster that was removed is found for a quarter of a second more, by
 //     requests that chose it the moment before.
 //   - A listener that follows another on the same address takes over its socket,
-//     so that no connection is refused, whatever the two are called. The one
-//     before drains: its connections end with the next answer, the idle ones
-//     after two seconds, and what is under way may end.
+//     so that no connection is refused, whatever the two are called; one with
+//     several addresses serves until all are taken over. The one before drains:
+//     its connections end with the next answer, the idle ones after two seconds,
+//     and what is under way may end. In HTTP/2 a GOAWAY that refuses nothing goes
+//     before the final one, so that no request on its way is lost.
+//   - An answer does not wait for the rest of its request; the connection ends
+//     after it. A panic costs the request that it happens in.
 package proxy

@@ -76,7 +76,6 @@ func (f *front) settings(m *hcmv3.HttpConnectionManager) {
 	codec := m.GetCodecType()
 	f.server.Protocols.SetHTTP1(codec != hcmv3.HttpConnectionManager_HTTP2)
 	f.server.Protocols.SetUnencryptedHTTP2(codec != hcmv3.HttpConnectionManager_HTTP1)
-	f.server.ReadHeaderTimeout = m.GetRequestHeadersTimeout().AsDuration()
 	f.server.IdleTimeout = time.Hour // Envoy's default
 	if d := m.GetCommonHttpProtocolOptions().GetIdleTimeout(); d != nil {
 		f.server.IdleTimeout = d.AsDuration()

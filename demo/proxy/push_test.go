@@ -70,6 +70,28 @@ func TestChangesLoseNoRequest(t *testing.T) {
 	})
 }
 
+// Connections of HTTP/2 end without the loss of a request, however often their
+// listener is changed or renamed.
+func TestHTTP2LosesNoRequest(t *testing.T) {
+	front, v1 := freePort(t), backend(t, "v1")
+	rest := []proto.Message{route("local", "blue"), cluster("blue", time.Second), endpoints("blue", v1)}
+	l := startLab(t, labOptions{first: meshOf(t, append(rest, listener(t, "web", front, "local"))...)})
+	l.ends(engine.Accepted)
+	answers(t, urlOf(front), "v1")
+	traffic := startLoad(t, urlOf(front), overHTTP2)
+	for i := range uint32(8) {
+		name := fmt.Sprint("web", i/2) // each is changed once
+		l.accepted(meshOf(t, append(rest, buffered(listener(t, name, front, "local"), 40_000+i))...))
+		traffic.flow(100)
+		traffic.flawless(name)
+	}
+	l.facts("it has drained", func(f *envoy.Facts) bool { return f.Draining == 0 })
+	traffic.flow(100)
+	traffic.flawless("the end")
+	l.sane(0)
+	t.Logf("%d requests", traffic.sent.Load())
+}
+
 // A route to a cluster that is not there is accepted, and answered with 503 and
 // nothing in it, as by an Envoy.
 func TestRouteToMissingCluster(t *testing.T) {
