@@ -20,15 +20,11 @@
 // attempts and counters. What still differs comes from net/http, which reads and
 // writes the bytes:
 //
-//   - An HTTP/1 answer with both a Transfer-Encoding and a Content-Length, or with
-//     the same Content-Length twice, is passed on with one of them; an Envoy calls
-//     it a protocol error (502). net/http does not let it be seen.
 //   - An answer whose status is below 200, and not 101, is a protocol error; an
 //     Envoy sends one below 100 on.
 //   - An answer of HTTP/1 that is refused for its headers alone, and has no body,
 //     leaves its connection open, which an Envoy closes.
-//   - Of the headers that an answer may have 100 of, a Trailer and all but one
-//     Content-Length are not counted.
+//   - Of the headers that an answer may have 100 of, a Trailer is not counted.
 //   - Idempotency-Key and X-Idempotency-Key are written in lower case, as an Envoy
 //     writes every name; the others as Go writes them.
 package upstream

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 )
 
 // An answer that nobody could be sent is a protocol error, and is retried like
@@ -30,6 +31,7 @@ func TestStatusThatIsNone(t *testing.T) {
 			a, _, _ = get(t, c, Call{Retry: retryOf(t, "retry_on: reset")})
 			expectFailure(t, a, http.StatusBadGateway, "URX,UPE", "upstream_reset_before_response_started{protocol_error}")
 			<-done
+			synctest.Wait()
 			if h := c.Snapshot().Hosts[0]; h.Requests != 3 || h.Success != 0 || h.Errors != 3 || h.ActiveRequests != 0 || h.ActiveConnections != 0 {
 				t.Errorf("%s: %+v", status, h)
 			}

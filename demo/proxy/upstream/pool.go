@@ -99,6 +99,7 @@ type conn struct {
 	net.Conn
 	pool *pool
 	once sync.Once
+	head headWatch // of HTTP/1
 
 	mu     sync.Mutex
 	closed bool
@@ -127,6 +128,25 @@ func (p *pool) track(raw net.Conn) *conn {
 		_ = c.Close() // it was made as the last request left
 	}
 	return c
+}
+
+// Write sends.
+func (c *conn) Write(p []byte) (int, error) {
+	if !c.pool.shared {
+		c.head.wrote()
+	}
+	return c.Conn.Write(p)
+}
+
+// Read reads on, up to an answer that is not allowed.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.pool.shared {
+		if bad := c.head.read(p[:n]); bad != nil {
+			return 0, bad
+		}
+	}
+	return n, err
 }
 
 // Close closes the connection and counts that once.

@@ -205,6 +205,21 @@ func h2(h http.HandlerFunc) behave {
 	}
 }
 
+// turnsOf answers the requests of a connection with these texts, in turn.
+func turnsOf(all ...string) behave {
+	return func(c net.Conn, _ int) {
+		in := bufio.NewReader(c)
+		for _, text := range all {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			drain(r.Body)
+			write(c, text)
+		}
+	}
+}
+
 // turns takes another behaviour for each connection, the last one for ever.
 func turns(all ...behave) behave {
 	return func(c net.Conn, n int) { all[min(n, len(all)-1)](c, n) }
@@ -250,6 +265,9 @@ func scenarios() []scenario {
 		{name: "headers100", hosts: []behave{says("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 99) + "content-length: 0\r\n\r\n")}},
 		{name: "headers101", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 100) + "content-length: 0\r\n\r\n")}},
 		{name: "headers101chunked", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\n" + strings.Repeat("x-a: b\r\n", 100) + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n")}},
+		{name: "lengthandchunks", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")}},
+		{name: "twolengths", hosts: []behave{thenCloses("HTTP/1.1 200 x\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nhi")}},
+		{name: "twolengthsheld", hosts: []behave{turnsOf(response(200, "HTTP/1.1 200 x\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n"), "HTTP/1.1 200 x\r\nContent-Length: 2\r\nCONTENT-LENGTH: 2\r\n\r\nhi")}, times: 2},
 		{name: "wrongprotocol", hosts: []behave{says("HTTP/1.1 400 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")}, cluster: "http2_protocol_options: {}"},
 		{name: "timeout", hosts: []behave{mute}, route: "timeout: 0.2s"},
 		{name: "timeoutafterheaders", hosts: []behave{silent("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nab")}, route: "timeout: 0.2s"},
