@@ -145,7 +145,10 @@ func (b *backend) become(s BackendState) error {
 		}
 		// The server closes only a listener that it has begun to serve.
 		_ = listener.Close()
-		return server.Close()
+		if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // it may find the listener closed
+			return fmt.Errorf("stopping backend %s: %w", now.Name, err)
+		}
+		return nil
 	}
 	b.mu.Unlock()
 	l, err := net.Listen("tcp", now.Address)
