@@ -8,6 +8,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"example.com/meshtui/engine/match/routes"
 )
 
 // answered is what may still change an answer that Envoy gives itself:
@@ -100,7 +102,7 @@ func (t *trip) logs(f *accesslogv3.AccessLogFilter, status int) verdict {
 	case *accesslogv3.AccessLogFilter_NotHealthCheckFilter:
 		return yes
 	case *accesslogv3.AccessLogFilter_HeaderFilter:
-		return verdictOf(asks([]*routev3.HeaderMatcher{by.HeaderFilter.GetHeader()}, &t.way.Seen))
+		return verdictOf(asks([]*routev3.HeaderMatcher{by.HeaderFilter.GetHeader()}, t.heard()))
 	case *accesslogv3.AccessLogFilter_AndFilter:
 		out := yes
 		for _, each := range by.AndFilter.GetFilters() {
@@ -125,6 +127,15 @@ func (t *trip) logs(f *accesslogv3.AccessLogFilter, status int) verdict {
 		return out
 	}
 	return maybe
+}
+
+// heard is the request as local_reply_config sees it: of one that the HTTP/1 codec
+// refused there are no headers.
+func (t *trip) heard() *routes.Request {
+	if t.way.Action == Refused && strings.HasPrefix(t.way.Detail, "http1.") {
+		return &routes.Request{Path: "/"}
+	}
+	return &t.way.Seen
 }
 
 func (t *trip) compares(c *accesslogv3.ComparisonFilter, status int) verdict {

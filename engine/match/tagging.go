@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	taggingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ip_tagging/v3"
-
-	"example.com/meshtui/engine/match/routes"
 )
 
 const taggingType = httpFilters + "ip_tagging.v3.IPTagging"
@@ -70,7 +68,7 @@ func (t *trip) tagBy(c *taggingv3.IPTagging) (changed bool) {
 	case sanitize:
 		t.headers.set(header.GetHeader(), joined)
 	default:
-		t.headers.list = append(t.headers.list, routes.Header{Name: header.GetHeader(), Value: joined})
+		appendTo(t.headers, header.GetHeader(), joined, ",")
 	}
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -28,27 +29,33 @@ func (m *Matcher) policies(cluster string) *httpv3.HttpProtocolOptions {
 }
 
 // closed says why a cluster takes no request at all of a priority: its circuit
-// breaker never lets one through. It is "" where it may.
+// breaker never lets one through. It is "" where it may. One for connections is
+// no such bound, for Envoy always makes a first.
 func (t *trip) closed(c *clusterv3.Cluster, priority corev3.RoutingPriority) string {
-	for _, th := range c.GetCircuitBreakers().GetThresholds() {
-		if th.GetPriority() != priority {
+	for _, bounds := range c.GetCircuitBreakers().GetThresholds() {
+		if bounds.GetPriority() != priority {
 			continue
 		}
-		if th.GetMaxRequests() != nil && t.breaker(c, priority, th.GetMaxRequests().GetValue()) == 0 {
-			return "has a circuit breaker with max_requests 0, and lets no request through"
+		for _, one := range []struct {
+			name string
+			set  *wrapperspb.UInt32Value
+		}{{"max_requests", bounds.GetMaxRequests()}, {"max_pending_requests", bounds.GetMaxPendingRequests()}} {
+			if t.zero(c, priority, one.name, one.set) {
+				return "has a circuit breaker with " + one.name + " 0, and lets no request through"
+			}
 		}
 		return ""
 	}
 	return ""
 }
 
-// breaker is the bound in force: a runtime key may override it.
-func (t *trip) breaker(c *clusterv3.Cluster, priority corev3.RoutingPriority, set uint32) float64 {
-	key := "circuit_breakers." + c.GetName() + "." + strings.ToLower(priority.String()) + ".max_requests"
-	if v, ok := t.r.Runtime[key]; ok {
-		return v
+// zero reports whether a bound of a circuit breaker is 0: a runtime key goes
+// before what is set.
+func (t *trip) zero(c *clusterv3.Cluster, priority corev3.RoutingPriority, name string, set *wrapperspb.UInt32Value) bool {
+	if v, ok := t.r.Runtime["circuit_breakers."+c.GetName()+"."+strings.ToLower(priority.String())+"."+name]; ok {
+		return v == 0
 	}
-	return float64(set)
+	return set != nil && set.GetValue() == 0
 }
 
 // subset says that a subset load balancer may find no endpoint for a request; ""
