@@ -105,9 +105,9 @@ func (c *conn) say() {
 		between := c.sent.between()
 		if between {
 			c.due.Store(false)
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(delayedClose))
+			_ = c.SetWriteDeadline(time.Now().Add(delayedClose))
 			_, _ = c.Conn.Write(notice) // a client that does not read learns nothing
-			_ = c.Conn.SetWriteDeadline(time.Time{})
+			_ = c.SetWriteDeadline(time.Time{})
 		}
 		c.mu.Unlock()
 		if !between {

@@ -71,7 +71,7 @@ func (n *node) newFront(g *generation) *front {
 }
 
 // settings are what a server takes from the first HTTP connection manager of its
-// listener.
+// listener; package accept refuses those whose managers differ in them.
 func (f *front) settings(m *hcmv3.HttpConnectionManager) {
 	codec := m.GetCodecType()
 	f.server.Protocols.SetHTTP1(codec != hcmv3.HttpConnectionManager_HTTP2)

@@ -169,7 +169,7 @@ func (a *answer) close(cut bool) {
 	if !cut {
 		_ = a.control.SetReadDeadline(time.Now().Add(delayedClose))
 	}
-	_ = a.body.ReadCloser.Close()
+	_ = a.body.Close()
 }
 
 // requestBroke notes that a panic ended a request.

@@ -184,7 +184,7 @@ func TestOddBackend(t *testing.T) {
 		for {
 			c, err := b.Accept()
 			if err != nil {
-				return nil
+				return err
 			}
 			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 				_, _ = io.WriteString(c, "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok")
@@ -200,7 +200,9 @@ func TestOddBackend(t *testing.T) {
 	}
 	n.listeners("web")
 	b.Close()
-	<-serving
+	if err := <-serving; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
 }
 
 // Of a listener with two addresses that two others follow, one after the other,
