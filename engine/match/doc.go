@@ -21,7 +21,10 @@
 //     manager changes before it looks for a route;
 //   - manager.go, scope.go, matcher.go: the route configuration; package routes
 //     does the rest;
-//   - upstream.go: what the mesh says of the cluster;
-//   - filter.go, caveat.go: the HTTP filters that may decide otherwise;
+//   - upstream.go, fate.go: what the mesh says of the cluster, and what becomes of
+//     a request to one that cannot answer;
+//   - filter.go, caveat.go, tagging.go, strict.go, unfollowed.go: the HTTP filters
+//     and settings that may decide otherwise;
+//   - reply.go: what becomes of the answers that Envoy gives itself;
 //   - explain.go, target.go, differences.go: all of it for people.
 package match
