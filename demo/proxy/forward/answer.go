@@ -109,7 +109,7 @@ func (x *exchange) send(status int) {
 	x.status = status
 	x.endsConnection(x.w.Header())
 	at, _, _ := x.deadline()
-	_ = http.NewResponseController(x.w).SetWriteDeadline(at) // in force until the connection is idle
+	_ = http.NewResponseController(x.w).SetWriteDeadline(at) // net/http ends it with the answer
 	x.w.WriteHeader(status)
 }
 

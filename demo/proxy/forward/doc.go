@@ -7,7 +7,7 @@
 // sees. The files follow a request: handler, client (its body, and its patience),
 // header (as the connection manager leaves them), manager (what its filters come
 // to), mutate (what the levels of the configuration change), policy (timeouts,
-// retries), hash, mirror, forward, malformed, respond; answer is what the proxy
+// retries), hash, mirror, forward, respond; answer is what the proxy
 // says itself.
 //
 // Where an Envoy says "server: envoy" this proxy says "server: meshtui". Other
@@ -24,15 +24,13 @@
 //     as an Envoy does. What counts as read is what was sent on, so a body that
 //     no backend could be found for counts as unread.
 //
-// Of answers:
+// Of answers, beside what package upstream tells of those of backends:
 //
-//   - An HTTP/1 backend's Transfer-Encoding together with Content-Length is taken
-//     as chunked; an Envoy answers 502.
 //   - Names of headers are written as Go writes them (X-Request-Id) where an
 //     Envoy writes them in lower case. HEAD is not told of a transfer-encoding.
-//   - Trailers of an HTTP/1 backend are dropped, as by an Envoy whose cluster
-//     does not enable them; those of an HTTP/2 backend reach a client of HTTP/2,
-//     and one of HTTP/1 where the connection manager has enable_trailers.
+//   - Trailers pass as with an Envoy: in HTTP/2, and in HTTP/1 where the
+//     connection manager, or the cluster, has enable_trailers. The header Trailer
+//     that announces those that a cluster drops goes with them; an Envoy keeps it.
 //   - A gRPC client gets a content-length of 0 with an error of the proxy's own.
 //
 // And of its own doing:

@@ -24,10 +24,6 @@ var hopByHop = []string{"Connection", "Upgrade", "Transfer-Encoding", "Keep-Aliv
 func (x *exchange) respond(a upstream.Answer, plain bool) {
 	res := a.Response
 	defer res.Body.Close()
-	if malformed(res) {
-		x.failed(protocolError(), plain)
-		return
-	}
 	x.flags, x.details = a.Flags, a.Details
 	if x.details == "" {
 		x.details = "via_upstream"
@@ -57,14 +53,14 @@ func (x *exchange) respond(a upstream.Answer, plain bool) {
 		return
 	}
 	if names := slices.Sorted(maps.Keys(res.Trailer)); len(names) > 0 {
-		h["trailer"] = []string{strings.Join(names, ", ")} // in an Envoy too, which may yet drop them
+		h["trailer"] = []string{strings.Join(names, ", ")} // as an Envoy does, which may yet drop them
 	}
 	if res.StatusCode == http.StatusNotModified {
 		keepLength(h)
 	}
 	x.send(res.StatusCode)
 	x.pass(res)
-	if res.ProtoMajor == 2 && trailers(x.way.Manager, x.r) { // an Envoy takes none of HTTP/1 in
+	if trailers(x.way.Manager, x.r) { // those that the cluster took in
 		for name, values := range res.Trailer {
 			h[http.TrailerPrefix+name] = values // announced or not
 		}

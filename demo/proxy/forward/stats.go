@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // counters count by name. The frequent ones of a connection manager are found
@@ -94,7 +93,7 @@ func (h *Handler) Stats() map[string]uint64 {
 	return out
 }
 
-// ConnState counts connections, and ends what a request set for its own: give it to the http.Server.
+// ConnState counts connections: give it to the http.Server.
 func (h *Handler) ConnState(conn net.Conn, state http.ConnState) {
 	c := &h.counters
 	switch state {
@@ -104,8 +103,6 @@ func (h *Handler) ConnState(conn net.Conn, state http.ConnState) {
 		c.connections.Add(1)
 		c.activeConnections.Add(1)
 		c.seen.Store(conn, true)
-	case http.StateIdle:
-		_ = conn.SetWriteDeadline(time.Time{}) // it was the last answer's
 	case http.StateClosed, http.StateHijacked:
 		if _, open := c.seen.LoadAndDelete(conn); open {
 			c.activeConnections.Add(^uint64(0))
