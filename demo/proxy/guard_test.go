@@ -104,7 +104,11 @@ func TestConnectionGoesOn(t *testing.T) {
 	_, port := serves(t, manager(t, "web", "r"), backend(t, "v1"))
 	c := dial(t, port)
 	from := bufio.NewReader(c)
-	for _, body := range []string{"Content-Length: 2\r\n\r\nhi", "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "Content-Length: 0\r\n\r\n"} {
+	for _, body := range []string{
+		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(posted), posted),
+		fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(posted), posted),
+		"Content-Length: 0\r\n\r\n",
+	} {
 		if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\n"+body); err != nil {
 			t.Fatal(err)
 		}
