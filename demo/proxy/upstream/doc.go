@@ -20,8 +20,8 @@
 // attempts and counters. What still differs comes from net/http, which reads and
 // writes the bytes:
 //
-//   - An answer whose status is below 200, and not 101, is a protocol error; an
-//     Envoy sends one below 100 on.
+//   - An answer whose status is below 100 is a protocol error over HTTP/2 as it is
+//     over HTTP/1; an Envoy was seen to send one on over HTTP/2.
 //   - An answer of HTTP/1 that is refused for its headers alone, and has no body,
 //     leaves its connection open, which an Envoy closes.
 //   - Of the headers that an answer may have 100 of, a Trailer is not counted.
