@@ -15,6 +15,7 @@ import (
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
 )
 
 func newDiff() *cobra.Command {
@@ -184,7 +185,7 @@ func (d difference) writeGroup(b *strings.Builder, g groupDifference) {
 	writeMoves(b, "kept requests that", g.moved)
 	writeMoves(b, "routes whose requests", g.probed)
 	for _, c := range g.changes {
-		b.WriteString(engine.TextDiff(c))
+		b.WriteString(shortDiff(c))
 	}
 }
 
@@ -251,7 +252,7 @@ func (d difference) json() any {
 	for _, g := range d.groups {
 		j := groupJSON{Group: g.name, Kept: movesJSON(g.moved), Routes: movesJSON(g.probed), Text: []textJSON{}}
 		for _, c := range g.changes {
-			j.Text = append(j.Text, textJSON{Type: c.Key.Type.String(), Resource: c.Key.Name, Change: changeWord(c), Diff: engine.TextDiff(c)})
+			j.Text = append(j.Text, textJSON{Type: c.Key.Type.String(), Resource: c.Key.Name, Change: changeWord(c), Diff: shortDiff(c)})
 		}
 		for _, k := range g.reworded {
 			j.Reworded = append(j.Reworded, k.String())
@@ -281,4 +282,46 @@ func changeWord(c mesh.Change) string {
 		return "removed"
 	}
 	return "changed"
+}
+
+// shortDiff is the diff of a resource's text as it was written, or of the same
+// written anew on both sides where that is shorter: a dump and a file say the
+// same in other words, and only what they say is news.
+func shortDiff(c mesh.Change) string {
+	written := engine.TextDiff(c)
+	if c.Old == nil || c.New == nil {
+		return written
+	}
+	from, ok := anew(c.Old)
+	to, also := anew(c.New)
+	if !ok || !also {
+		return written
+	}
+	again := engine.TextDiff(mesh.Change{Key: c.Key, Old: from, New: to})
+	if again != "" && changed(again) < changed(written) {
+		return again
+	}
+	return written
+}
+
+// changed is how many bytes stand on lines that a diff adds or takes away.
+func changed(diff string) int {
+	n := 0
+	for line := range strings.Lines(diff) {
+		if strings.HasPrefix(line, "+") || strings.HasPrefix(line, "-") {
+			n += len(line)
+		}
+	}
+	return n
+}
+
+// anew is a resource in the text that meshtui itself would write for it; ok is
+// false for one that it cannot write.
+func anew(r *mesh.Resource) (out *mesh.Resource, ok bool) {
+	content, err := text.Encode(r.Message)
+	if err != nil {
+		return nil, false
+	}
+	out, err = mesh.NewResource(r.Message, mesh.Source{Text: content})
+	return out, err == nil
 }

@@ -230,6 +230,11 @@ func TestDiff(t *testing.T) {
 	if out, errOut, status := meshtui(t, home(t), "diff", was, reworded); status != 0 || !strings.Contains(out, "cluster app says the same") {
 		t.Errorf("reworded: status %d %s%s", status, out, errOut)
 	}
+	restyled := strings.NewReplacer("{name: app, type: STATIC, connect_timeout: 1s,", "{connect_timeout: 2s, type: STATIC, name: app,").Replace(twoRoutes)
+	other, _, _ := meshtui(t, home(t), "diff", was, writeFile(t, dir, "restyled.yaml", restyled))
+	if !strings.Contains(other, "-connect_timeout: 1s\n+connect_timeout: 2s\n") {
+		t.Errorf("more than what changed is shown:\n%s", other)
+	}
 	out, errOut, status := meshtui(t, home(t), "diff", was, is)
 	if status != 1 {
 		t.Errorf("status %d: %s", status, errOut)
