@@ -185,12 +185,17 @@ func (a *App) countedLines(r *Tried, w int) []string {
 		return nil
 	}
 	var parts []string
+	var sum uint64
 	for _, m := range r.Moved {
 		parts = append(parts, fmt.Sprintf("%s %s +%d", m.Cluster, m.Endpoint, m.Requests))
+		sum += m.Requests
 	}
 	why := ""
-	if r.Busy {
+	switch {
+	case sum > 1:
 		why = "more than this request was counted: other traffic, retries or mirrors"
+	case r.Busy:
+		why = "other traffic runs meanwhile"
 	}
 	return a.factLines("counted", strings.Join(parts, ", "), why, theme.Style{}, w)
 }
