@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"text/template"
 	"time"
+
+	"example.com/meshtui/xds/xdstest"
 )
 
 // bootstrap starts an Envoy against one unix socket. The settings are those
@@ -50,47 +49,10 @@ static_resources:
         - endpoint: {address: {pipe: {path: {{.Socket}}}}}
 `))
 
-// findEnvoy is the Envoy to test with. Without one the test is skipped, unless
-// MESHTUI_REQUIRE names envoy.
-func findEnvoy(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if path := filepath.Join(dir, ".tools", "envoy"); isProgram(path) {
-			return path
-		}
-		if isFile(filepath.Join(dir, "go.mod")) || dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	if path, err := exec.LookPath("envoy"); err == nil {
-		return path
-	}
-	const missing = "no Envoy: neither MESHTUI_ENVOY, nor .tools/envoy, nor envoy on PATH"
-	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
-
-func isProgram(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
-
 // startEnvoy runs a real Envoy against the server until the test ends.
 func startEnvoy(t testing.TB, s *served, id string, delta bool) {
 	t.Helper()
-	path := findEnvoy(t)
+	path := xdstest.NeedEnvoy(t)
 	var config bytes.Buffer
 	if err := bootstrap.Execute(&config, map[string]any{"ID": id, "Delta": delta, "Socket": strings.TrimPrefix(s.addr, "unix:")}); err != nil {
 		t.Fatal(err)

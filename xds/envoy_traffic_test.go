@@ -169,7 +169,7 @@ const drainWait = 2500 * time.Millisecond
 
 func startJourney(t testing.TB, delta bool, o xds.Options, before ...func(*journey)) *journey {
 	t.Helper()
-	findEnvoy(t)
+	xdstest.NeedEnvoy(t)
 	if o.DrainWait == 0 {
 		o.DrainWait = drainWait
 	}

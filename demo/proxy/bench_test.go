@@ -5,9 +5,6 @@ import (
 	"fmt"
 
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/xdstest"
 )
 
 // clients is how many connections ask at once.
@@ -33,7 +31,7 @@ func BenchmarkProxyThroughput(b *testing.B) {
 		listener(b, "web", front, "local"), route("local", "blue"), cluster("blue", time.Second), endpoints("blue", back))})
 	answers(b, urlOf(front), "a body of some bytes")
 	ways := []*contender{{name: "direct", url: urlOf(back)}, {name: "builtin", url: urlOf(front)}}
-	if path := lookForEnvoy(); path != "" {
+	if path, err := xdstest.FindEnvoy(); err == nil {
 		l.beside(path, other)
 		answers(b, urlOf(other), "a body of some bytes")
 		ways = append(ways, &contender{name: "envoy", url: urlOf(other)})
@@ -92,32 +90,6 @@ func (c *contender) ask(b *testing.B, n int) {
 	}
 	c.took += time.Since(began)
 	c.sent += n
-}
-
-// lookForEnvoy is the path of an Envoy, "" when there is none.
-func lookForEnvoy() string {
-	if path := os.Getenv(envoy.Variable); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	for ; err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if path := filepath.Join(dir, ".tools", "envoy"); isFile(path) {
-			return path
-		}
-		if isFile(filepath.Join(dir, "go.mod")) {
-			break
-		}
-	}
-	path, err := exec.LookPath("envoy")
-	if err != nil {
-		return ""
-	}
-	return path
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 // beside starts a real Envoy that is served the same mesh, with its listener on

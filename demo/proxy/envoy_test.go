@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,28 +21,14 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/xdstest"
 )
-
-// requireEnvoy is the path of an Envoy; without one the test is skipped, or
-// fails where it is required.
-func requireEnvoy(t *testing.T) string {
-	t.Helper()
-	path := lookForEnvoy()
-	if path == "" {
-		const missing = "no Envoy: neither MESHTUI_ENVOY, nor .tools/envoy, nor envoy on PATH"
-		if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	return path
-}
 
 // A real Envoy and the built-in proxy are served the same revisions, good ones
 // and bad ones, one after the other. Both accept and both refuse the same, and
 // then answer alike.
 func TestBesideEnvoy(t *testing.T) {
-	path := requireEnvoy(t)
+	path := xdstest.NeedEnvoy(t)
 	variants(t, func(t *testing.T, delta bool) {
 		front, other, v1, v2 := freePort(t), freePort(t), backend(t, "v1"), backend(t, "v2")
 		dead := freePort(t)

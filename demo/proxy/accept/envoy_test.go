@@ -5,39 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest"
 )
-
-// envoyBinary is an Envoy to ask, or skips the test.
-func envoyBinary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if info, err := os.Stat(filepath.Join(dir, ".tools", "envoy")); err == nil && !info.IsDir() {
-			return filepath.Join(dir, ".tools", "envoy")
-		}
-	}
-	if path, err := exec.LookPath("envoy"); err == nil {
-		return path
-	}
-	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
-		t.Fatal("MESHTUI_REQUIRE asks for an Envoy, and there is none")
-	}
-	t.Skip("needs a real Envoy")
-	return ""
-}
 
 // What is refused, but for what the proxy does not do, an Envoy refuses too; and
 // what is taken, it takes.
@@ -49,7 +24,7 @@ func TestBesideEnvoy(t *testing.T) {
 // beside compares all cases of a type; listener makes a listener of one.
 func beside(t *testing.T, kind mesh.Type, least int, listener func(string) string) {
 	t.Helper()
-	binary := envoyBinary(t)
+	binary := xdstest.NeedEnvoy(t)
 	archive, err := txtar.ParseFile(filepath.Join("testdata", kind.String()+".txtar"))
 	if err != nil {
 		t.Fatal(err)

@@ -21,38 +21,14 @@ import (
 
 	"example.com/meshtui/demo/proxy/admin"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest"
 )
-
-// envoyBinary is an Envoy to compare with, or skips the test.
-func envoyBinary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if info, err := os.Stat(filepath.Join(dir, ".tools", "envoy")); err == nil && !info.IsDir() {
-			return filepath.Join(dir, ".tools", "envoy")
-		}
-	}
-	if path, err := exec.LookPath("envoy"); err == nil {
-		return path
-	}
-	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
-		t.Fatal("MESHTUI_REQUIRE asks for an Envoy, and there is none")
-	}
-	t.Skip("needs a real Envoy")
-	return ""
-}
 
 // realEnvoy runs an Envoy that takes the resources from files, as from a
 // control plane, and returns its admin interface.
 func realEnvoy(t *testing.T, files map[string]string) (url string) {
 	t.Helper()
-	binary, dir, port := envoyBinary(t), t.TempDir(), freePort(t)
+	binary, dir, port := xdstest.NeedEnvoy(t), t.TempDir(), freePort(t)
 	for name, resources := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(resources, "$DIR", dir)), 0o600); err != nil {
 			t.Fatal(err)

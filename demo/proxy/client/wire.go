@@ -32,8 +32,8 @@ type wire interface {
 type question struct {
 	typ     mesh.Type
 	first   bool              // of this type on this stream
-	names   []string          // asked for now
-	before  []string          // asked for before
+	names   []string          // that it asks for
+	before  []string          // that it asked for before
 	held    map[string]string // versions held, in a first request
 	nonce   string
 	version string

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +26,7 @@ import (
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
+	"example.com/meshtui/xds/xdstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -318,7 +318,7 @@ func request(method, path, host, body string, headers ...string) string {
 // or skips the test.
 func realEnvoy(t testing.TB, c config, backend, closed string, more ...string) (port string) {
 	t.Helper()
-	binary := envoyBinary(t)
+	binary := xdstest.NeedEnvoy(t)
 	port = closedPort(t)
 	c = c.with(port, backend, closed)
 	bootstrap := "static_resources:\n  listeners:\n" + indent(c.listener, 2) + "\n  clusters:\n" + indent(c.clusters, 2) + "\n" + strings.Join(more, "")
@@ -356,37 +356,4 @@ func realEnvoy(t testing.TB, c config, backend, closed string, more ...string) (
 			t.Fatal("Envoy does not listen")
 		}
 	}
-}
-
-func envoyBinary(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("MESHTUI_ENVOY"); path != "" {
-		return path
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
-			continue
-		}
-		if path := filepath.Join(dir, ".tools", "envoy"); isFile(path) {
-			return path
-		}
-		break
-	}
-	if path, err := exec.LookPath("envoy"); err == nil {
-		return path
-	}
-	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "envoy") {
-		t.Fatal("MESHTUI_REQUIRE asks for an Envoy, and there is none")
-	}
-	t.Skip("needs a real Envoy")
-	return ""
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir()
 }

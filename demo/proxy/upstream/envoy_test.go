@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/xdstest"
 )
 
 // The ports of the Envoy that the tests start.
@@ -28,32 +28,6 @@ const (
 type reference struct {
 	log    string
 	client *http.Client
-}
-
-// envoyBinary finds an Envoy, or skips the test.
-func envoyBinary(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	b, err := envoy.Find("", filepath.Join(dir, ".tools"))
-	if err == nil {
-		return b.Path
-	}
-	for _, need := range strings.Split(os.Getenv("MESHTUI_REQUIRE"), ",") {
-		if need == "envoy" {
-			t.Fatalf("MESHTUI_REQUIRE asks for an Envoy: %v", err)
-		}
-	}
-	t.Skipf("needs a real Envoy: %v", err)
-	return ""
 }
 
 // startEnvoy runs an Envoy with one virtual host and one cluster a scenario.
@@ -70,7 +44,7 @@ func startEnvoy(t *testing.T, all []scenario, worlds map[string]world) *referenc
 // the scenarios.
 func startEnvoyOf(t *testing.T, all []scenario, clusters []string) *reference {
 	t.Helper()
-	binary := envoyBinary(t)
+	binary := xdstest.NeedEnvoy(t)
 	dir := t.TempDir()
 	r := &reference{log: filepath.Join(dir, "access.log"), client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
 	config := filepath.Join(dir, "envoy.yaml")

@@ -56,9 +56,9 @@ func someMatch(tree *syntax.Regexp) bool {
 	}
 	s := search{prog: prog, seen: map[place]bool{}}
 	s.visit(place{pc: uint32(prog.Start)})
-	for len(s.todo) > 0 && !s.found {
-		at := s.todo[len(s.todo)-1]
-		s.todo = s.todo[:len(s.todo)-1]
+	for len(s.due) > 0 && !s.found {
+		at := s.due[len(s.due)-1]
+		s.due = s.due[:len(s.due)-1]
 		s.follow(at)
 	}
 	return s.found
@@ -75,14 +75,14 @@ type place struct {
 type search struct {
 	prog  *syntax.Prog
 	seen  map[place]bool
-	todo  []place
+	due   []place // places to go on from
 	found bool
 }
 
 func (s *search) visit(p place) {
 	if !s.seen[p] {
 		s.seen[p] = true
-		s.todo = append(s.todo, p)
+		s.due = append(s.due, p)
 	}
 }
 
