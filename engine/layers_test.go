@@ -86,6 +86,12 @@ func within(path, dep string) string {
 		return "matching stands on mesh and text"
 	case path == "engine/match/sample" && !strings.HasPrefix(dep, "engine/match") && dep != "engine/mesh" && dep != "engine/task" && dep != "engine/text":
 		return "samples of requests stand on match"
+	case path == "engine/nack" && dep != "engine/mesh" && dep != "engine/text":
+		return "what a NACK means stands on mesh and text"
+	case path == "xds/plan" && dep != "engine/mesh":
+		return "a plan is about meshes alone"
+	case path == "xds" && strings.HasPrefix(dep, "xds/") && dep != "xds/plan" && dep != "xds/envoy":
+		return "xds stands on plan and envoy; the others stand on it"
 	case path == "xds/envoy" && dep == "xds":
 		return "xds may import xds/envoy, not the other way round"
 	}
@@ -111,6 +117,7 @@ func TestLayersCanBeBroken(t *testing.T) {
 	for _, c := range [][2]string{
 		{"engine/check", module + "engine"}, {"engine/match", module + "engine/check"}, {"engine/match/routes", module + "engine/match"}, {"engine/match", module + "engine/match/sample"}, {"engine/match/sample", module + "engine/kept"}, {"engine/mesh", module + "engine/task"}, {"engine/text", module + "engine/check"},
 		{"engine", module + "xds"}, {"xds", module + "tui"}, {"xds/envoy", module + "xds"}, {"demo/proxy", module + "tui/widget"},
+		{"xds/plan", module + "xds"}, {"xds/plan", module + "engine"}, {"xds", module + "xds/truth"}, {"engine/nack", module + "engine/check"},
 		{"tui", module + "demo"}, {"xds", "github.com/charmbracelet/lipgloss"}, {"util", module + "engine"},
 	} {
 		part, _, _ := strings.Cut(c[0], "/")

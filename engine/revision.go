@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"path"
+	"slices"
 	"time"
 
 	"example.com/meshtui/engine/mesh"
@@ -56,10 +58,30 @@ type Revision struct {
 	Rules   []mesh.Rule
 	Meshes  map[string]*mesh.Mesh // by group; mesh.DefaultGroup is always there
 	Outcome Outcome
+	// Only are the ids of the nodes that get it first, each a glob as in
+	// path.Match; empty for all. Every other node, one that connects later too,
+	// has Rest until the revision is widened: published again without Only.
+	Only []string
+	// Rest is the newest revision that went to all nodes; its own Only is empty
+	// and its Rest nil. It is nil when Only is empty, or when nothing was served
+	// before: then the others wait.
+	Rest *Revision
 	// Base is what was served and accepted before, so that a server that has
 	// just started knows what a running Envoy holds; its own Base is nil. It is
 	// nil for the first, and for a revision that is known to be what they hold.
 	Base *Revision
+}
+
+// For is the revision that a node is to have: r itself, or r.Rest for a node
+// that r does not go to yet; nil where that has nothing.
+func (r *Revision) For(nodeID string) *Revision {
+	if len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(glob string) bool {
+		fits, err := path.Match(glob, nodeID)
+		return err == nil && fits
+	}) {
+		return r
+	}
+	return r.Rest
 }
 
 // MeshFor is the mesh that a node gets under this revision: its group's, or the
@@ -74,7 +96,8 @@ func (r *Revision) MeshFor(nodeID, nodeCluster string) (group string, m *mesh.Me
 
 // Publisher rolls a revision out to the nodes. Publish returns at once; what
 // became of it is told to Workspace.Record by whoever wires the two. The newest
-// revision wins over one that is still on its way.
+// revision wins over one that is still on its way. A revision with Only may be
+// published again under its number without it, and then goes to the rest.
 type Publisher interface {
 	Publish(*Revision)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/plan"
 )
 
 // A step keeps what is to go until everything else has moved. What the node
@@ -26,10 +27,10 @@ func (n *node) settled(to *mesh.Mesh) (*mesh.Mesh, []mesh.Change) {
 			continue
 		}
 		if taken == nil {
-			taken = addressesTaken(to)
+			taken = plan.AddressesTaken(to)
 		}
 		switch good := n.good[k]; {
-		case good == nil && slices.ContainsFunc(addressesOf(now), func(a string) bool { return taken[a] }):
+		case good == nil && slices.ContainsFunc(plan.Addresses(now), func(a string) bool { return taken[a] }):
 			// It goes as its successor comes, in case it is there after all.
 		case good == nil && !n.parked[k] && n.mayLead(k):
 			// It goes when traffic has gone.
@@ -42,7 +43,7 @@ func (n *node) settled(to *mesh.Mesh) (*mesh.Mesh, []mesh.Change) {
 	if len(changes) == 0 {
 		return n.offered.mesh, nil
 	}
-	return apply(n.offered.mesh, changes), changes
+	return plan.Apply(n.offered.mesh, changes), changes
 }
 
 // remember puts what is about to be offered in doubt, and keeps what the node
@@ -56,25 +57,4 @@ func (n *node) remember(changes []mesh.Change) {
 			n.good[c.Key] = c.Old
 		}
 	}
-}
-
-// beginWith is a plan whose first step also brings the given changes, or that
-// begins with them where its first step may have to wait. The steps may be shared with other nodes, and are left as they are.
-func beginWith(changes []mesh.Change, steps []Step, from, to *mesh.Mesh) []Step {
-	if len(changes) == 0 {
-		return steps
-	}
-	first := newStep(changes, from, to)
-	if len(steps) == 0 || steps[0].Breaks { // which may have to wait
-		return append([]Step{first}, steps...)
-	}
-	first.Needs = append(first.Needs, steps[0].Needs...)
-	first.Changes = append(first.Changes, steps[0].Changes...)
-	for t, cs := range steps[0].byType {
-		first.byType[t] = append(first.byType[t], cs...)
-	}
-	types := slices.Concat(first.Types, steps[0].Types)
-	first.Types = slices.DeleteFunc(slices.Clone(sendOrder), func(t mesh.Type) bool { return !slices.Contains(types, t) })
-	first.Mesh, first.Drains = steps[0].Mesh, first.Drains || steps[0].Drains
-	return append([]Step{first}, steps[1:]...)
 }

@@ -12,6 +12,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/plan"
 )
 
 // node is one Envoy, its streams, what it is offered, and what it did with it.
@@ -202,10 +203,10 @@ func (n *node) asks(k mesh.Key) bool {
 }
 
 // offer makes a step's mesh the one that the node gets, and marks what changes.
-func (n *node) offer(step Step, revision int) {
+func (n *node) offer(step plan.Step, revision int) {
 	fresh := !n.ready() // an older stream has what a new process is given first
 	n.offered.mesh, n.offered.revision = step.Mesh, revision
-	for t, changes := range step.byType {
+	for t, changes := range step.ByType {
 		n.offered.versions[t] = n.srv.nextVersion()
 		n.remember(changes)
 		for _, c := range changes {
@@ -220,7 +221,7 @@ func (n *node) offer(step Step, revision int) {
 			}
 		}
 	}
-	n.kick(sendOrder...)
+	n.kick(plan.Order()...)
 }
 
 // forget drops the facts about a resource that the node no longer gets.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/plan"
 )
 
 // What a node rejected is not sent again until it changes. In delta nothing is
@@ -60,7 +61,7 @@ func (n *node) instead(r *mesh.Resource) *mesh.Resource {
 
 // leadsNowhere is the rejection of a cluster that the node does not have, while
 // a step would lead traffic to it; nil when it leads to none.
-func (n *node) leadsNowhere(step Step) *Rejection {
+func (n *node) leadsNowhere(step plan.Step) *Rejection {
 	if len(n.bad) == 0 || n.srv.o.Unsequenced {
 		return nil
 	}
@@ -85,7 +86,7 @@ func (n *node) leadsNowhere(step Step) *Rejection {
 // leadsStill is the rejection of a listener or of routes that the node therefore
 // has as they were, while a step would take away what they lead to; nil when it
 // takes away nothing of that kind.
-func (n *node) leadsStill(step Step) *Rejection {
+func (n *node) leadsStill(step plan.Step) *Rejection {
 	if len(n.bad) == 0 || !step.Breaks {
 		return nil
 	}

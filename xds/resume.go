@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/plan"
 )
 
 // holds is what a node's first request on a stream says that it has already.
@@ -48,23 +49,23 @@ func (n *node) forerunners() *mesh.Mesh {
 // just started gets everything at once. One that runs, with what it was served
 // before, is led from there: what it needs until then comes along in the first
 // step, and it takes what it has already as nothing new.
-func (n *node) firstSteps(to *mesh.Mesh) []Step {
+func (n *node) firstSteps(to *mesh.Mesh) []plan.Step {
 	var before *mesh.Mesh
 	if n.resumes {
 		before = n.forerunners()
 	}
 	n.resumes = false
 	if before == nil || n.srv.o.Unsequenced {
-		return n.srv.plans.between(nil, to, true)
+		return n.srv.plans.Between(nil, to, true)
 	}
 	for _, r := range before.All() {
 		n.good[r.Key] = r
 	}
-	steps := n.srv.plans.between(before, to, false)
+	steps := n.srv.plans.Between(before, to, false)
 	if len(steps) == 0 {
-		return n.srv.plans.between(nil, to, true)
+		return n.srv.plans.Between(nil, to, true)
 	}
-	first := newStep(mesh.Diff(nil, steps[0].Mesh), steps[0].Mesh, to)
+	first := plan.NewStep(mesh.Diff(nil, steps[0].Mesh), steps[0].Mesh, to)
 	first.Drains = steps[0].Drains
-	return append([]Step{first}, steps[1:]...)
+	return append([]plan.Step{first}, steps[1:]...)
 }

@@ -10,6 +10,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
+	"example.com/meshtui/xds/plan"
 )
 
 // askGrace is how long a step waits, after the last word from a node, for it to
@@ -23,7 +24,7 @@ const askGrace = 2 * time.Second
 type run struct {
 	seq      int // 1 for the first; ties a response to the run that sent it
 	revision int
-	steps    []Step
+	steps    []plan.Step
 	at       int    // index of the step under way; len(steps) when all are through
 	offered  bool   // the step under way was offered; else it waits for what drains
 	draining string // for how long it has waited for that, in words
@@ -137,17 +138,17 @@ func (n *node) startRun(now time.Time) {
 		n.run.steps = n.firstSteps(m)
 	} else {
 		from, refused := n.settled(m)
-		if f.none() || n.srv.o.Unsequenced {
-			n.run.steps = n.srv.plans.between(from, m, n.srv.o.Unsequenced)
+		if f.None() || n.srv.o.Unsequenced {
+			n.run.steps = n.srv.plans.Between(from, m, n.srv.o.Unsequenced)
 		} else {
-			n.run.steps, n.run.inherited = plan(from, m, f), f.needs
+			n.run.steps, n.run.inherited = plan.Between(from, m, f), f.Needs
 		}
-		n.run.steps = beginWith(refused, n.run.steps, from, m)
+		n.run.steps = plan.BeginWith(refused, n.run.steps, from, m)
 	}
 	if len(n.run.steps) == 0 {
 		n.offered.mesh = m // the same content, perhaps in other words
 		n.offered.revision = n.run.revision
-		n.kick(sendOrder...)
+		n.kick(plan.Order()...)
 		return
 	}
 	n.take(now)
@@ -243,7 +244,7 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 }
 
 // unanswered says what one subscription waits for, "" for nothing.
-func (n *node) unanswered(s *sub, step Step) string {
+func (n *node) unanswered(s *sub, step plan.Step) string {
 	switch {
 	case s.unsaid():
 		return s.typ.Service() + " to be sent"
@@ -263,10 +264,10 @@ func (n *node) unanswered(s *sub, step Step) string {
 
 // warmingIn lists the clusters that Envoy warms before it answers a step, the
 // first few of them.
-func warmingIn(step Step) []string {
+func warmingIn(step plan.Step) []string {
 	const few = 5
 	var names []string
-	for _, c := range step.byType[mesh.Cluster] {
+	for _, c := range step.ByType[mesh.Cluster] {
 		if c.New == nil {
 			continue
 		}

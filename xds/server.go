@@ -33,6 +33,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
+	"example.com/meshtui/xds/plan"
 )
 
 const (
@@ -50,7 +51,7 @@ type Server struct {
 	baseline atomic.Pointer[engine.Revision] // what nodes were served before this server; nil when unknown
 	tracker  *tracker
 	wire     *Wire
-	plans    plans
+	plans    plan.Memory
 	outcomes *outcomes
 	facts    facts
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -17,11 +19,15 @@ type Type uint8
 
 // The types, in the order in which a request meets them.
 const (
-	Listener  Type = iota + 1 // LDS: envoy.config.listener.v3.Listener
-	Route                     // RDS: envoy.config.route.v3.RouteConfiguration
-	Cluster                   // CDS: envoy.config.cluster.v3.Cluster
-	Endpoints                 // EDS: envoy.config.endpoint.v3.ClusterLoadAssignment
-	Secret                    // SDS: envoy.extensions.transport_sockets.tls.v3.Secret
+	Listener    Type = iota + 1 // LDS: envoy.config.listener.v3.Listener
+	Route                       // RDS: envoy.config.route.v3.RouteConfiguration
+	Cluster                     // CDS: envoy.config.cluster.v3.Cluster
+	Endpoints                   // EDS: envoy.config.endpoint.v3.ClusterLoadAssignment
+	Secret                      // SDS: envoy.extensions.transport_sockets.tls.v3.Secret
+	VirtualHost                 // VHDS: envoy.config.route.v3.VirtualHost, named "ROUTE/…" after the route configuration that it joins
+	ScopedRoute                 // SRDS: envoy.config.route.v3.ScopedRouteConfiguration
+	Extension                   // ECDS: envoy.config.core.v3.TypedExtensionConfig, the configuration of one filter
+	Runtime                     // RTDS: envoy.service.runtime.v3.Runtime, one layer of runtime values
 )
 
 // typeInfo is what differs from type to type; index 0 is the unknown type.
@@ -32,6 +38,10 @@ var typeInfo = [...]struct{ name, service, message, file string }{
 	{"cluster", "CDS", "envoy.config.cluster.v3.Cluster", "cds.yaml"},
 	{"endpoints", "EDS", "envoy.config.endpoint.v3.ClusterLoadAssignment", "eds.yaml"},
 	{"secret", "SDS", "envoy.extensions.transport_sockets.tls.v3.Secret", "sds.yaml"},
+	{"virtual host", "VHDS", "envoy.config.route.v3.VirtualHost", "vhds.yaml"},
+	{"scoped route", "SRDS", "envoy.config.route.v3.ScopedRouteConfiguration", "srds.yaml"},
+	{"extension", "ECDS", "envoy.config.core.v3.TypedExtensionConfig", "ecds.yaml"},
+	{"runtime", "RTDS", "envoy.service.runtime.v3.Runtime", "rtds.yaml"},
 }
 
 func (t Type) info() int {
@@ -41,15 +51,18 @@ func (t Type) info() int {
 	return 0
 }
 
-// Types lists all types in the order in which a request meets them.
-func Types() []Type { return []Type{Listener, Route, Cluster, Endpoints, Secret} }
+// Types lists all types in the order in which a request meets them, those that
+// few meshes have last.
+func Types() []Type {
+	return []Type{Listener, Route, Cluster, Endpoints, Secret, VirtualHost, ScopedRoute, Extension, Runtime}
+}
 
 // String is the type's name in prose: "listener", "route", "cluster",
-// "endpoints", "secret"; "unknown" for anything else.
+// "endpoints", "secret", "virtual host" and so on; "unknown" for anything else.
 func (t Type) String() string { return typeInfo[t.info()].name }
 
 // Service is the discovery service that serves the type: "LDS", "RDS", "CDS",
-// "EDS", "SDS"; "?" for anything else.
+// "EDS", "SDS", "VHDS", "SRDS", "ECDS", "RTDS"; "?" for anything else.
 func (t Type) Service() string { return typeInfo[t.info()].service }
 
 // URL is the type URL that xDS uses, or "" for an unknown type.
@@ -77,6 +90,14 @@ func (t Type) New() proto.Message {
 		return &endpointv3.ClusterLoadAssignment{}
 	case Secret:
 		return &tlsv3.Secret{}
+	case VirtualHost:
+		return &routev3.VirtualHost{}
+	case ScopedRoute:
+		return &routev3.ScopedRouteConfiguration{}
+	case Extension:
+		return &corev3.TypedExtensionConfig{}
+	case Runtime:
+		return &runtimev3.Runtime{}
 	}
 	return nil
 }
@@ -109,16 +130,13 @@ func TypeOf(m proto.Message) (t Type, ok bool) {
 // NameOf is the name under which xDS serves the message: cluster_name for a
 // ClusterLoadAssignment, name for the others, "" for what is no resource.
 func NameOf(m proto.Message) string {
+	if _, ok := TypeOf(m); !ok {
+		return ""
+	}
 	switch m := m.(type) {
-	case *listenerv3.Listener:
-		return m.GetName()
-	case *routev3.RouteConfiguration:
-		return m.GetName()
-	case *clusterv3.Cluster:
-		return m.GetName()
 	case *endpointv3.ClusterLoadAssignment:
 		return m.GetClusterName()
-	case *tlsv3.Secret:
+	case interface{ GetName() string }:
 		return m.GetName()
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
@@ -24,7 +25,8 @@ type Reference struct {
 }
 
 // References lists what r names, in the order of its fields: routes by RDS,
-// clusters by routes and TCP proxies, endpoints by EDS clusters, secrets by SDS.
+// clusters by routes and TCP proxies, endpoints by EDS clusters, secrets by SDS,
+// the configurations of filters by ECDS.
 // What an unknown extension names cannot be seen and is not in it.
 func References(r *Resource) []Reference {
 	c := collector{from: r.Key}
@@ -104,6 +106,20 @@ func (c *collector) message(m proto.Message, path string) {
 		c.add(at("cluster_name"), Cluster, m.GetClusterName())
 	case *corev3.HttpUri:
 		c.add(at("cluster"), Cluster, m.GetCluster())
+	case *routev3.ScopedRouteConfiguration:
+		c.add(at("route_configuration_name"), Route, m.GetRouteConfigurationName())
+	case *hcmv3.HttpFilter:
+		if m.GetConfigDiscovery() != nil {
+			c.add(at("name"), Extension, m.GetName())
+		}
+	case *listenerv3.Filter:
+		if m.GetConfigDiscovery() != nil {
+			c.add(at("name"), Extension, m.GetName())
+		}
+	case *listenerv3.ListenerFilter:
+		if m.GetConfigDiscovery() != nil {
+			c.add(at("name"), Extension, m.GetName())
+		}
 	case *tlsv3.SdsSecretConfig:
 		if m.GetSdsConfig() != nil {
 			c.add(at("name"), Secret, m.GetName())

@@ -1,4 +1,4 @@
-package xds
+package plan
 
 import (
 	"flag"
@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // Each archive holds the meshes from and to, one resource a line as a kind and
 // its JSON, and the plan between them.
 func TestPlan(t *testing.T) {
-	files, err := filepath.Glob("testdata/plan/*.txtar")
+	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			from, to := readMesh(t, section(ar, "from")), readMesh(t, section(ar, "to"))
-			got := describe(from, plan(from, to, flight{}))
+			got := describe(from, Between(from, to, Flight{}))
 			if *update {
 				setSection(ar, "plan", got)
 				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
@@ -147,7 +147,7 @@ func describe(from *mesh.Mesh, steps []Step) string {
 // offers a reference to what it has just taken away, and nothing goes together
 // with something new but a listener that hands its address over.
 func TestPlanEndsWhereItShould(t *testing.T) {
-	files, err := filepath.Glob("testdata/plan/*.txtar")
+	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestPlanEndsWhereItShould(t *testing.T) {
 func checkPlan(t *testing.T, file string, from, to *mesh.Mesh) {
 	t.Helper()
 	at := from
-	for i, s := range plan(from, to, flight{}) {
+	for i, s := range Between(from, to, Flight{}) {
 		for _, ref := range s.Mesh.References() {
 			if s.Mesh.Get(ref.To) == nil && at.Get(ref.To) != nil && to.Get(ref.To) == nil && to.Get(ref.From) == nil {
 				t.Errorf("%s: step %d takes %s away while %s still uses it", file, i+1, ref.To, ref.From)

@@ -1,4 +1,4 @@
-package xds
+package plan
 
 import (
 	"sync"
@@ -6,9 +6,9 @@ import (
 	"example.com/meshtui/engine/mesh"
 )
 
-// plans remembers the newest plans. All nodes of a group go the same way at the
+// Memory remembers the newest plans. All nodes of a group go the same way at the
 // same time; the way is worked out once.
-type plans struct {
+type Memory struct {
 	mu   sync.Mutex
 	kept []keptPlan
 }
@@ -21,9 +21,9 @@ type keptPlan struct {
 
 const maxPlans = 8
 
-// between is the plan from one mesh to the other for a node that has answered
+// Between is the plan from one mesh to the other for a node that has answered
 // everything; in one step when asked to.
-func (p *plans) between(from, to *mesh.Mesh, once bool) []Step {
+func (p *Memory) Between(from, to *mesh.Mesh, once bool) []Step {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range p.kept {
@@ -33,9 +33,9 @@ func (p *plans) between(from, to *mesh.Mesh, once bool) []Step {
 	}
 	k := keptPlan{from: from, to: to, atOnce: once}
 	if once {
-		k.steps = atOnce(from, to)
+		k.steps = AtOnce(from, to)
 	} else {
-		k.steps = plan(from, to, flight{})
+		k.steps = Between(from, to, Flight{})
 	}
 	if len(p.kept) == maxPlans {
 		p.kept = append(p.kept[:0], p.kept[1:]...)

@@ -1,4 +1,4 @@
-package xds
+package plan
 
 import (
 	"fmt"
@@ -31,13 +31,19 @@ type Step struct {
 	// Breaks says that the step takes away what such connections may still use.
 	Breaks bool
 
-	byType map[mesh.Type][]mesh.Change
+	// ByType are Changes by the type of what changes.
+	ByType map[mesh.Type][]mesh.Change
 }
 
-// sendOrder is the order in which the types of one step are sent: what is
-// referred to before what refers to it, but endpoints after their clusters,
-// since Envoy asks for them only then.
-var sendOrder = []mesh.Type{mesh.Cluster, mesh.Endpoints, mesh.Secret, mesh.Listener, mesh.Route}
+var order = []mesh.Type{
+	mesh.Runtime, mesh.Cluster, mesh.Endpoints, mesh.Secret, mesh.Extension,
+	mesh.Listener, mesh.ScopedRoute, mesh.Route, mesh.VirtualHost,
+}
+
+// Order is the order in which the types of one step are sent: what is referred
+// to before what refers to it, but what a node asks for only then behind what
+// makes it ask: endpoints after their clusters, routes after their listeners.
+func Order() []mesh.Type { return slices.Clone(order) }
 
 // stage is where in a plan a change belongs. Each is one step.
 type stage int
@@ -51,10 +57,10 @@ const (
 	stages
 )
 
-// plan is the way from one mesh to another on which no request is lost: make
+// Between is the way from one mesh to another on which no request is lost: make
 // before break, also with regard to what is in flight. It is empty when both
 // say the same and nothing is.
-func plan(from, to *mesh.Mesh, f flight) []Step {
+func Between(from, to *mesh.Mesh, f Flight) []Step {
 	byStage := stagesOf(mesh.Diff(from, to), f)
 	moving := append(slices.Clone(byStage[makeListeners]), byStage[moveRoutes]...)
 	var steps []Step
@@ -65,8 +71,8 @@ func plan(from, to *mesh.Mesh, f flight) []Step {
 		if len(cs) == 0 && !leads && !gate {
 			continue
 		}
-		at = apply(at, cs)
-		step := newStep(cs, at, to)
+		at = Apply(at, cs)
+		step := NewStep(cs, at, to)
 		step.Breaks = stage(s) == breakEverything
 		if leads {
 			step.await(f, mesh.Cluster, mesh.Endpoints, mesh.Secret)
@@ -76,20 +82,20 @@ func plan(from, to *mesh.Mesh, f flight) []Step {
 		}
 		steps = append(steps, step)
 	}
-	if len(steps) == 0 && !f.none() {
-		steps = append(steps, newStep(nil, to, to))
+	if len(steps) == 0 && !f.None() {
+		steps = append(steps, NewStep(nil, to, to))
 	}
 	if len(steps) > 0 {
 		last := &steps[len(steps)-1]
 		last.Mesh = to
-		last.await(f, sendOrder...)
+		last.await(f, order...)
 	}
 	return steps
 }
 
 // stagesOf sorts changes into the stages of a plan.
-func stagesOf(changes []mesh.Change, f flight) [stages][]mesh.Change {
-	inherited := inheritedAddresses(changes, f.ways)
+func stagesOf(changes []mesh.Change, f Flight) [stages][]mesh.Change {
+	inherited := inheritedAddresses(changes, f.Ways)
 	moves := f.moves() || slices.ContainsFunc(changes, movesTraffic)
 	var byStage [stages][]mesh.Change
 	for _, c := range changes {
@@ -106,14 +112,14 @@ func stagesOf(changes []mesh.Change, f flight) [stages][]mesh.Change {
 	return byStage
 }
 
-// atOnce is the plan of one step that brings everything together: for a node
+// AtOnce is the plan of one step that brings everything together: for a node
 // that holds nothing yet, and for showing what sequencing is good for.
-func atOnce(from, to *mesh.Mesh) []Step {
+func AtOnce(from, to *mesh.Mesh) []Step {
 	changes := mesh.Diff(from, to)
 	if len(changes) == 0 {
 		return nil
 	}
-	return []Step{newStep(changes, to, to)}
+	return []Step{NewStep(changes, to, to)}
 }
 
 func isListener(c mesh.Change) bool { return c.Key.Type == mesh.Listener }
@@ -132,14 +138,14 @@ func stageOf(c mesh.Change, inherited map[string]bool) stage {
 	return makeClusters
 }
 
-// newStep completes a step: its order and what it needs. A need that the final
+// NewStep completes a step: its order and what it needs. A need that the final
 // mesh does not hold cannot be waited for.
-func newStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
-	s := Step{Changes: changes, Mesh: at, byType: map[mesh.Type][]mesh.Change{}}
+func NewStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
+	s := Step{Changes: changes, Mesh: at, ByType: map[mesh.Type][]mesh.Change{}}
 	touched := map[mesh.Type]bool{}
 	for _, c := range changes {
 		touched[c.Key.Type] = true
-		s.byType[c.Key.Type] = append(s.byType[c.Key.Type], c)
+		s.ByType[c.Key.Type] = append(s.ByType[c.Key.Type], c)
 		s.Drains = s.Drains || isListener(c) && c.Old != nil
 		if c.New == nil {
 			continue
@@ -151,7 +157,7 @@ func newStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
 			}
 		}
 	}
-	for _, t := range sendOrder {
+	for _, t := range order {
 		if touched[t] {
 			s.Types = append(s.Types, t)
 		}
@@ -171,8 +177,8 @@ func isNeed(ref mesh.Reference) bool {
 	return false
 }
 
-// apply is m with the changes made.
-func apply(m *mesh.Mesh, changes []mesh.Change) *mesh.Mesh {
+// Apply is m with the changes made.
+func Apply(m *mesh.Mesh, changes []mesh.Change) *mesh.Mesh {
 	byKey := make(map[mesh.Key]mesh.Change, len(changes))
 	for _, c := range changes {
 		byKey[c.Key] = c
@@ -208,7 +214,7 @@ func inheritedAddresses(changes []mesh.Change, ways map[mesh.Key][]*mesh.Resourc
 	wanted := map[string]bool{}
 	for _, c := range changes {
 		if c.Key.Type == mesh.Listener && c.New != nil {
-			for _, a := range addressesOf(c.New) {
+			for _, a := range Addresses(c.New) {
 				wanted[a] = true
 			}
 		}
@@ -219,7 +225,7 @@ func inheritedAddresses(changes []mesh.Change, ways map[mesh.Key][]*mesh.Resourc
 			continue
 		}
 		for _, r := range append([]*mesh.Resource{c.Old}, ways[c.Key]...) {
-			if slices.ContainsFunc(addressesOf(r), func(a string) bool { return wanted[a] }) {
+			if slices.ContainsFunc(Addresses(r), func(a string) bool { return wanted[a] }) {
 				leaving[c.Key.Name] = true
 			}
 		}
@@ -227,8 +233,8 @@ func inheritedAddresses(changes []mesh.Change, ways map[mesh.Key][]*mesh.Resourc
 	return leaving
 }
 
-// addressesOf lists what a listener binds.
-func addressesOf(r *mesh.Resource) []string {
+// Addresses lists what a listener binds.
+func Addresses(r *mesh.Resource) []string {
 	l, ok := r.Message.(*listenerv3.Listener)
 	if !ok {
 		return nil

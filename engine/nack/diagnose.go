@@ -1,0 +1,3 @@
+package nack
+
+func diagnose(r Rejection) []Diagnosis { return []Diagnosis{{Words: r.Text, Plain: r.Text}} }
