@@ -83,10 +83,7 @@ func (c store) Fetch(context.Context, *discovery.DiscoveryRequest) (cache.Respon
 var errNoStream = errors.New("a request came on a stream that is not known; this is a defect of the server")
 
 // otherTypes are answered at once with nothing, so that no node waits for them.
-var otherTypes = map[string]bool{
-	resource.RuntimeType: true, resource.ExtensionConfigType: true, resource.ScopedRouteType: true,
-	resource.VirtualHostType: true, resource.RateLimitConfigType: true,
-}
+var otherTypes = map[string]bool{resource.RateLimitConfigType: true}
 
 // subscription finds or makes the stream's subscription to a type. It is nil
 // for a type that xDS does not know: such a request stays unanswered, and the

@@ -306,14 +306,14 @@ func (s *Stream) Barrier() []Response {
 	s.barriers++
 	name := fmt.Sprintf("barrier-%d", s.barriers)
 	if s.delta != nil {
-		s.SendDelta(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.RuntimeType, ResourceNamesSubscribe: []string{name}})
+		s.SendDelta(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.RateLimitConfigType, ResourceNamesSubscribe: []string{name}})
 	} else {
-		s.SendSotW(&discovery.DiscoveryRequest{TypeUrl: resource.RuntimeType, ResourceNames: []string{name}, ResponseNonce: s.nonce[resource.RuntimeType]})
+		s.SendSotW(&discovery.DiscoveryRequest{TypeUrl: resource.RateLimitConfigType, ResourceNames: []string{name}, ResponseNonce: s.nonce[resource.RuntimeType]})
 	}
 	var before []Response
 	for {
 		r := s.Next()
-		if r.URL == resource.RuntimeType {
+		if r.URL == resource.RateLimitConfigType {
 			s.Ack(r)
 			return before
 		}
