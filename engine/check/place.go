@@ -1,7 +1,6 @@
 package check
 
 import (
-	"strconv"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -12,7 +11,7 @@ import (
 // nearest field above it that is written down. l reads the text of r.
 func locate(f *mesh.Finding, r *mesh.Resource, l *text.Locator) {
 	f.File = r.Source.File
-	if line, column, ok := nearest(l, f.Path); ok {
+	if line, column, ok := l.Nearest(f.Path); ok {
 		f.Line, f.Column = r.Source.Place(line, column)
 	} else if f.File != "" {
 		f.Line = r.Source.Line
@@ -34,41 +33,6 @@ func locateAll(fs []mesh.Finding, m *mesh.Mesh) {
 			locate(&fs[i], r, l)
 		}
 	}
-}
-
-// nearest is the position of the field at path or of the closest one above it.
-func nearest(l *text.Locator, path string) (line, column int, ok bool) {
-	for {
-		if line, column, ok = l.Position(path); ok || path == "" {
-			return line, column, ok
-		}
-		path = parent(path)
-	}
-}
-
-// parent is a field path without its last step.
-func parent(path string) string {
-	last := 0
-	for i := 0; i < len(path); {
-		switch path[i] {
-		case '.':
-			last = i
-			i++
-		case '[':
-			last = i
-			if quoted, err := strconv.QuotedPrefix(path[i+1:]); err == nil {
-				i += len(quoted)
-			}
-			end := strings.IndexByte(path[i:], ']')
-			if end < 0 {
-				return path[:last]
-			}
-			i += end + 1
-		default:
-			i++
-		}
-	}
-	return path[:last]
 }
 
 // compareNatural orders field paths as their fields stand in lists:

@@ -13,25 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParent(t *testing.T) {
-	for path, want := range map[string]string{
-		"":                        "",
-		"name":                    "",
-		"a.b":                     "a",
-		"a[3]":                    "a",
-		"a[3].b":                  "a[3]",
-		`a["x.y[0]"]`:             "a",
-		`a["x.y[0]"].b[1]`:        `a["x.y[0]"].b`,
-		`a["quote\"]"].b`:         `a["quote\"]"]`,
-		`a["unfinished`:           "a",
-		"filter_chains[0].x.y[1]": "filter_chains[0].x.y",
-	} {
-		if got := parent(path); got != want {
-			t.Errorf("parent(%s) = %s, want %s", path, got, want)
-		}
-	}
-}
-
 func TestPathsSortByNumber(t *testing.T) {
 	sorted := []string{"", "a", "a[2]", "a[2].b", "a[10]", "a[10].b", "b"}
 	for i, a := range sorted {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	udpatype "github.com/cncf/xds/go/udpa/type/v1"
@@ -72,10 +71,10 @@ func (c constraints) report(path string, md protoreflect.MessageDescriptor, err 
 	}
 	var v violation
 	if !errors.As(err, &v) {
-		c.checker.report(mesh.Error, c.key, path, plain(err.Error(), "it"), c.hint)
+		c.checker.report(mesh.Error, c.key, path, text.Broken(err.Error(), "it"), c.hint)
 		return
 	}
-	at, below, called := resolve(path, md, v.Field())
+	at, below, called := text.GoField(path, md, v.Field())
 	if v.Cause() != nil && (below != nil || isEmbedding(v.Cause())) {
 		c.report(at, below, v.Cause())
 		return
@@ -87,111 +86,13 @@ func (c constraints) report(path string, md protoreflect.MessageDescriptor, err 
 	if v.Key() {
 		called = "a key of " + called
 	}
-	c.checker.report(mesh.Error, c.key, at, plain(reason, called), c.hint)
+	c.checker.report(mesh.Error, c.key, at, text.Broken(reason, called), c.hint)
 }
 
 func isEmbedding(err error) bool {
 	var all interface{ AllErrors() []error }
 	var one violation
 	return errors.As(err, &all) || errors.As(err, &one)
-}
-
-// resolve turns Go's name of a field, perhaps with an index or map key, into
-// a field path below path, the message that stands there (nil for a scalar)
-// and what to call it. A oneof is no field: it stands at path itself.
-func resolve(path string, md protoreflect.MessageDescriptor, goField string) (
-	at string, below protoreflect.MessageDescriptor, called string) {
-	name, index, indexed := strings.Cut(goField, "[")
-	index = strings.TrimSuffix(index, "]")
-	fd, one := byGoName(md, name)
-	switch {
-	case one != nil:
-		return path, nil, "one of " + alternatives(one)
-	case fd == nil:
-		return path, nil, goField
-	}
-	at, called = text.Field(path, string(fd.Name())), string(fd.Name())
-	below = fd.Message()
-	switch {
-	case fd.IsMap():
-		below = fd.MapValue().Message()
-		if indexed {
-			at = text.Field(at, index)
-		}
-	case indexed:
-		if i, err := strconv.Atoi(index); err == nil {
-			at = text.Item(at, i)
-			called = fmt.Sprintf("%s[%d]", called, i)
-		}
-	}
-	return at, below, called
-}
-
-// byGoName finds the field or the oneof that generated Go code calls name.
-func byGoName(md protoreflect.MessageDescriptor, name string) (
-	protoreflect.FieldDescriptor, protoreflect.OneofDescriptor) {
-	if md == nil {
-		return nil, nil
-	}
-	for i := range md.Fields().Len() {
-		if fd := md.Fields().Get(i); goName(string(fd.Name())) == name {
-			return fd, nil
-		}
-	}
-	for i := range md.Oneofs().Len() {
-		if od := md.Oneofs().Get(i); goName(string(od.Name())) == name {
-			return nil, od
-		}
-	}
-	return nil, nil
-}
-
-// goName is a proto name in the camel case that protoc-gen-go gives it.
-func goName(name string) string {
-	var b strings.Builder
-	up := true
-	for i := range len(name) {
-		ch := name[i]
-		lower := ch >= 'a' && ch <= 'z'
-		switch {
-		case ch == '_' && i+1 < len(name) && name[i+1] >= 'a' && name[i+1] <= 'z':
-			up = true
-			continue
-		case lower && up:
-			ch -= 'a' - 'A'
-		}
-		up = ch >= '0' && ch <= '9'
-		b.WriteByte(ch)
-	}
-	return b.String()
-}
-
-// alternatives lists the fields of a oneof, at most five by name.
-func alternatives(od protoreflect.OneofDescriptor) string {
-	var names []string
-	for i := range od.Fields().Len() {
-		if i == 5 {
-			names = append(names, "…")
-			break
-		}
-		names = append(names, string(od.Fields().Get(i).Name()))
-	}
-	return strings.Join(names, ", ")
-}
-
-// plain makes a sentence of a reason such as "value must be greater than 0s".
-func plain(reason, called string) string {
-	reason = strings.NewReplacer(
-		"length must be at least 1 runes", "must not be empty", "length must be at least 1 bytes", "must not be empty",
-		"must contain at least 1 item(s)", "must not be empty", "must contain at least 1 pair(s)", "must not be empty",
-		" runes", " characters", "item(s)", "items", "pair(s)", "pairs",
-	).Replace(reason)
-	for _, begin := range []string{"repeated value ", "value "} {
-		if rest, ok := strings.CutPrefix(reason, begin); ok {
-			return called + " " + rest
-		}
-	}
-	return called + ": " + reason
 }
 
 // unchecked notes each extension that is carried without being looked into. What
@@ -232,7 +133,7 @@ func uncheckedIn(r *mesh.Resource) map[string]mesh.Finding {
 	_, findings := text.Decode(r.Key.Type, r.Source)
 	for _, f := range findings {
 		if f.Rule == "unchecked-extension" {
-			out[parent(f.Path)] = f
+			out[text.Parent(f.Path)] = f
 		}
 	}
 	return out

@@ -131,3 +131,28 @@ func Field(path, name string) string {
 
 // Item is the path of a list item below a path.
 func Item(path string, index int) string { return fmt.Sprintf("%s[%d]", path, index) }
+
+// Parent is a field path without its last step.
+func Parent(path string) string {
+	last := 0
+	for i := 0; i < len(path); {
+		switch path[i] {
+		case '.':
+			last = i
+			i++
+		case '[':
+			last = i
+			if quoted, err := strconv.QuotedPrefix(path[i+1:]); err == nil {
+				i += len(quoted)
+			}
+			end := strings.IndexByte(path[i:], ']')
+			if end < 0 {
+				return path[:last]
+			}
+			i += end + 1
+		default:
+			i++
+		}
+	}
+	return path[:last]
+}

@@ -42,6 +42,17 @@ func (l *Locator) Position(path string) (line, column int, ok bool) {
 	return place.Line, place.Column, true
 }
 
+// Nearest is the position of the field at a path or of the closest one above it
+// that is written down.
+func (l *Locator) Nearest(path string) (line, column int, ok bool) {
+	for {
+		if line, column, ok = l.Position(path); ok || path == "" {
+			return line, column, ok
+		}
+		path = Parent(path)
+	}
+}
+
 // child is what one step leads to: the node that shows the place, and the value.
 func child(n *yaml.Node, s step) (place, value *yaml.Node) {
 	if n = deref(n); n == nil {

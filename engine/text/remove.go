@@ -48,7 +48,7 @@ func (e *editor) remove(h holder) (string, error) {
 }
 
 // lineBefore is what stands before offset on its line.
-func (e *editor) lineBefore(offset int) string { return e.text[e.lines[e.lineOf(offset)-1]:offset] }
+func (d *document) lineBefore(offset int) string { return d.text[d.lines[d.lineOf(offset)-1]:offset] }
 
 // removeInlineFirst takes out the first entry of a collection that begins on
 // the line of its dash, as in "- name: x"; the next entry takes its place.
@@ -69,10 +69,10 @@ func (e *editor) removeInlineFirst(h holder, begin, end int) string {
 
 // withComment moves from, the start of a line, up over the comment lines
 // directly above it that stand in the same column, but not above floor.
-func (e *editor) withComment(from, column, floor int) int {
-	for l := e.lineOf(from) - 1; l >= 1; l-- {
-		start := e.lines[l-1]
-		line := e.text[start:e.lineEnd(start)]
+func (d *document) withComment(from, column, floor int) int {
+	for l := d.lineOf(from) - 1; l >= 1; l-- {
+		start := d.lines[l-1]
+		line := d.text[start:d.lineEnd(start)]
 		body := strings.TrimLeft(line, " ")
 		if start <= floor || !strings.HasPrefix(body, "#") || len(line)-len(body) != column {
 			break
