@@ -76,6 +76,9 @@ func (n *node) shown() *Node {
 		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
 		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
 	}
+	if n.target != nil {
+		v.Revision = n.target.Number
+	}
 	for _, t := range mesh.Types() {
 		if ts, ok := n.typeStatus(t); ok {
 			v.Types[t] = ts

@@ -35,7 +35,8 @@ type node struct {
 
 	group   string
 	moved   bool             // it is in another group than the run took it for
-	target  *engine.Revision // the newest that was published
+	target  *engine.Revision // what it is to have of what was published; nil: nothing yet
+	aimed   uint64           // the publication that said so
 	offered offer
 	run     run
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain

@@ -9,7 +9,8 @@ import (
 )
 
 // outcomes sums up over the nodes how the newest revision stands, and tells
-// Options.OnOutcome when that changes, from a goroutine of its own.
+// Options.OnOutcome when that changes, from a goroutine of its own. Only the
+// nodes that the revision goes to count.
 type outcomes struct {
 	srv  *Server
 	wake chan struct{}
@@ -19,8 +20,8 @@ type outcomes struct {
 }
 
 type publication struct {
-	number int
-	at     time.Time
+	revision *engine.Revision
+	at       time.Time
 }
 
 func newOutcomes(s *Server) *outcomes {
@@ -35,9 +36,9 @@ func (o *outcomes) look() {
 	}
 }
 
-func (o *outcomes) publish(number int, at time.Time) {
+func (o *outcomes) publish(r *engine.Revision, at time.Time) {
 	o.mu.Lock()
-	o.published = append(o.published, publication{number, at})
+	o.published = append(o.published, publication{r, at})
 	o.mu.Unlock()
 	o.look()
 }
@@ -65,31 +66,53 @@ func (o *outcomes) run(ctx context.Context) error {
 		case <-o.wake:
 		}
 		for _, p := range o.take() {
-			if last.Result == engine.Pending {
+			if last.Result == engine.Pending && p.revision.Number != newest.revision.Number {
 				last.Result, last.Detail = engine.Superseded, ""
-				tell(newest.number, last)
+				tell(newest.revision.Number, last)
 			}
-			newest, last = p, engine.Outcome{Result: engine.Pending, Nodes: o.srv.connected()}
+			newest, last = p, engine.Outcome{Result: engine.Pending, Nodes: o.srv.reach(p.revision)}
 			if last.Nodes == 0 {
 				last.Result = engine.NoNodes
 			}
-			tell(p.number, last)
+			tell(p.revision.Number, last)
 		}
 		if now := o.sum(newest, last); now != last {
 			last = now
-			tell(newest.number, now)
+			tell(newest.revision.Number, now)
 		}
 	}
+}
+
+// reach counts the connected nodes that a revision goes to.
+func (s *Server) reach(r *engine.Revision) int {
+	count := 0
+	for _, n := range s.allNodes() {
+		if r.For(n.id) != r {
+			continue
+		}
+		n.mu.Lock()
+		if len(n.streams) > 0 {
+			count++
+		}
+		n.mu.Unlock()
+	}
+	return count
 }
 
 // sum adds up the connected nodes. A node that joins a revision which was
 // already through does not make it pending again; only its answer counts.
 func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
+	if p.revision == nil {
+		return last
+	}
 	out := engine.Outcome{Result: engine.NoNodes}
 	pending := ""
 	ended := p.at
 	for _, n := range o.srv.allNodes() {
-		v := n.outcome(p.number)
+		if p.revision.For(n.id) != p.revision {
+			continue
+		}
+		v := n.outcome(p.revision.Number)
 		if !v.connected {
 			continue
 		}
@@ -111,10 +134,10 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 	}
 	through := last.Result != engine.Pending && last.Result != engine.NoNodes
 	switch {
-	case p.number == 0, pending != "" && through && out.Nodes == 0:
+	case pending != "" && through && out.Nodes == 0:
 		return last
 	case pending != "" && !through:
-		return engine.Outcome{Result: engine.Pending, Nodes: o.srv.connected(), Detail: pending}
+		return engine.Outcome{Result: engine.Pending, Nodes: o.srv.reach(p.revision), Detail: pending}
 	case out.Nodes == 0 && through:
 		return last // everyone left after it was through: it stays what it was
 	}

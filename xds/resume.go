@@ -38,6 +38,9 @@ func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
 // nil when that is not known.
 func (n *node) forerunners() *mesh.Mesh {
 	base := n.srv.baseline.Load()
+	if base != nil {
+		base = base.For(n.id)
+	}
 	if base == nil {
 		return nil
 	}

@@ -92,7 +92,7 @@ func (n *node) advance() (again time.Duration) {
 	if len(n.streams) == 0 {
 		return max(0, n.srv.o.ForgetAfter-now.Sub(n.since))
 	}
-	if n.target != nil && (n.target.Number > n.run.revision || n.moved) {
+	if n.target != nil && (n.target.Number != n.run.revision || n.moved) {
 		n.startRun(now)
 	}
 	again = n.follow(now)

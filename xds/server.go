@@ -55,12 +55,13 @@ type Server struct {
 	outcomes *outcomes
 	facts    facts
 
-	mu       sync.Mutex
-	revision *engine.Revision
-	nodes    map[string]*node
-	tasks    *task.Group // nil when not serving
-	tasksCtx context.Context
-	address  string
+	mu        sync.Mutex
+	revision  *engine.Revision
+	published uint64 // how many times something was published
+	nodes     map[string]*node
+	tasks     *task.Group // nil when not serving
+	tasksCtx  context.Context
+	address   string
 }
 
 var _ engine.Publisher = (*Server)(nil)
@@ -169,45 +170,6 @@ func (s *Server) guard(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	return status.Error(codes.Internal, "the server failed on this stream; it is a defect of the server")
 }
 
-// Publish rolls a revision out to every node, and returns at once. An older
-// number than the newest published changes nothing.
-func (s *Server) Publish(r *engine.Revision) {
-	s.mu.Lock()
-	if s.revision != nil && r.Number <= s.revision.Number {
-		s.mu.Unlock()
-		return
-	}
-	if s.revision == nil {
-		s.baseline.Store(baselineOf(r))
-	}
-	s.revision = r
-	nodes := s.nodeList()
-	s.outcomes.publish(r.Number, s.o.Now())
-	s.mu.Unlock()
-	for _, n := range nodes {
-		n.aim(r)
-	}
-	s.changed()
-}
-
-// baselineOf is what nodes that run hold when a server starts with a revision:
-// what was accepted before it, or the revision itself when it was.
-func baselineOf(first *engine.Revision) *engine.Revision {
-	if first.Base == nil && first.Outcome.Result == engine.Accepted {
-		return first
-	}
-	return first.Base
-}
-
-func (n *node) aim(r *engine.Revision) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.target == nil || r.Number > n.target.Number {
-		n.target = r
-	}
-	n.rouse()
-}
-
 // bind ties a stream to its node, which is made if it is not known.
 func (s *Server) bind(st *stream, info *corev3.Node, has holds) error {
 	n, err := s.nodeFor(info)
@@ -241,9 +203,11 @@ func (s *Server) nodeFor(info *corev3.Node) (*node, error) {
 		return nil, status.Errorf(codes.ResourceExhausted, "%d nodes are connected, and no more are taken", len(s.nodes))
 	}
 	n := newNode(s, id, strings.Clone(info.GetCluster()))
-	n.target = s.revision
 	s.nodes[id] = n
 	n.mu.Lock()
+	if s.revision != nil {
+		n.target, n.aimed = s.revision.For(id), s.published
+	}
 	s.drive(n)
 	return n, nil
 }
@@ -309,18 +273,6 @@ func (s *Server) allNodes() []*node {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.nodeList()
-}
-
-func (s *Server) connected() int {
-	count := 0
-	for _, n := range s.allNodes() {
-		n.mu.Lock()
-		if len(n.streams) > 0 {
-			count++
-		}
-		n.mu.Unlock()
-	}
-	return count
 }
 
 // Served is what a node was sent and still has, as it went over the wire: with

@@ -61,6 +61,7 @@ type Node struct {
 	Connected   bool
 	Since       time.Time // of the present connection, or of its end
 	Streams     int
+	Revision    int // what the node is to have of what was published; 0: nothing yet
 	Rollout     Rollout
 	Types       map[mesh.Type]TypeStatus
 	Resources   map[mesh.Key]ResourceStatus
@@ -73,9 +74,12 @@ type Rollout struct {
 	Step     int    // 1-based number of the step under way; 0 when done
 	Steps    int    // how many there are in all
 	Waiting  string // what the step waits for, in words; "" when done
-	Detail   string // Envoy's words when rejected; what stayed unanswered when timed out
-	Started  time.Time
-	Ended    time.Time // zero while under way
+	// Warming are the clusters for which the node withholds its answer, as far as
+	// that can be told: those of the step that may not be warm yet.
+	Warming []string
+	Detail  string // Envoy's words when rejected; what stayed unanswered when timed out
+	Started time.Time
+	Ended   time.Time // zero while under way
 }
 
 // Fact is that something happened to a version, and when. The zero Fact is

@@ -1,0 +1,68 @@
+package xds
+
+import (
+	"slices"
+
+	"example.com/meshtui/engine"
+)
+
+// Publish rolls a revision out to the nodes that it goes to, and returns at
+// once; every other node is led to what the revision keeps it at. Published
+// again under its number with other nodes in Only, or none, it is widened: those
+// that have it notice nothing, the rest get it. An older number than the newest,
+// or the newest once it went to all, changes nothing.
+func (s *Server) Publish(r *engine.Revision) {
+	s.mu.Lock()
+	if !follows(r, s.revision) {
+		s.mu.Unlock()
+		return
+	}
+	if s.revision == nil {
+		s.baseline.Store(baselineOf(r))
+	}
+	s.revision = r
+	s.published++
+	at, nodes := s.published, s.nodeList()
+	s.outcomes.publish(r, s.o.Now())
+	s.mu.Unlock()
+	for _, n := range nodes {
+		n.aim(r, at)
+	}
+	s.changed()
+}
+
+// follows reports whether a revision takes the place of the newest.
+func follows(r, newest *engine.Revision) bool {
+	switch {
+	case newest == nil || r.Number > newest.Number:
+		return true
+	case r.Number < newest.Number:
+		return false
+	}
+	return len(newest.Only) > 0 && !slices.Equal(newest.Only, r.Only)
+}
+
+// baselineOf is what nodes that run hold when a server starts with a revision:
+// what was accepted before it, or the revision itself when it was.
+func baselineOf(first *engine.Revision) *engine.Revision {
+	if first.Base == nil && first.Outcome.Result == engine.Accepted {
+		return first
+	}
+	return first.Base
+}
+
+// aim turns the node to what a publication has for it. A publication that has
+// nothing for it leaves it where it is; one that was overtaken by a newer does
+// not count.
+func (n *node) aim(r *engine.Revision, publication uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if publication <= n.aimed {
+		return
+	}
+	n.aimed = publication
+	if target := r.For(n.id); target != nil {
+		n.target = target
+	}
+	n.rouse()
+}
