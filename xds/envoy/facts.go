@@ -3,6 +3,8 @@ package envoy
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"example.com/meshtui/engine/mesh"
 )
 
@@ -23,6 +25,38 @@ type Facts struct {
 	// DrainingAt is when Draining was asked for; zero when it never was.
 	DrainingAt time.Time
 	Clusters   map[string]ClusterStats
+	// Traffic is what went through the resources that Envoy counts requests of,
+	// between the two newest looks at the counters.
+	Traffic map[mesh.Key]Traffic
+	// Foreign are the resources that Envoy runs and was not served.
+	Foreign map[mesh.Key]Origin
+	// Unready is what listeners that warm still wait for, in Envoy's words, by
+	// the listener's name.
+	Unready map[string][]string
+}
+
+// Traffic is the number of requests (of connections, where there are none)
+// between two times.
+type Traffic struct {
+	Requests uint64
+	From, To time.Time
+}
+
+// Origin is where a resource came from that we did not serve.
+type Origin uint8
+
+// The origins that an admin interface can tell apart.
+const (
+	FromElsewhere Origin = iota + 1 // by xDS or from a file, and not from us
+	FromBootstrap                   // static: no xDS replaces it
+)
+
+// String is the origin in a few words.
+func (o Origin) String() string {
+	if o == FromBootstrap {
+		return "its bootstrap"
+	}
+	return "another source than meshtui"
 }
 
 // Stale reports whether the newest good poll is older than three intervals of
@@ -89,6 +123,8 @@ const (
 	ActiveOther                      // active, with other content (drift, an older version, a static resource)
 	Warming                          // accepted, not yet taken into use
 	Absent                           // Envoy does not have it
+	Overridden                       // accepted, and something of that name has precedence: the bootstrap's, or a higher layer of the runtime
+	PassedOver                       // Envoy takes no notice of it: an api_listener
 )
 
 // String is the state in a few words.
@@ -102,6 +138,10 @@ func (a ActiveState) String() string {
 		return "warming"
 	case Absent:
 		return "not in Envoy"
+	case Overridden:
+		return "overridden"
+	case PassedOver:
+		return "passed over"
 	}
 	return "not observable"
 }
@@ -111,4 +151,7 @@ type Active struct {
 	State  ActiveState
 	Since  time.Time // when Envoy last updated it, as it says
 	Detail string    // error_state of a listener, or in what the content differs; may be empty
+	// Instead is what Envoy runs under that name where it is something else;
+	// Envoy has taken private keys out of it. nil where that is not known.
+	Instead proto.Message
 }
