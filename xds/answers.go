@@ -236,6 +236,7 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	}
 	if rec.typ != 0 {
 		n.factsOf(rec.typ).sent = fact
+		n.noteGiven(rec)
 	}
 	n.srv.wire.add(Message{
 		At: rec.at, Node: n.id, Stream: st.id, Variant: st.variant, Kind: Response, Type: rec.typ, TypeURL: url,

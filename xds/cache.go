@@ -37,23 +37,24 @@ type watch struct {
 // CreateWatch ties a SotW request to its subscription and answers at once when
 // there is something to say.
 func (c store) CreateWatch(req *discovery.DiscoveryRequest, want cache.Subscription, ch chan cache.Response) (func(), error) {
-	return c.watch(req, func(n *node, s *sub, first bool) {
+	return c.watch(req, func(n *node, s *sub, first bool) error {
 		s.watch.sotw, s.watch.sotwReq = ch, req
 		n.subscribeSotW(s, req, want, first)
+		return nil
 	})
 }
 
 // CreateDeltaWatch is CreateWatch for a delta request.
 func (c store) CreateDeltaWatch(req *discovery.DeltaDiscoveryRequest, want cache.Subscription, ch chan cache.DeltaResponse) (func(), error) {
-	return c.watch(req, func(n *node, s *sub, first bool) {
+	return c.watch(req, func(n *node, s *sub, first bool) error {
 		s.watch.delta, s.watch.deltaReq = ch, req
-		n.subscribeDelta(s, req, want, first)
+		return n.subscribeDelta(s, req, want, first)
 	})
 }
 
 // watch finds the subscription that a request is about, lets subscribe take over
 // what it asks for, and answers what is due.
-func (c store) watch(req asking, subscribe func(n *node, s *sub, first bool)) (func(), error) {
+func (c store) watch(req asking, subscribe func(n *node, s *sub, first bool) error) (func(), error) {
 	st := c.tracker.streamOf(req.GetNode())
 	if st == nil {
 		return nil, errNoStream
@@ -65,7 +66,9 @@ func (c store) watch(req asking, subscribe func(n *node, s *sub, first bool)) (f
 	if err != nil || s == nil {
 		return nil, err
 	}
-	subscribe(n, s, first)
+	if err := subscribe(n, s, first); err != nil {
+		return nil, err
+	}
 	return n.watching(s), nil
 }
 

@@ -58,6 +58,7 @@ type offer struct {
 	mesh     *mesh.Mesh
 	revision int // 0: nothing was published yet, and nothing is answered
 	versions map[mesh.Type]string
+	again    map[mesh.Type]string // what is added to a version of the caller's own, whose content is no longer the same
 }
 
 // item is a resource as it goes to this node.
@@ -67,6 +68,7 @@ type item struct{ plain, served *mesh.Resource }
 type typeFacts struct {
 	sent, acked Fact
 	rejected    *Rejection
+	gave        []string // the newest versions of the caller's own that were sent
 }
 
 func newNode(s *Server, id, cluster string) *node {
@@ -80,7 +82,7 @@ func newNode(s *Server, id, cluster string) *node {
 
 // reset forgets what the node was told: it is a new process.
 func (n *node) reset() {
-	n.offered = offer{versions: map[mesh.Type]string{}}
+	n.offered = offer{versions: map[mesh.Type]string{}, again: map[mesh.Type]string{}}
 	n.run = run{seq: n.run.seq}
 	n.items = map[mesh.Key]item{}
 	n.status = map[mesh.Key]ResourceStatus{}
@@ -96,25 +98,18 @@ func (n *node) reset() {
 
 func (n *node) ready() bool { return n.offered.revision > 0 }
 
-// version is the version of a type's content for this node.
-func (n *node) version(t mesh.Type) string {
-	if v, ok := n.offered.versions[t]; ok {
-		return v
-	}
-	return n.srv.boot + "-0" // nothing of this type was ever offered
-}
-
-// served is a resource with the overlay on. It is put on once; where it changes
-// nothing, all nodes share what was marshalled.
+// served is a resource filled in and with the overlay on. That is done once;
+// where it changes nothing, all nodes share what was marshalled.
 func (n *node) served(r *mesh.Resource) *mesh.Resource {
 	if n.overlay == nil {
-		return r
+		return n.srv.fills.of(r)
 	}
 	if it, ok := n.items[r.Key]; ok && (it.plain == r || it.plain.Hash() == r.Hash()) {
 		return it.served
 	}
-	it := item{plain: r, served: r}
-	if m := n.overlay(r.Key.Type, r.Message); m != nil && m != r.Message {
+	filled := n.srv.fills.of(r)
+	it := item{plain: r, served: filled}
+	if m := n.overlay(r.Key.Type, filled.Message); m != nil && m != filled.Message {
 		if changed, err := mesh.NewResource(m, r.Source); err == nil {
 			it.served = changed
 		}
@@ -209,6 +204,7 @@ func (n *node) offer(step plan.Step, revision int) {
 	n.offered.mesh, n.offered.revision = step.Mesh, revision
 	for t, changes := range step.ByType {
 		n.offered.versions[t] = n.srv.nextVersion()
+		delete(n.offered.again, t)
 		n.remember(changes)
 		for _, c := range changes {
 			n.unpark(c.Key)

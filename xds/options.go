@@ -1,8 +1,12 @@
 package xds
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine"
@@ -13,6 +17,14 @@ import (
 // port, a telemetry cluster. It returns m itself when it adds nothing, else a
 // changed clone; m must not be touched. It must give the same answer each time.
 type Overlay func(t mesh.Type, m proto.Message) proto.Message
+
+// Peer is who opened a stream, as it says itself and as TLS proves.
+type Peer struct {
+	NodeID, NodeCluster string
+	Remote              net.Addr // nil when the connection does not tell
+	// Certificates are the verified chain, the peer's own first; nil without TLS.
+	Certificates []*x509.Certificate
+}
 
 // Options say how a Server behaves. The zero Options are usable.
 type Options struct {
@@ -41,6 +53,37 @@ type Options struct {
 	// MaxNodes is how many nodes are remembered, connected or not; 0 means
 	// 4,096. A node beyond it takes the place of one that left, or is refused.
 	MaxNodes int
+	// MaxNames is how many names one subscription may hold; 0 means 65,536. One
+	// name more ends the stream with ResourceExhausted. Only of virtual hosts, whose
+	// names are made of what a downstream wrote into its Host header, those beyond
+	// it are answered as missing and not remembered.
+	MaxNames int
+	// Versions gives the version_info (SotW) or system_version_info (delta) of
+	// what a node gets of a type in a revision. nil, or "" for an answer, is
+	// "<boot>-<n>", where boot is another for each Server. It is asked once for
+	// each type that a step changes, must not block, and must not call the Server.
+	//
+	// A node that comes back is known by the version that it holds. One of the
+	// caller's own is taken for this server's when the node was given it here, as
+	// one of the newest of its type, and else for a forerunner's. So versions that
+	// repeat over a restart are safe; a text that stands for two contents of one
+	// type is not, since a node tells with it what it accepted.
+	Versions func(nodeID string, t mesh.Type, revision int) string
+	// Allow is asked on the first request of each stream. An error refuses the
+	// stream with PermissionDenied, and the node is told its text. nil allows all.
+	Allow func(Peer) error
+	// TLS is what Serve speaks on its listener; nil is none. Serve refuses a
+	// listener beyond this machine unless TLS demands and verifies a client's
+	// certificate.
+	TLS *tls.Config
+	// Register adds further services to those at the same address.
+	Register func(grpc.ServiceRegistrar)
+	// Fill says what is served in place of a resource: a secret with its files
+	// read in. nil, or nil or the same message for an answer, is the resource as
+	// it is. It must answer the same until Refill, and must not block for long or
+	// call the Server. What it fills in lies below the overlay, and is nowhere shown:
+	// State and facts are those of the resource as it was published.
+	Fill func(*mesh.Resource) proto.Message
 	// OnOutcome is told how a revision stands, each time that changes. It is
 	// called from one goroutine, in order, and may take its time.
 	OnOutcome func(revision int, o engine.Outcome)
@@ -55,6 +98,7 @@ const (
 	defaultDrainWait    = 15 * time.Second
 	defaultForgetAfter  = 10 * time.Minute
 	defaultMaxNodes     = 4096
+	defaultMaxNames     = 65_536
 
 	// holdBack is how long a newer response waits for the answer to the one
 	// before, so that a burst of revisions becomes few responses. It ends, since
@@ -62,6 +106,7 @@ const (
 	holdBack = 200 * time.Millisecond
 
 	maxNodeID      = 1024 // bytes; an id is a name, not a payload
+	maxName        = 4096 // bytes of the name of a resource
 	maxStreamTypes = 32   // distinct type URLs on one stream
 	maxUnanswered  = 1000 // responses of one type on one stream that are remembered without an answer
 )
@@ -78,6 +123,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxNodes <= 0 {
 		o.MaxNodes = defaultMaxNodes
+	}
+	if o.MaxNames <= 0 {
+		o.MaxNames = defaultMaxNames
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -26,7 +26,7 @@ func (n *node) park(s *sub, rec *record, message string) {
 		}
 	}
 	if s.full() && len(culprits) > 0 {
-		n.offered.versions[rec.typ] = n.srv.nextVersion() // what is sent from now on is not what was rejected
+		n.reversion(rec.typ) // what is sent from now on is not what was rejected
 	}
 }
 

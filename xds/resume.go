@@ -16,6 +16,26 @@ const (
 	holdsOther                // what a server gave it that is gone, most likely this one's forerunner
 )
 
+// claim is what a first request says of what the node has already.
+type claim struct {
+	typ       mesh.Type
+	version   string // SotW: the version accepted last; "" for none
+	resources bool   // delta: it names resources; their versions do not tell whose they are
+}
+
+// believe is what the node has, going by its claim.
+func (n *node) believe(c claim) holds {
+	switch {
+	case c.resources:
+		return holdsOther
+	case c.version == "":
+		return holdsNothing
+	case n.gave(c.typ, c.version):
+		return holdsOurs
+	}
+	return holdsOther
+}
+
 // meet decides what a node that has opened a stream is to be taken for; only
 // says that it has no other stream.
 func (n *node) meet(st *stream, has holds, only bool, now time.Time) {

@@ -26,6 +26,7 @@ import (
 	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -54,6 +55,7 @@ type Server struct {
 	plans    plan.Memory
 	outcomes *outcomes
 	facts    facts
+	fills    fills
 
 	mu        sync.Mutex
 	revision  *engine.Revision
@@ -71,6 +73,7 @@ var _ engine.Publisher = (*Server)(nil)
 func New(o Options) *Server {
 	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, wire: newWire(maxWireMessages, maxWireBytes)}
 	s.tracker = newTracker(s)
+	s.fills.fill = s.o.Fill
 	s.outcomes = newOutcomes(s)
 	s.facts.init(s.o.Now())
 	return s
@@ -84,8 +87,12 @@ func newBoot() string {
 }
 
 // Serve answers nodes on l until ctx ends, then ends their streams and closes
-// l. It returns nil for an orderly end, and must not be called twice at a time.
+// l. It returns nil for an orderly end, and must not be called twice at a time. A
+// listener beyond this machine is refused unless Options.TLS is mutual.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if err := s.checkListener(l); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	group, tasksCtx := task.New(ctx)
 	s.mu.Lock()
 	if s.tasks != nil {
@@ -135,13 +142,18 @@ func Address(l net.Listener) string {
 }
 
 func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
-	g := grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
 		// Envoys of ours ping every second, to notice a control plane that hangs.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 100 * time.Millisecond, PermitWithoutStream: true}),
 		grpc.StreamInterceptor(s.guard),
-	)
+		grpc.UnaryInterceptor(s.guardUnary),
+	}
+	if s.o.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.o.TLS)))
+	}
+	g := grpc.NewServer(options...)
 	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType}
 	x := server.NewServer(ctx, store{s.tracker}, s.tracker, sotw.WithOrderedADS(), sotw.DeactivateLegacyWildcardForTypes(byName))
 	discovery.RegisterAggregatedDiscoveryServiceServer(g, x)
@@ -154,12 +166,28 @@ func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 	secretservice.RegisterSecretDiscoveryServiceServer(g, x)
 	runtimeservice.RegisterRuntimeDiscoveryServiceServer(g, x)
 	extensionservice.RegisterExtensionConfigDiscoveryServiceServer(g, x)
+	if s.o.Register != nil {
+		s.o.Register(g)
+	}
 	return g
 }
 
 // guard ends a stream in whose handler something panics, and only that stream.
 func (s *Server) guard(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	err := task.Run("xDS stream "+info.FullMethod, func() error { return handler(srv, ss) })
+	return s.reported(task.Run("xDS stream "+info.FullMethod, func() error { return handler(srv, ss) }))
+}
+
+// guardUnary is guard for a call of a further service.
+func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	err = s.reported(task.Run("call of "+info.FullMethod, func() error {
+		answer, err = handler(ctx, req)
+		return err
+	}))
+	return answer, err
+}
+
+// reported is an error as the peer may see it; a panic is told to OnError.
+func (s *Server) reported(err error) error {
 	var panicked *task.PanicError
 	if !errors.As(err, &panicked) {
 		return err
@@ -171,7 +199,7 @@ func (s *Server) guard(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 }
 
 // bind ties a stream to its node, which is made if it is not known.
-func (s *Server) bind(st *stream, info *corev3.Node, has holds) error {
+func (s *Server) bind(st *stream, info *corev3.Node, has claim) error {
 	n, err := s.nodeFor(info)
 	if err != nil {
 		return err
@@ -179,7 +207,7 @@ func (s *Server) bind(st *stream, info *corev3.Node, has holds) error {
 	defer n.mu.Unlock()
 	st.node = n
 	now := s.o.Now()
-	n.meet(st, has, n.attach(st, info, now), now)
+	n.meet(st, n.believe(has), n.attach(st, info, now), now)
 	if !n.ready() && n.target != nil {
 		n.startRun(now)
 	}

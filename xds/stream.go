@@ -15,6 +15,7 @@ type stream struct {
 	id      int64
 	variant Variant
 	url     string // the type that the stream is for; "" on ADS
+	peer    Peer   // as the connection tells; what the node says of itself is put in when it does
 	// client is the node as the first request described it. It is put into
 	// every later request, and so tells the cache which stream is asking.
 	client   *corev3.Node

@@ -18,7 +18,7 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 	if first {
 		s.asked = req.GetResourceNames()
 		s.names = want.SubscribedResources()
-		ours := n.srv.ours(req.GetVersionInfo())
+		ours := n.gave(s.typ, req.GetVersionInfo())
 		if ours {
 			s.accepted = req.GetVersionInfo()
 		}
@@ -44,12 +44,15 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 }
 
 // subscribeDelta takes over what a delta request adds and drops.
-func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) {
+func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) error {
 	s.wildcard = want.IsWildcard()
 	for _, name := range req.GetResourceNamesSubscribe() {
 		if name != "*" {
 			s.names[name] = struct{}{}
 		}
+	}
+	if len(s.names) > n.srv.o.MaxNames {
+		return tooManyNames(s.url, len(s.names), n.srv.o.MaxNames)
 	}
 	if first {
 		s.held = make(map[string]string, len(req.GetInitialResourceVersions()))
@@ -80,6 +83,7 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 		}
 		n.dropped(s, name)
 	}
+	return nil
 }
 
 // begin is the first request of a type on a stream. It is answered at once and
@@ -152,26 +156,6 @@ func (n *node) dropped(s *sub, name string) {
 	if s.full() {
 		s.whole = true
 	}
-}
-
-// ours reports whether a version was given out by this very server process.
-func (s *Server) ours(version string) bool {
-	return strings.HasPrefix(version, s.boot+"-")
-}
-
-// holdsBy is what a first SotW request tells by its version.
-func (s *Server) holdsBy(version string) holds {
-	switch {
-	case version == "":
-		return holdsNothing
-	case s.ours(version):
-		return holdsOurs
-	}
-	return holdsOther
-}
-
-func (s *Server) nextVersion() string {
-	return s.boot + "-" + strconv.FormatUint(s.versions.Add(1), 10)
 }
 
 func versionText(major, minor, patch uint32) string {

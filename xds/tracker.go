@@ -48,8 +48,8 @@ func (t *tracker) stream(k streamKey) *stream {
 	return t.streams[k]
 }
 
-func (t *tracker) open(k streamKey, url string) {
-	st := &stream{id: k.id, url: url, subs: map[string]*sub{}}
+func (t *tracker) open(ctx context.Context, k streamKey, url string) {
+	st := &stream{id: k.id, url: url, subs: map[string]*sub{}, peer: streamPeer(ctx)}
 	switch {
 	case k.delta && url == "":
 		st.variant = DeltaADS
@@ -80,7 +80,7 @@ func (t *tracker) close(k streamKey) {
 }
 
 // identify ties a stream to its node on the first request.
-func (t *tracker) identify(st *stream, info *corev3.Node, has holds) error {
+func (t *tracker) identify(st *stream, info *corev3.Node, has claim) error {
 	if st.node != nil {
 		return nil
 	}
@@ -89,6 +89,9 @@ func (t *tracker) identify(st *stream, info *corev3.Node, has holds) error {
 		return status.Error(codes.InvalidArgument, "the first request on a stream must say node.id; this one does not")
 	case len(id) > maxNodeID || len(info.GetCluster()) > maxNodeID:
 		return status.Errorf(codes.InvalidArgument, "node.id has %d bytes and node.cluster %d; at most %d are taken", len(id), len(info.GetCluster()), maxNodeID)
+	}
+	if err := t.srv.admit(st, info); err != nil {
+		return err
 	}
 	st.client = info
 	if err := t.srv.bind(st, info, has); err != nil {
@@ -101,8 +104,8 @@ func (t *tracker) identify(st *stream, info *corev3.Node, has holds) error {
 }
 
 // OnStreamOpen notes a SotW stream.
-func (t *tracker) OnStreamOpen(_ context.Context, id int64, url string) error {
-	t.open(streamKey{false, id}, url)
+func (t *tracker) OnStreamOpen(ctx context.Context, id int64, url string) error {
+	t.open(ctx, streamKey{false, id}, url)
 	return nil
 }
 
@@ -110,8 +113,8 @@ func (t *tracker) OnStreamOpen(_ context.Context, id int64, url string) error {
 func (t *tracker) OnStreamClosed(id int64, _ *corev3.Node) { t.close(streamKey{false, id}) }
 
 // OnDeltaStreamOpen notes a delta stream.
-func (t *tracker) OnDeltaStreamOpen(_ context.Context, id int64, url string) error {
-	t.open(streamKey{true, id}, url)
+func (t *tracker) OnDeltaStreamOpen(ctx context.Context, id int64, url string) error {
+	t.open(ctx, streamKey{true, id}, url)
 	return nil
 }
 
@@ -134,8 +137,11 @@ func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) err
 	if st == nil {
 		return errNoStream
 	}
+	if err := t.srv.checkSotW(req); err != nil {
+		return err
+	}
 	repeated := st.client != nil // the server or the client put the node in again
-	if err := t.identify(st, req.GetNode(), t.srv.holdsBy(req.GetVersionInfo())); err != nil {
+	if err := t.identify(st, req.GetNode(), claim{typ: typeOf(firstOf(req.GetTypeUrl(), st.url)), version: req.GetVersionInfo()}); err != nil {
 		return err
 	}
 	req.Node = st.client
@@ -160,18 +166,17 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 	if st == nil {
 		return errNoStream
 	}
-	repeated := st.client != nil
-	has := holdsNothing
-	if len(req.GetInitialResourceVersions()) > 0 {
-		has = holdsOther // versions in delta do not tell whose they are
-	}
-	if err := t.identify(st, req.GetNode(), has); err != nil {
-		return err
-	}
-	req.Node = st.client
 	if req.GetTypeUrl() == "" {
 		req.TypeUrl = st.url
 	}
+	if err := t.srv.checkDelta(req); err != nil {
+		return err
+	}
+	repeated := st.client != nil
+	if err := t.identify(st, req.GetNode(), claim{resources: len(req.GetInitialResourceVersions()) > 0}); err != nil {
+		return err
+	}
+	req.Node = st.client
 	body := proto.Message(req)
 	if repeated {
 		body = &discovery.DeltaDiscoveryRequest{
@@ -213,4 +218,12 @@ func (t *tracker) OnFetchResponse(*discovery.DiscoveryRequest, *discovery.Discov
 func typeOf(url string) mesh.Type {
 	t, _ := mesh.TypeOfURL(url)
 	return t
+}
+
+// firstOf is a request's own type URL, or that of its stream.
+func firstOf(url, stream string) string {
+	if url == "" {
+		return stream
+	}
+	return url
 }

@@ -1,0 +1,110 @@
+package xds
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"example.com/meshtui/engine/mesh"
+)
+
+// streamPeer is what a stream's connection tells of who opened it.
+func streamPeer(ctx context.Context) Peer {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return Peer{}
+	}
+	out := Peer{Remote: p.Addr}
+	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok && len(info.State.VerifiedChains) > 0 {
+		out.Certificates = info.State.VerifiedChains[0]
+	}
+	return out
+}
+
+// admit asks whether a node may have the stream that it has opened.
+func (s *Server) admit(st *stream, info *corev3.Node) error {
+	if s.o.Allow == nil {
+		return nil
+	}
+	p := st.peer
+	p.NodeID, p.NodeCluster = info.GetId(), info.GetCluster()
+	if err := s.o.Allow(p); err != nil {
+		return status.Errorf(codes.PermissionDenied, "node %q is refused: %v", p.NodeID, err)
+	}
+	return nil
+}
+
+// checkSotW refuses a request that is larger than any node's is.
+func (s *Server) checkSotW(req *discovery.DiscoveryRequest) error {
+	if n := len(req.GetResourceNames()); n > s.o.MaxNames {
+		return tooManyNames(req.GetTypeUrl(), n, s.o.MaxNames)
+	}
+	return checkNames(req.GetTypeUrl(), req.GetResourceNames())
+}
+
+// checkDelta is checkSotW for a delta request. How many names come together on
+// the subscription is checked when they are added to it.
+func (s *Server) checkDelta(req *discovery.DeltaDiscoveryRequest) error {
+	if typeOf(req.GetTypeUrl()) == mesh.VirtualHost {
+		return nil // what a downstream asks for must not end the stream of the node
+	}
+	n := max(len(req.GetResourceNamesSubscribe()), len(req.GetResourceNamesUnsubscribe()), len(req.GetInitialResourceVersions()))
+	if n > s.o.MaxNames {
+		return tooManyNames(req.GetTypeUrl(), n, s.o.MaxNames)
+	}
+	for name, version := range req.GetInitialResourceVersions() {
+		if err := checkNames(req.GetTypeUrl(), []string{name, version}); err != nil {
+			return err
+		}
+	}
+	if err := checkNames(req.GetTypeUrl(), req.GetResourceNamesUnsubscribe()); err != nil {
+		return err
+	}
+	return checkNames(req.GetTypeUrl(), req.GetResourceNamesSubscribe())
+}
+
+func checkNames(url string, names []string) error {
+	if len(url) > maxName {
+		return status.Errorf(codes.InvalidArgument, "a type URL has %d bytes; at most %d are taken", len(url), maxName)
+	}
+	for _, name := range names {
+		if len(name) > maxName {
+			return status.Errorf(codes.InvalidArgument, "a resource name of %s has %d bytes; at most %d are taken: %.64q…", shortURL(url), len(name), maxName, name)
+		}
+	}
+	return nil
+}
+
+func tooManyNames(url string, n, most int) error {
+	return status.Errorf(codes.ResourceExhausted, "a subscription to %s with %d names; at most %d are taken", shortURL(url), n, most)
+}
+
+// shortURL is what people call a type: "EDS", or its URL where it has no name.
+func shortURL(url string) string {
+	if t := typeOf(url); t != 0 {
+		return t.Service()
+	}
+	return fmt.Sprintf("%.80q", url)
+}
+
+// secured reports whether TLS lets in only who has a certificate of ours.
+func secured(c *tls.Config) bool {
+	return c != nil && c.ClientAuth == tls.RequireAndVerifyClientCert
+}
+
+// checkListener refuses to serve beyond this machine without mutual TLS.
+func (s *Server) checkListener(l net.Listener) error {
+	host, _, err := net.SplitHostPort(l.Addr().String())
+	if l.Addr().Network() == "unix" || err == nil && isLoopback(host) || secured(s.o.TLS) {
+		return nil
+	}
+	return fmt.Errorf("xDS address %s can be reached from other machines, and that needs mutual TLS; give unix:/path or a loopback address", l.Addr())
+}
