@@ -144,8 +144,8 @@ func (a *App) findingsOf(r *outline.Row) []mesh.Finding {
 func (a *App) rejections(k mesh.Key, w int) []string {
 	var out []string
 	for _, n := range a.data.nodes {
-		st, ok := n.Resources[k]
-		if !ok || st.Rejected == nil {
+		st := n.Resources.Get(k)
+		if st.Rejected == nil {
 			continue
 		}
 		times := ""

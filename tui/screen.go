@@ -263,7 +263,7 @@ func (a *App) adminLine(n *xds.Node, w int) string {
 
 func (a *App) typeLine(n *xds.Node, t mesh.Type, st xds.TypeStatus, w int) string {
 	total, active := 0, 0
-	for k := range n.Resources {
+	for k := range n.Resources.All() {
 		if k.Type != t {
 			continue
 		}

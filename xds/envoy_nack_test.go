@@ -31,7 +31,7 @@ func TestEnvoyRejectsTakenPort(t *testing.T) {
 		if rej == nil || rej.Sent != 1 || !strings.Contains(rej.Detail, "taken: cannot bind '127.0.0.1:") || !strings.Contains(rej.Detail, "Address already in use") {
 			t.Errorf("rejection %+v", rej)
 		}
-		if n.Resources[key(mesh.Listener, "taken")].Rejected == nil || n.Resources[key(mesh.Listener, "web")].Rejected != nil {
+		if n.Resources.Get(key(mesh.Listener, "taken")).Rejected == nil || n.Resources.Get(key(mesh.Listener, "web")).Rejected != nil {
 			t.Errorf("resources %+v", n.Resources)
 		}
 		j.accepted(good)

@@ -127,7 +127,7 @@ func TestRestartKnowsWhatANodeHolds(t *testing.T) {
 		st.Ack(first)
 		n := s.through("envoy-1", 3, engine.Accepted)
 		for name := range held {
-			if got := n.Resources[clusterKey(name)]; got.Acked == (xds.Fact{}) || got.Hash != held[name] {
+			if got := n.Resources.Get(clusterKey(name)); got.Acked == (xds.Fact{}) || got.Hash != held[name] {
 				t.Errorf("%s: %+v", name, got)
 			}
 			if s.Served("envoy-1")[clusterKey(name)] == nil {

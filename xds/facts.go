@@ -74,7 +74,7 @@ func (n *node) shown() *Node {
 	v := &Node{
 		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, Variant: n.variant,
 		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
-		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: maps.Clone(n.status),
+		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: Resources{maps.Clone(n.status)},
 	}
 	if n.target != nil {
 		v.Revision = n.target.Number

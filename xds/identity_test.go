@@ -54,8 +54,7 @@ func TestNodeChangesItsCluster(t *testing.T) {
 					}
 					return false
 				}
-				_, outer := n.Resources[clusterKey("outer")]
-				return !outer
+				return !n.Resources.Has(clusterKey("outer"))
 			})
 		})
 	}
@@ -91,7 +90,7 @@ func TestNewProcessWhileOldStreamHangs(t *testing.T) {
 		old.Nack(unanswered, reason)
 		mustBeQuiet(t, old)
 		n := s.through("envoy-1", 3, engine.Accepted)
-		if n.Types[mesh.Cluster].Rejected != nil || n.Resources[clusterKey("bad")].Acked == (xds.Fact{}) {
+		if n.Types[mesh.Cluster].Rejected != nil || n.Resources.Get(clusterKey("bad")).Acked == (xds.Fact{}) {
 			t.Errorf("the answer of the old stream counts: %+v", n.Types[mesh.Cluster])
 		}
 		if m := lastOf(s, xds.NACK); m.Nonce != unanswered.Nonce {
@@ -148,9 +147,7 @@ func TestWildcardGivenUp(t *testing.T) {
 	st.Unsubscribe(mesh.Cluster, "*")
 	mustBeQuiet(t, st)
 	n := s.State().Node("envoy-1")
-	_, app := n.Resources[clusterKey("app")]
-	_, legacy := n.Resources[clusterKey("legacy")]
-	if !app || legacy {
+	if !n.Resources.Has(clusterKey("app")) || n.Resources.Has(clusterKey("legacy")) {
 		t.Errorf("it holds %v, want app alone", n.Resources)
 	}
 	s.Publish(revision(2, with(t, shop(t), cluster("legacy", 5*time.Second))))

@@ -65,7 +65,7 @@ func TestRejectedVersionIsParked(t *testing.T) {
 		if diff := cmp.Diff([]mesh.Key{clusterKey("bad")}, rej.Resources); diff != "" {
 			t.Errorf("what was new in it (-want +got):\n%s", diff)
 		}
-		if n.Resources[clusterKey("bad")].Rejected == nil || n.Resources[clusterKey("app")].Rejected != nil {
+		if n.Resources.Get(clusterKey("bad")).Rejected == nil || n.Resources.Get(clusterKey("app")).Rejected != nil {
 			t.Errorf("the rejection is not at the cluster that it is about: %+v", n.Resources)
 		}
 		if o := s.said(2, engine.Rejected); !strings.Contains(o.Detail, reason) {
@@ -79,7 +79,7 @@ func TestRejectedVersionIsParked(t *testing.T) {
 		}
 		st.Ack(fixed)
 		n = s.through("envoy-1", 3, engine.Accepted)
-		if n.Types[mesh.Cluster].Rejected != nil || n.Resources[clusterKey("bad")].Rejected != nil {
+		if n.Types[mesh.Cluster].Rejected != nil || n.Resources.Get(clusterKey("bad")).Rejected != nil {
 			t.Errorf("still rejected after the correction: %+v", n.Types[mesh.Cluster])
 		}
 	})
@@ -122,8 +122,8 @@ func TestRejectionHarmsNoOtherType(t *testing.T) {
 		mustBe(t, r, mesh.Endpoints, "app")
 		st.Ack(r)
 		n := s.through("envoy-1", 3, engine.Rejected) // the node still lacks the cluster
-		if n.Resources[endpointKey("app")].Acked.Version != r.Version {
-			t.Errorf("endpoints are not acknowledged: %+v", n.Resources[endpointKey("app")])
+		if n.Resources.Get(endpointKey("app")).Acked.Version != r.Version {
+			t.Errorf("endpoints are not acknowledged: %+v", n.Resources.Get(endpointKey("app")))
 		}
 		mustBeQuiet(t, st)
 	})
@@ -179,7 +179,7 @@ func TestSupersededResponsesAreSkipped(t *testing.T) {
 	}
 	st.Ack(last)
 	n := s.through("envoy-1", 4, engine.Accepted)
-	if got := n.Resources[clusterKey("new")].Acked; got.Version != last.Version {
+	if got := n.Resources.Get(clusterKey("new")).Acked; got.Version != last.Version {
 		t.Errorf("acknowledged %+v, want %s", got, last.Version)
 	}
 	if o := s.said(2, engine.Superseded); o.Nodes != 1 {
@@ -203,8 +203,8 @@ func TestDeltaAnswersLate(t *testing.T) {
 	st.Ack(second)
 	st.Ack(st.Next()) // what the first held, as it stands now: it may have been dropped
 	n := s.through("envoy-1", 3, engine.Accepted)
-	if n.Resources[clusterKey("good")].Acked.Version != second.Version {
-		t.Errorf("good: %+v", n.Resources[clusterKey("good")])
+	if n.Resources.Get(clusterKey("good")).Acked.Version != second.Version {
+		t.Errorf("good: %+v", n.Resources.Get(clusterKey("good")))
 	}
 	if m := lastOf(s, xds.NACK); m.Nonce != first.Nonce || m.Revision != 2 || m.Detail != reason {
 		t.Errorf("the wire says %+v, want the NACK at nonce %s", m, first.Nonce)

@@ -323,7 +323,7 @@ func TestOverlay(t *testing.T) {
 	if err != nil || !proto.Equal(plain, endpoints("app", 9001, 9002)) {
 		t.Errorf("envoy-2 has %v (%v)", plain, err)
 	}
-	if n1.Resources[k].Hash != shop(t).Get(k).Hash() {
+	if n1.Resources.Get(k).Hash != shop(t).Get(k).Hash() {
 		t.Errorf("the state's hash is not that of the plain resource")
 	}
 }

@@ -20,7 +20,7 @@ func TestFirstConnect(t *testing.T) {
 		e.Await("hold everything", func(h map[mesh.Key]*anypb.Any) bool { return len(h) == 6 })
 		n := s.through("envoy-1", 1, engine.Accepted)
 		for _, r := range shop(t).All() {
-			st := n.Resources[r.Key]
+			st := n.Resources.Get(r.Key)
 			if st.Acked.Version == "" || st.Hash != r.Hash() {
 				t.Errorf("%s: %+v, want it acknowledged with hash %s", r.Key, st, r.Hash())
 			}

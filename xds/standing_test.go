@@ -36,8 +36,8 @@ func TestStandingRejectionStopsNothingElse(t *testing.T) {
 		mustBe(t, r, mesh.Route, "local")
 		st.Ack(r)
 		n := s.through("envoy-1", 3, engine.Rejected)
-		if n.Rollout.Step != 0 || n.Rollout.Detail != reason || n.Resources[clusterKey("bad")].Rejected == nil || n.Resources[clusterKey("good")].Rejected != nil {
-			t.Errorf("rollout %+v, bad %+v", n.Rollout, n.Resources[clusterKey("bad")])
+		if n.Rollout.Step != 0 || n.Rollout.Detail != reason || n.Resources.Get(clusterKey("bad")).Rejected == nil || n.Resources.Get(clusterKey("good")).Rejected != nil {
+			t.Errorf("rollout %+v, bad %+v", n.Rollout, n.Resources.Get(clusterKey("bad")))
 		}
 		mustBeQuiet(t, st)
 
@@ -72,7 +72,7 @@ func TestStandingRejectionKeepsTheAccepted(t *testing.T) {
 		t.Errorf("other content under the rejected version %s", r.Version)
 	}
 	st.Ack(r)
-	if n := s.through("envoy-1", 3, engine.Rejected); n.Resources[clusterKey("app")].Rejected == nil {
+	if n := s.through("envoy-1", 3, engine.Rejected); n.Resources.Get(clusterKey("app")).Rejected == nil {
 		t.Error("app no longer counts as rejected")
 	}
 }
@@ -170,7 +170,7 @@ func TestRejectionAfterReconnect(t *testing.T) {
 	back.Nack(back.Next(), "malformed IP address: example.test")
 	back.Barrier()
 	n := s.State().Node("envoy-1")
-	if n.Types[mesh.Endpoints].Rejected == nil || n.Resources[endpointKey("legacy")].Rejected == nil {
+	if n.Types[mesh.Endpoints].Rejected == nil || n.Resources.Get(endpointKey("legacy")).Rejected == nil {
 		t.Errorf("a NACK was read as an ACK: %+v; the wire says %+v", n.Types[mesh.Endpoints], lastOf(s, xds.ACK))
 	}
 }

@@ -64,7 +64,7 @@ type Node struct {
 	Revision    int // what the node is to have of what was published; 0: nothing yet
 	Rollout     Rollout
 	Types       map[mesh.Type]TypeStatus
-	Resources   map[mesh.Key]ResourceStatus
+	Resources   Resources
 }
 
 // Rollout is one revision on its way to one node.

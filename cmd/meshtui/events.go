@@ -157,7 +157,7 @@ func (n *narrator) facts(node *xds.Node, f *envoy.Facts) []event {
 	}
 	news := map[mesh.Type]map[string][]string{} // type → version → names
 	for key, a := range f.Active {
-		served := node.Resources[key]
+		served := node.Resources.Get(key)
 		// Only what this poll can vouch for: a resource served since then may
 		// look active with the content of before.
 		if a.State != envoy.ActiveSame || served.Served.At.After(f.At) || told[key] == served.Hash {

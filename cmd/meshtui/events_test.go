@@ -45,7 +45,7 @@ func TestTheNarratorForgetsWhoLeft(t *testing.T) {
 	n := newNarrator()
 	key := mesh.Key{Type: mesh.Cluster, Name: "app"}
 	at := time.Unix(100, 0)
-	node := &xds.Node{ID: "edge", Resources: map[mesh.Key]xds.ResourceStatus{key: {Hash: "h", Served: xds.Fact{Version: "v1", At: at}}}}
+	node := &xds.Node{ID: "edge", Resources: xds.Resources{}.With(key, xds.ResourceStatus{Hash: "h", Served: xds.Fact{Version: "v1", At: at}})}
 	facts := &envoy.Facts{At: at.Add(time.Second), Active: map[mesh.Key]envoy.Active{key: {State: envoy.ActiveSame}}}
 	n.message(xds.Message{Kind: xds.Connected, Node: "edge"})
 	if got := n.facts(node, facts); len(got) != 1 || got[0].Event != "active" || got[0].Version != "v1" {

@@ -160,7 +160,7 @@ func takeATakenPort(l *lab) {
 	if o.Result != engine.Rejected || !strings.Contains(o.Detail, "Address already in use") {
 		l.Fatalf("outcome: %s %q", o.Result, o.Detail)
 	}
-	status := l.session.server.State().Node(l.node()).Resources[key(mesh.Listener, "second")]
+	status := l.session.server.State().Node(l.node()).Resources.Get(key(mesh.Listener, "second"))
 	if status.Rejected == nil || !strings.Contains(status.Rejected.Detail, "cannot bind") || status.Rejected.Sent != 1 {
 		l.Errorf("the resource says %+v", status.Rejected)
 	}

@@ -46,9 +46,9 @@ func TestState(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n := &xds.Node{ID: "a", Connected: !tt.gone, Resources: map[mesh.Key]xds.ResourceStatus{}}
+			n := &xds.Node{ID: "a", Connected: !tt.gone}
 			if tt.status != nil {
-				n.Resources[key] = *tt.status
+				n.Resources = n.Resources.With(key, *tt.status)
 			}
 			s, count, stale := mark.Worst(key, tt.hash, []*xds.Node{n}, func(string) *envoy.Facts { return tt.facts }, now)
 			if s != tt.want || count != 1 || stale != tt.stale {
@@ -65,7 +65,7 @@ func TestWorstCounts(t *testing.T) {
 		if rejected {
 			st.Rejected = &xds.Rejection{}
 		}
-		return &xds.Node{ID: id, Connected: true, Resources: map[mesh.Key]xds.ResourceStatus{key: st}}
+		return &xds.Node{ID: id, Connected: true, Resources: xds.Resources{}.With(key, st)}
 	}
 	nodes := []*xds.Node{node("a", false), node("b", true), node("c", true)}
 	s, count, _ := mark.Worst(key, "", nodes, func(string) *envoy.Facts { return nil }, now)

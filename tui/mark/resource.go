@@ -116,7 +116,7 @@ func Worst(k mesh.Key, hash string, nodes []*xds.Node, facts func(node string) *
 
 func one(k mesh.Key, hash string, n *xds.Node, facts *envoy.Facts, now time.Time) OnNode {
 	on := OnNode{Node: n.ID, State: NotAsked}
-	on.Status, on.Served = n.Resources[k]
+	on.Status, on.Served = n.Resources.Get(k), n.Resources.Has(k)
 	if facts != nil {
 		if a, ok := facts.Active[k]; ok {
 			on.Active, on.Observed = a, facts.At

@@ -53,9 +53,10 @@ virtual_hosts:
 			Message: "no route leads to this cluster", Hint: "delete it, or name it in a route"})
 	k := mesh.Key{Type: mesh.Cluster, Name: "app-v2"}
 	words := "Error adding/updating cluster(s) app-v2: cannot create an EDS cluster without an EDS config"
-	st := s.Nodes.state.Nodes[0].Resources[k]
+	sick := s.Nodes.state.Nodes[0]
+	st := sick.Resources.Get(k)
 	st.Rejected = &xds.Rejection{Fact: xds.Fact{Version: "v12-3", At: Now.Add(-9 * time.Second)}, Detail: words, Raw: words, Sent: 1}
-	s.Nodes.state.Nodes[0].Resources[k] = st
+	sick.Resources = sick.Resources.With(k, st)
 	s.Workspace.state.Revisions[1].Outcome = engine.Outcome{Result: engine.Rejected, Nodes: 2, Detail: words}
 	f := *s.Evidence.facts["envoy-2"]
 	f.At, f.Err = Now.Add(-20*time.Second), "connection refused"
@@ -69,13 +70,13 @@ func NodesFor(m *mesh.Mesh, ids ...string) *Nodes {
 	n := &Nodes{state: s}
 	for _, id := range ids {
 		node := &xds.Node{ID: id, Cluster: "shop", Group: mesh.DefaultGroup, Agent: "envoy 1.40.0", Admin: "127.0.0.1:9901", Variant: xds.SotWADS,
-			Connected: true, Since: Now.Add(-5 * time.Minute), Streams: 1, Types: map[mesh.Type]xds.TypeStatus{}, Resources: map[mesh.Key]xds.ResourceStatus{},
+			Connected: true, Since: Now.Add(-5 * time.Minute), Streams: 1, Types: map[mesh.Type]xds.TypeStatus{},
 			Rollout: xds.Rollout{Revision: 12, Result: engine.Accepted, Started: Now.Add(-4 * time.Minute), Ended: Now.Add(-4*time.Minute + 12*time.Millisecond)}}
 		for _, r := range m.All() {
 			sent := xds.Fact{Version: "v12-1", Nonce: "7", At: Now.Add(-4 * time.Minute)}
 			acked := sent
 			acked.At = sent.At.Add(1200 * time.Microsecond)
-			node.Resources[r.Key] = xds.ResourceStatus{Hash: r.Hash(), Revision: 12, Served: sent, Acked: acked}
+			node.Resources = node.Resources.With(r.Key, xds.ResourceStatus{Hash: r.Hash(), Revision: 12, Served: sent, Acked: acked})
 			node.Types[r.Key.Type] = xds.TypeStatus{Wildcard: true, Sent: sent, Acked: acked}
 		}
 		s.Nodes = append(s.Nodes, node)
