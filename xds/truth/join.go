@@ -60,12 +60,12 @@ type witness struct {
 
 // keys are what was served, and what is offered and was not.
 func (w *witness) keys() []mesh.Key {
-	out := make([]mesh.Key, 0, len(w.node.Resources))
-	for k := range w.node.Resources {
+	out := make([]mesh.Key, 0, w.node.Resources.Len())
+	for k := range w.node.Resources.All() {
 		out = append(out, k)
 	}
 	for _, r := range w.offered.All() {
-		if _, ok := w.node.Resources[r.Key]; !ok {
+		if !w.node.Resources.Has(r.Key) {
 			out = append(out, r.Key)
 		}
 	}
@@ -75,7 +75,7 @@ func (w *witness) keys() []mesh.Key {
 
 // resource gathers the marks of one resource and judges them.
 func (w *witness) resource(k mesh.Key) Resource {
-	st, served := w.node.Resources[k]
+	st, served := w.node.Resources.Get(k), w.node.Resources.Has(k)
 	r := Resource{Key: k, Revision: st.Revision}
 	if served {
 		r.Served, r.Acked = said(st.Served), said(st.Acked)

@@ -230,7 +230,7 @@ func (w *witness) waitsFor(r *Resource) string {
 		if ref.To.Type == mesh.Cluster {
 			continue // a route may lead nowhere; it is not waited for
 		}
-		st, sent := w.node.Resources[ref.To]
+		st, sent := w.node.Resources.Get(ref.To), w.node.Resources.Has(ref.To)
 		what := ref.To.String()
 		switch {
 		case !sent && w.offered.Get(ref.To) == nil:

@@ -50,9 +50,9 @@ type scene struct {
 }
 
 func (s *scene) status(change func(*xds.ResourceStatus)) {
-	st := s.node.Resources[s.key]
+	st := s.node.Resources.Get(s.key)
 	change(&st)
-	s.node.Resources[s.key] = st
+	s.node.Resources = s.node.Resources.With(s.key, st)
 }
 
 func (s *scene) active(state envoy.ActiveState, detail string) {
@@ -81,7 +81,7 @@ func newScene(t *testing.T) *scene {
 		node: &xds.Node{
 			ID: "envoy-1", Connected: true, Agent: "envoy 1.40.0", Variant: xds.SotWADS,
 			Types:     map[mesh.Type]xds.TypeStatus{mesh.Cluster: {Wildcard: true, Sent: fact("v1", 10), Acked: fact("v1", 20)}},
-			Resources: map[mesh.Key]xds.ResourceStatus{app.Key: served},
+			Resources: xds.Resources{}.With(app.Key, served),
 		},
 		facts: &envoy.Facts{
 			Node: "envoy-1", At: at(30), Active: map[mesh.Key]envoy.Active{app.Key: {State: envoy.ActiveSame, Since: at(12)}},
@@ -146,7 +146,7 @@ func TestVerdicts(t *testing.T) {
 			s.active(envoy.Warming, "")
 		}, truth.WaitingToWarm, "warming for 28 ms: waits for endpoints app, not sent yet"},
 		{"warming for the endpoints once more", func(s *scene) {
-			s.node.Resources[mesh.Key{Type: mesh.Endpoints, Name: "app"}] = xds.ResourceStatus{Served: fact("v0", 1)}
+			s.node.Resources = s.node.Resources.With(mesh.Key{Type: mesh.Endpoints, Name: "app"}, xds.ResourceStatus{Served: fact("v0", 1)})
 			s.active(envoy.Warming, "")
 		}, truth.WaitingToWarm, "endpoints app, to be sent again"},
 		{"stuck", func(s *scene) {
@@ -254,7 +254,7 @@ func TestMarks(t *testing.T) {
 func TestSums(t *testing.T) {
 	s := newScene(t)
 	eds := mesh.Key{Type: mesh.Endpoints, Name: "app"}
-	s.node.Resources[eds] = xds.ResourceStatus{Hash: s.offered.Get(eds).Hash(), Served: fact("v1", 11), Acked: fact("v1", 19)}
+	s.node.Resources = s.node.Resources.With(eds, xds.ResourceStatus{Hash: s.offered.Get(eds).Hash(), Served: fact("v1", 11), Acked: fact("v1", 19)})
 	s.node.Types[mesh.Endpoints] = xds.TypeStatus{Subscribed: []string{"app"}, Sent: fact("v1", 11), Acked: fact("v1", 19)}
 	s.facts.Active[eds] = envoy.Active{State: envoy.ActiveOther, Detail: "127.0.0.1:1 is not there", Instead: &endpointv3.ClusterLoadAssignment{}}
 	s.facts.Rejected = map[mesh.Type]uint64{mesh.Cluster: 2}
