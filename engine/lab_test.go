@@ -64,10 +64,8 @@ var (
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, dir: filepath.Join(t.TempDir(), "shop"), state: t.TempDir()}
-	for _, typ := range mesh.Types() {
-		if typ != mesh.Secret {
-			l.write(typ.File(), response(typ, engine.Template(typ, "app")))
-		}
+	for _, typ := range []mesh.Type{mesh.Listener, mesh.Route, mesh.Cluster, mesh.Endpoints} {
+		l.write(typ.File(), response(typ, engine.Template(typ, "app")))
 	}
 	return l
 }

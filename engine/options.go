@@ -18,6 +18,11 @@ type Options struct {
 	Now       func() time.Time // nil is time.Now
 	Author    string           // written into revisions
 	Kept      []kept.Request   // what OpenMeshes keeps from the beginning; Open reads its own from a file
+
+	// AutoRollback takes a push back that a node rejected: what was accepted last
+	// becomes a new revision by itself, to the nodes that had it. The draft stays,
+	// to be mended. What came by a rollback or by opening is never taken back.
+	AutoRollback bool
 }
 
 func (o Options) filled() Options {
@@ -34,6 +39,12 @@ func (o Options) filled() Options {
 type PushOptions struct {
 	Note  string // why, in the author's words; "" notes what was done since the last push
 	Force bool   // push in spite of error findings
+
+	// Only are the ids of the nodes that get it first, each a glob as in
+	// path.Match; none for all. The others keep what went to all last, until
+	// Widen; where nothing did, they wait. A push that is not limited goes to all,
+	// whatever was before.
+	Only []string
 }
 
 // What a Workspace answers when there is nothing to do.
@@ -42,6 +53,8 @@ var (
 	ErrNothingToUndo    = errors.New("nothing to undo")
 	ErrNothingToRedo    = errors.New("nothing to redo")
 	ErrNothingToDiscard = errors.New("nothing to discard: the draft says what is served already")
+	ErrNothingToWiden   = errors.New("nothing to widen: what is served went to all nodes")
+	ErrNothingToCancel  = errors.New("nothing to cancel: no rollout is under way")
 	ErrNoDiskChange     = errors.New("the files are as they were read: there is nothing to take")
 	ErrClosed           = errors.New("the workspace is closed")
 )

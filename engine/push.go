@@ -17,8 +17,11 @@ import (
 // pushed.
 func (w *Workspace) Push(o PushOptions) (*Revision, error) {
 	return w.revise(func() (*Revision, error) {
-		if len(w.revisions) > 0 && changes(w.live(), w.draft.now) == 0 {
-			return nil, ErrNothingToPush
+		if err := goodGlobs(o.Only); err != nil {
+			return nil, err
+		}
+		if err := w.somethingToPush(o.Only); err != nil {
+			return nil, err
 		}
 		if errs := w.errorsOf(w.draft.now); len(errs) > 0 && !o.Force {
 			return nil, &PushError{Findings: errs}
@@ -27,7 +30,7 @@ func (w *Workspace) Push(o PushOptions) (*Revision, error) {
 		if note == "" {
 			note = w.whatWasDone()
 		}
-		return w.append(w.draft.now, note)
+		return w.append(w.draft.now, addition{note: note, cause: Pushed, only: o.Only, rest: w.toAll()})
 	})
 }
 
@@ -43,6 +46,8 @@ func (w *Workspace) whatWasDone() string {
 		}
 	}
 	switch {
+	case len(w.revisions) > 0 && changes(w.live(), w.draft.now) == 0:
+		return "to other nodes"
 	case len(w.revisions) > 0:
 		return andMore(changed(w.live(), w.draft.now))
 	case len(done) == 0:
@@ -82,7 +87,8 @@ func andMore(all []string) string {
 
 // Rollback makes what an old revision said a new revision and publishes it. A
 // draft with edits is left as it is; one without follows, as a step that can be
-// undone, so that no changes appear that nobody made.
+// undone, so that no changes appear that nobody made. It goes to all nodes: for
+// one that is limited, a rollback to its Rest is the way to undo it.
 func (w *Workspace) Rollback(number int) (*Revision, error) {
 	return w.revise(func() (*Revision, error) {
 		i := slices.IndexFunc(w.revisions, func(r *Revision) bool { return r.Number == number })
@@ -91,11 +97,11 @@ func (w *Workspace) Rollback(number int) (*Revision, error) {
 		}
 		old := content{rules: w.revisions[i].Rules, meshes: w.revisions[i].Meshes}
 		if changes(w.live(), old) == 0 {
-			return nil, fmt.Errorf("revision %d says what is served already", number)
+			return nil, w.servedAlready(number)
 		}
 		follows := changes(w.live(), w.draft.now) == 0
 		note := fmt.Sprintf("rollback to %d", number)
-		r, err := w.append(old, note)
+		r, err := w.append(old, addition{note: note, cause: RolledBack})
 		if err == nil && follows {
 			w.draft.become(note, old)
 		}
@@ -135,30 +141,39 @@ func (w *Workspace) reviseLocked(do func() (*Revision, error)) (*Revision, error
 		return nil, err
 	}
 	r, err := do()
-	if err != nil {
+	if err != nil || r == nil {
 		return nil, err
 	}
 	delete(w.notices, "not-served"+w.path)
+	delete(w.notices, notTakenBack+w.path)
 	delete(w.notices, "pushed-not-saved")
 	w.keepDraft()
 	w.show()
 	return r, nil
 }
 
+// addition is what a new revision says beside its content.
+type addition struct {
+	note  string
+	cause Cause
+	only  []string
+	rest  *Revision // for the others; without only it is dropped
+}
+
 // append adds a revision to the history, in memory and on disk. Where it cannot
 // be written it is taken back, except for the very first of this run, which
 // Open serves in any case.
-func (w *Workspace) append(c content, note string) (*Revision, error) {
+func (w *Workspace) append(c content, a addition) (*Revision, error) {
 	opening := w.state.Load() == nil
 	r := &Revision{
-		Number: w.number + 1, At: w.options.Now(), Note: note, Author: w.options.Author,
+		Number: w.number + 1, At: w.options.Now(), Note: a.note, Author: w.options.Author, Cause: a.cause,
 		Rules: c.rules, Meshes: c.meshes, Outcome: Outcome{Result: Pending},
 		Base: lastAccepted(w.revisions),
 	}
-	kept := append(slices.Clone(w.revisions), r)
-	if over := len(kept) - historyKept; over > 0 {
-		kept = kept[over:]
+	if len(a.only) > 0 {
+		r.Only, r.Rest = slices.Clone(a.only), a.rest
 	}
+	kept := trimmed(append(slices.Clone(w.revisions), r))
 	var err error
 	if w.store != nil {
 		err = w.store.writeHistory(kept)
@@ -170,45 +185,28 @@ func (w *Workspace) append(c content, note string) (*Revision, error) {
 	return r, err
 }
 
-// lastAccepted is the newest of the revisions that every node took, without what
-// was before it; nil when there is none.
-func lastAccepted(revisions []*Revision) *Revision {
-	for _, r := range slices.Backward(revisions) {
-		if r.Outcome.Result == Accepted {
-			base := *r
-			base.Base = nil
-			return &base
-		}
+// trimmed is as much of a history as is kept: the newest, and what the nodes have
+// that the newest does not go to yet.
+func trimmed(revisions []*Revision) []*Revision {
+	over := len(revisions) - historyKept
+	if over <= 0 {
+		return revisions
 	}
-	return nil
+	rest := revisions[len(revisions)-1].Rest
+	if rest == nil || rest.Number >= revisions[over].Number {
+		return revisions[over:]
+	}
+	i := slices.IndexFunc(revisions, func(r *Revision) bool { return r.Number == rest.Number })
+	if i < 0 {
+		return revisions[over:]
+	}
+	return append([]*Revision{revisions[i]}, revisions[over+1:]...)
 }
 
 func (w *Workspace) publish(r *Revision) {
 	if r != nil && w.options.Publisher != nil {
 		w.options.Publisher.Publish(r)
 	}
-}
-
-// Record notes what became of a revision. Revisions that are no longer kept are
-// ignored.
-func (w *Workspace) Record(revision int, o Outcome) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.revisions, func(r *Revision) bool { return r.Number == revision })
-	if i < 0 || w.closed || w.revisions[i].Outcome == o {
-		return
-	}
-	recorded := *w.revisions[i]
-	recorded.Outcome = o
-	w.revisions = slices.Clone(w.revisions)
-	w.revisions[i] = &recorded
-	// What is waited for changes often and is of no use to the next start.
-	if w.store != nil && w.holder == "" && o.Result != Pending {
-		if err := w.store.writeHistory(w.revisions); err != nil {
-			w.note(notKept(w.store.dir, err))
-		}
-	}
-	w.show()
 }
 
 // errorsOf lists the error findings of a content, and what is wrong on disk while

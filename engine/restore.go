@@ -173,7 +173,7 @@ func (w *Workspace) firstRevision() *Revision {
 	if w.revisionSays(w.base) {
 		return w.revisions[len(w.revisions)-1]
 	}
-	r, err := w.append(w.base, "opened")
+	r, err := w.append(w.base, addition{note: "opened", cause: Opened})
 	if err != nil { // not kept is not a reason not to serve what is on disk
 		w.note(notKept(w.store.dir, err))
 	}

@@ -40,6 +40,30 @@ func (r Result) String() string {
 	return "unknown"
 }
 
+// Cause says what a revision came by.
+type Cause uint8
+
+// The causes. The zero Cause is that of a revision of which it is not known: one
+// that an older meshtui kept.
+const (
+	Pushed     Cause = iota + 1 // Push: the draft
+	RolledBack                  // Rollback, Cancel or an automatic rollback: what an older revision said
+	Opened                      // opening: what was on disk
+)
+
+// String is the cause in one word.
+func (c Cause) String() string {
+	switch c {
+	case Pushed:
+		return "push"
+	case RolledBack:
+		return "rollback"
+	case Opened:
+		return "opening"
+	}
+	return "unknown"
+}
+
 // Outcome is what became of a revision, summed over the nodes.
 type Outcome struct {
 	Result Result
@@ -55,6 +79,7 @@ type Revision struct {
 	At      time.Time
 	Note    string // the author's note, or what meshtui did ("rollback to 3", "opened")
 	Author  string // the operating system's user name
+	Cause   Cause
 	Rules   []mesh.Rule
 	Meshes  map[string]*mesh.Mesh // by group; mesh.DefaultGroup is always there
 	Outcome Outcome
@@ -62,26 +87,32 @@ type Revision struct {
 	// path.Match; empty for all. Every other node, one that connects later too,
 	// has Rest until the revision is widened: published again without Only.
 	Only []string
-	// Rest is the newest revision that went to all nodes; its own Only is empty
-	// and its Rest nil. It is nil when Only is empty, or when nothing was served
-	// before: then the others wait.
+	// Rest is what the others have: the newest revision that went to all nodes,
+	// or, after a rollback to one that was limited itself, what the others had
+	// then. Its own Only is empty and its Rest nil. It is nil when Only is empty,
+	// or when nothing was served before: then the others wait.
 	Rest *Revision
+	// First are the nodes that it went to alone, as Only was, before it was
+	// widened; empty for one that never was limited, or still is.
+	First []string
 	// Base is what was served and accepted before, so that a server that has
-	// just started knows what a running Envoy holds; its own Base is nil. It is
-	// nil for the first, and for a revision that is known to be what they hold.
+	// just started knows what a running Envoy holds; its own Base is nil. Where
+	// that was limited, Base has Only, and Base.For says what a node held: its
+	// Rest is what was accepted before in turn. Base is nil for the first, and for
+	// a revision that is known to be what they hold.
 	Base *Revision
 }
 
 // For is the revision that a node is to have: r itself, or r.Rest for a node
-// that r does not go to yet; nil where that has nothing.
+// that r does not go to yet; nil where that has nothing, and for a nil r.
 func (r *Revision) For(nodeID string) *Revision {
-	if len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(glob string) bool {
+	if r == nil || len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(glob string) bool {
 		fits, err := path.Match(glob, nodeID)
 		return err == nil && fits
 	}) {
 		return r
 	}
-	return r.Rest
+	return r.Rest.For(nodeID)
 }
 
 // MeshFor is the mesh that a node gets under this revision: its group's, or the

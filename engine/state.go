@@ -23,6 +23,7 @@ type State struct {
 	Unsaved   bool     // the draft differs from what is on disk
 	Disk      *DiskChange
 	Revisions []*Revision    // oldest first; the last is what is served
+	Limited   *Revision      // the newest revision while it goes to chosen nodes only; nil when it went to all
 	Notices   []mesh.Finding // what could not be carried over on opening, and what was rewritten
 	At        time.Time
 

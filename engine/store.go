@@ -43,18 +43,6 @@ type historyFile struct {
 	Revisions []revisionRecord `json:"revisions"`
 }
 
-// A revisionRecord is a revision, its meshes relative to those of the record
-// before it.
-type revisionRecord struct {
-	Number  int               `json:"number"`
-	At      time.Time         `json:"at"`
-	Note    string            `json:"note,omitempty"`
-	Author  string            `json:"author,omitempty"`
-	Rules   []mesh.Rule       `json:"rules,omitempty"`
-	Groups  map[string]splice `json:"groups"`
-	Outcome Outcome           `json:"outcome"`
-}
-
 type draftFile struct {
 	Format    int               `json:"format"`
 	Workspace string            `json:"workspace"`
@@ -150,10 +138,7 @@ func (s *store) writeHistory(revisions []*Revision) error {
 	h := historyFile{Format: storeFormat, Workspace: s.workspace}
 	var before map[string]*mesh.Mesh
 	for _, r := range revisions {
-		h.Revisions = append(h.Revisions, revisionRecord{
-			Number: r.Number, At: r.At, Note: r.Note, Author: r.Author, Rules: r.Rules,
-			Groups: spliceAll(before, r.Meshes), Outcome: r.Outcome,
-		})
+		h.Revisions = append(h.Revisions, recordOf(r, before))
 		before = r.Meshes
 	}
 	return s.write("history.json", h)
@@ -178,12 +163,9 @@ func (s *store) readHistory(d *decoder) ([]*Revision, error) {
 		if err != nil {
 			return nil, fmt.Errorf("revision %d: %w", rec.Number, err)
 		}
-		r := &Revision{
-			Number: rec.Number, At: rec.At, Note: rec.Note, Author: rec.Author, Rules: rec.Rules,
-			Meshes: withDefault(meshes), Outcome: rec.Outcome,
-		}
-		if r.Outcome.Result != Accepted { // else it is what the nodes hold
-			r.Base = lastAccepted(out)
+		r, err := rec.revision(meshes, out)
+		if err != nil {
+			return nil, fmt.Errorf("revision %d: %w", rec.Number, err)
 		}
 		out = append(out, r)
 		before = meshes

@@ -93,4 +93,41 @@ tls_certificate:
   private_key:
     filename: /etc/envoy/tls/tls.key
 `,
+	mesh.VirtualHost: `# A virtual host that joins a route configuration with "vhds" in it. Its name
+# begins with that route configuration's name and a slash: local_route/www.
+name: NAME
+domains: ["www.example.com"] # of the Host header; no other virtual host there may have them
+routes:
+- match:
+    prefix: /
+  direct_response: # or route: {cluster: …}, one that is there
+    status: 200
+    body: {inline_string: "www\n"}
+`,
+	mesh.ScopedRoute: `# A scope: which route configuration takes the requests of one key. The
+# connection manager's scoped_routes says what of a request makes the key.
+name: NAME
+route_configuration_name: NAME # one that is there
+key:
+  fragments: # one for each fragment that the connection manager builds, in its order
+  - string_key: NAME
+`,
+	mesh.Extension: `# The configuration of a filter, asked for by name: by the http_filters entry
+# with this name that says "config_discovery", with this type in its type_urls.
+name: NAME
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+  abort:
+    http_status: 503
+    percentage:
+      numerator: 0 # of 100 requests; changes without a drain
+`,
+	mesh.Runtime: `# A layer of runtime values, asked for by the rtds_layer with this name in
+# Envoy's bootstrap.
+name: NAME
+layer:
+  # a number, a text or true and false for a key that the other resources name as
+  # runtime_key, or a flag of Envoy's own
+  health_check.min_interval: 1000
+`,
 }

@@ -219,6 +219,9 @@ func (w *Workspace) show() {
 		group.Moved = w.movedBy(group)
 		s.Groups = append(s.Groups, group)
 	}
+	if head := s.Head(); head != nil && len(head.Only) > 0 {
+		s.Limited = head
+	}
 	if w.disk != nil {
 		s.Disk = w.disk.change
 	}
