@@ -38,7 +38,7 @@ func has(name string) func(map[mesh.Key]*anypb.Any) bool {
 func (s *served) mustHave(node string, revision int, cluster string, want bool) {
 	s.t.Helper()
 	n := s.through(node, revision, engine.Accepted)
-	if _, got := n.Resources[clusterKey(cluster)]; n.Revision != revision || got != want {
+	if got := n.Resources.Has(clusterKey(cluster)); n.Revision != revision || got != want {
 		s.t.Errorf("%s is to have revision %d, and %s: %v", node, n.Revision, cluster, got)
 	}
 }
@@ -135,7 +135,7 @@ func TestRestWaitsForTheFirst(t *testing.T) {
 		if o := s.said(1, engine.Accepted); o.Nodes != 1 {
 			t.Errorf("outcome %+v", o)
 		}
-		if n := s.State().Node("b"); n.Revision != 0 || len(n.Resources) > 0 {
+		if n := s.State().Node("b"); n.Revision != 0 || n.Resources.Len() > 0 {
 			t.Errorf("b was served: %+v", n)
 		}
 		s.Publish(widened(r))
