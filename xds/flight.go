@@ -55,9 +55,9 @@ func (r *run) unasked() []mesh.Reference {
 	return slices.Concat(r.inherited, r.steps[r.at].Needs)
 }
 
-// noteWay enters a listener or routes that are being sent.
+// noteWay enters a resource that leads traffic and is being sent.
 func (n *node) noteWay(r *mesh.Resource) {
-	if r.Key.Type != mesh.Listener && r.Key.Type != mesh.Route {
+	if !plan.Leads(r.Key.Type) {
 		return
 	}
 	ways := n.ways[r.Key]

@@ -49,7 +49,7 @@ type node struct {
 	bad    map[mesh.Key]bool             // rejected and not yet corrected
 	parked map[mesh.Key]bool             // of bad, what the node's words are about: not sent again until it changes
 	good   map[mesh.Key]*mesh.Resource   // accepted before a change that is not accepted yet
-	ways   map[mesh.Key][]*mesh.Resource // listeners and routes that may be in use: accepted last, and sent since
+	ways   map[mesh.Key][]*mesh.Resource // what leads traffic and may be in use: accepted last, and sent since
 	view   *Node                         // what State shows; nil when it is out of date
 }
 

@@ -66,7 +66,7 @@ func (n *node) leadsNowhere(step plan.Step) *Rejection {
 		return nil
 	}
 	for _, c := range step.Changes {
-		if c.New == nil || c.Key.Type != mesh.Route && c.Key.Type != mesh.Listener {
+		if c.New == nil || !plan.Leads(c.Key.Type) {
 			continue
 		}
 		var before []mesh.Reference

@@ -12,8 +12,8 @@ type Flight struct {
 	Types map[mesh.Type]bool // of which something is unsaid or unanswered
 	Doubt map[mesh.Key]bool  // what is offered, and not known to have been taken
 	Needs []mesh.Reference   // what the node is yet to ask for
-	// Ways are the listeners and routes by which traffic may go: what was
-	// accepted last, and what was sent since.
+	// Ways are the resources by which traffic may go (Leads says of which types):
+	// what was accepted last, and what was sent since.
 	Ways   map[mesh.Key][]*mesh.Resource
 	Drains bool // connections of a listener in flight may be left to drain
 }
@@ -23,7 +23,8 @@ func (f Flight) None() bool { return len(f.Types) == 0 && len(f.Needs) == 0 }
 
 // moves reports whether traffic may be on its way from one place to another.
 func (f Flight) moves() bool {
-	return f.Types[mesh.Listener] || f.Types[mesh.Route] || slices.ContainsFunc(f.Needs, func(r mesh.Reference) bool { return r.To.Type == mesh.Route })
+	return slices.ContainsFunc(ways(), func(t mesh.Type) bool { return f.Types[t] }) ||
+		slices.ContainsFunc(f.Needs, func(r mesh.Reference) bool { return Leads(r.To.Type) })
 }
 
 // leads reports whether one of the changes leads traffic to a cluster that the

@@ -21,7 +21,8 @@ type Step struct {
 	// Needs are what a node asks for on taking the changes, and what it must
 	// have before they are in effect: the endpoints of a new or changed cluster
 	// (Envoy warms it anew and counts only endpoints that come afterwards), the
-	// routes and secrets of a listener.
+	// routes, secrets and filter configurations of a listener, the routes of a
+	// scope.
 	Needs []mesh.Reference
 	// Mesh is what is offered to a node from the beginning of the step.
 	Mesh *mesh.Mesh
@@ -45,29 +46,17 @@ var order = []mesh.Type{
 // makes it ask: endpoints after their clusters, routes after their listeners.
 func Order() []mesh.Type { return slices.Clone(order) }
 
-// stage is where in a plan a change belongs. Each is one step.
-type stage int
-
-const (
-	makeClusters    stage = iota // clusters and their endpoints: everything that traffic will need
-	makeListeners                // listeners, with route configurations that are new
-	moveRoutes                   // route configurations that are already in use: traffic moves here
-	breakListeners               // listeners that nothing needs any more
-	breakEverything              // clusters, endpoints, routes, secrets that nothing needs any more; endpoints that leave or drain
-	stages
-)
-
 // Between is the way from one mesh to another on which no request is lost: make
 // before break, also with regard to what is in flight. It is empty when both
 // say the same and nothing is.
 func Between(from, to *mesh.Mesh, f Flight) []Step {
 	byStage := stagesOf(mesh.Diff(from, to), f)
-	moving := append(slices.Clone(byStage[makeListeners]), byStage[moveRoutes]...)
+	moving := slices.Concat(byStage[makeListeners], byStage[moveTraffic])
 	var steps []Step
 	at := from
 	for s, cs := range byStage {
 		leads := stage(s) == makeClusters && f.leads(moving, to)
-		gate := stage(s) == moveRoutes && f.moves() && len(byStage[breakListeners])+len(byStage[breakEverything]) > 0
+		gate := stage(s) == moveTraffic && f.moves() && len(byStage[breakWays])+len(byStage[breakEverything]) > 0
 		if len(cs) == 0 && !leads && !gate {
 			continue
 		}
@@ -78,7 +67,7 @@ func Between(from, to *mesh.Mesh, f Flight) []Step {
 			step.await(f, mesh.Cluster, mesh.Endpoints, mesh.Secret)
 		}
 		if gate {
-			step.await(f, mesh.Listener, mesh.Route, mesh.Secret)
+			step.await(f, append(ways(), mesh.Secret)...)
 		}
 		steps = append(steps, step)
 	}
@@ -93,25 +82,6 @@ func Between(from, to *mesh.Mesh, f Flight) []Step {
 	return steps
 }
 
-// stagesOf sorts changes into the stages of a plan.
-func stagesOf(changes []mesh.Change, f Flight) [stages][]mesh.Change {
-	inherited := inheritedAddresses(changes, f.Ways)
-	moves := f.moves() || slices.ContainsFunc(changes, movesTraffic)
-	var byStage [stages][]mesh.Change
-	for _, c := range changes {
-		s := stageOf(c, inherited)
-		if moves && takesAway(c) {
-			s = breakEverything
-		}
-		byStage[s] = append(byStage[s], c)
-	}
-	if !slices.ContainsFunc(byStage[makeListeners], isListener) {
-		byStage[moveRoutes] = append(byStage[makeListeners], byStage[moveRoutes]...)
-		byStage[makeListeners] = nil
-	}
-	return byStage
-}
-
 // AtOnce is the plan of one step that brings everything together: for a node
 // that holds nothing yet, and for showing what sequencing is good for.
 func AtOnce(from, to *mesh.Mesh) []Step {
@@ -123,20 +93,6 @@ func AtOnce(from, to *mesh.Mesh) []Step {
 }
 
 func isListener(c mesh.Change) bool { return c.Key.Type == mesh.Listener }
-
-func stageOf(c mesh.Change, inherited map[string]bool) stage {
-	switch {
-	case c.New == nil && c.Key.Type != mesh.Listener:
-		return breakEverything
-	case c.New == nil && !inherited[c.Key.Name]:
-		return breakListeners
-	case c.Key.Type == mesh.Listener, c.Key.Type == mesh.Route && c.Old == nil:
-		return makeListeners
-	case c.Key.Type == mesh.Route:
-		return moveRoutes
-	}
-	return makeClusters
-}
 
 // NewStep completes a step: its order and what it needs. A need that the final
 // mesh does not hold cannot be waited for.
@@ -169,7 +125,7 @@ func NewStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
 // A cluster that a route names is not asked for: it is there or it is not.
 func isNeed(ref mesh.Reference) bool {
 	switch ref.To.Type {
-	case mesh.Route, mesh.Secret:
+	case mesh.Route, mesh.Secret, mesh.Extension:
 		return true
 	case mesh.Endpoints:
 		return ref.From.Type == mesh.Cluster
@@ -204,33 +160,6 @@ func Apply(m *mesh.Mesh, changes []mesh.Change) *mesh.Mesh {
 		panic(fmt.Sprintf("plan: %v", err))
 	}
 	return out
-}
-
-// inheritedAddresses names the listeners that go while another one comes to
-// their address. Such a pair must travel in one response: Envoy refuses a
-// second listener on an address that is still taken. A listener in flight may be
-// at the address that it had before.
-func inheritedAddresses(changes []mesh.Change, ways map[mesh.Key][]*mesh.Resource) map[string]bool {
-	wanted := map[string]bool{}
-	for _, c := range changes {
-		if c.Key.Type == mesh.Listener && c.New != nil {
-			for _, a := range Addresses(c.New) {
-				wanted[a] = true
-			}
-		}
-	}
-	leaving := map[string]bool{}
-	for _, c := range changes {
-		if c.Key.Type != mesh.Listener || c.New != nil {
-			continue
-		}
-		for _, r := range append([]*mesh.Resource{c.Old}, ways[c.Key]...) {
-			if slices.ContainsFunc(Addresses(r), func(a string) bool { return wanted[a] }) {
-				leaving[c.Key.Name] = true
-			}
-		}
-	}
-	return leaving
 }
 
 // Addresses lists what a listener binds.

@@ -32,15 +32,20 @@ func TestPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			from, to := readMesh(t, section(ar, "from")), readMesh(t, section(ar, "to"))
-			got := describe(from, Between(from, to, Flight{}))
+			steps := Between(from, to, Flight{})
+			got, said := describe(from, steps), strings.Join(append(Describe(steps), ""), "\n")
 			if *update {
 				setSection(ar, "plan", got)
+				setSection(ar, "said", said)
 				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if diff := cmp.Diff(section(ar, "plan"), got); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(section(ar, "said"), said); diff != "" {
+				t.Errorf("what is said of it (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -174,7 +179,8 @@ func checkPlan(t *testing.T, file string, from, to *mesh.Mesh) {
 		}
 		adds, removes := false, false
 		for _, c := range s.Changes {
-			adds = adds || c.New != nil && !takesAway(c)
+			more, less := endpointsMove(c)
+			adds = adds || c.New != nil && (more || !less)
 			removes = removes || c.New == nil && c.Key.Type != mesh.Listener
 		}
 		if adds && removes {
