@@ -241,6 +241,10 @@ func (s Step) removes() []string {
 // endpointsOf are the names of the endpoints that travel along with clusters of
 // the kind asked for: they are told of in one clause with them.
 func (s Step) endpointsOf(which func(mesh.Change) bool) map[string]bool {
+	changing := map[string]bool{}
+	for _, c := range s.ByType[mesh.Endpoints] {
+		changing[c.Key.Name] = true
+	}
 	out := map[string]bool{}
 	for _, c := range s.ByType[mesh.Cluster] {
 		r := c.New
@@ -251,9 +255,7 @@ func (s Step) endpointsOf(which func(mesh.Change) bool) map[string]bool {
 		if !ok || !which(c) {
 			continue
 		}
-		travels := c.New != nil && s.Mesh.Get(mesh.Key{Type: mesh.Endpoints, Name: name}) != nil ||
-			slices.ContainsFunc(s.ByType[mesh.Endpoints], func(e mesh.Change) bool { return e.Key.Name == name })
-		if travels {
+		if changing[name] || c.New != nil && s.Mesh.Get(mesh.Key{Type: mesh.Endpoints, Name: name}) != nil {
 			out[name] = true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3" // the goldens hold one
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -19,7 +20,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // Each archive holds the meshes from and to, one resource a line as a kind and
-// its JSON, and the plan between them.
+// its JSON, the plan between them, and what it says of itself; some go on to a
+// third mesh.
 func TestPlan(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -31,23 +33,34 @@ func TestPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			from, to := readMesh(t, section(ar, "from")), readMesh(t, section(ar, "to"))
-			steps := Between(from, to, Flight{})
-			got, said := describe(from, steps), strings.Join(append(Describe(steps), ""), "\n")
+			golden(t, ar, "from", "to", "")
+			if section(ar, "then") != "" {
+				golden(t, ar, "to", "then", " of then")
+			}
 			if *update {
-				setSection(ar, "plan", got)
-				setSection(ar, "said", said)
 				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(section(ar, "plan"), got); diff != "" {
-				t.Errorf("plan (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(section(ar, "said"), said); diff != "" {
-				t.Errorf("what is said of it (-want +got):\n%s", diff)
-			}
 		})
+	}
+}
+
+// golden holds the plan from one mesh to another against the archive.
+func golden(t *testing.T, ar *txtar.Archive, from, to, which string) {
+	t.Helper()
+	old := readMesh(t, section(ar, from))
+	steps := Between(old, readMesh(t, section(ar, to)), Flight{})
+	for name, got := range map[string]string{
+		"plan" + which: describe(old, steps),
+		"said" + which: strings.Join(append(Describe(steps), ""), "\n"),
+	} {
+		if *update {
+			setSection(ar, name, got)
+		}
+		if diff := cmp.Diff(section(ar, name), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
@@ -74,10 +87,11 @@ func readMesh(t *testing.T, text string) *mesh.Mesh {
 	t.Helper()
 	var all []*mesh.Resource
 	for line := range strings.Lines(text) {
-		kind, body, ok := strings.Cut(strings.TrimSpace(line), " ")
+		kind, body, ok := strings.Cut(strings.TrimSpace(line), " {")
 		if !ok {
 			continue
 		}
+		body = "{" + body
 		msg := newOf(kind)
 		if msg == nil {
 			t.Fatalf("no such kind: %s", kind)
@@ -150,7 +164,7 @@ func describe(from *mesh.Mesh, steps []Step) string {
 
 // Whatever the two meshes, the last step offers exactly the new one, no step
 // offers a reference to what it has just taken away, and nothing goes together
-// with something new but a listener that hands its address over.
+// with something new but what hands its place over.
 func TestPlanEndsWhereItShould(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -177,11 +191,11 @@ func checkPlan(t *testing.T, file string, from, to *mesh.Mesh) {
 				t.Errorf("%s: step %d takes %s away while %s still uses it", file, i+1, ref.To, ref.From)
 			}
 		}
-		adds, removes := false, false
+		adds, removes, handed := false, false, handedOver(s.Changes, nil)
 		for _, c := range s.Changes {
 			more, less := endpointsMove(c)
 			adds = adds || c.New != nil && (more || !less)
-			removes = removes || c.New == nil && c.Key.Type != mesh.Listener
+			removes = removes || c.New == nil && !handed[c.Key]
 		}
 		if adds && removes {
 			t.Errorf("%s: step %d both adds and removes", file, i+1)
