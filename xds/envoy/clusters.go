@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
 // clusterStatus is what /clusters?format=json says of one cluster. Envoy leaves
@@ -77,6 +79,19 @@ func (a hostAddress) String() string {
 		return "internal:" + a.Internal.Listener
 	}
 	return joinHostPort(a.Socket.Address, a.Socket.Port)
+}
+
+// proto is the address as EDS writes it.
+func (a hostAddress) proto() *corev3.Address {
+	switch {
+	case a.Pipe.Path != "":
+		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: a.Pipe.Path}}}
+	case a.Internal.Listener != "":
+		id := &corev3.EnvoyInternalAddress_ServerListenerName{ServerListenerName: a.Internal.Listener}
+		return &corev3.Address{Address: &corev3.Address_EnvoyInternalAddress{EnvoyInternalAddress: &corev3.EnvoyInternalAddress{AddressNameSpecifier: id}}}
+	}
+	port := &corev3.SocketAddress_PortValue{PortValue: a.Socket.Port}
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: a.Socket.Address, PortSpecifier: port}}}
 }
 
 // service is the name under which EDS serves the cluster's endpoints.

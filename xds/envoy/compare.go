@@ -2,13 +2,13 @@ package envoy
 
 import (
 	"fmt"
-	"net/netip"
 	"sort"
-	"strings"
 	"sync"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/mesh"
@@ -18,6 +18,10 @@ import (
 type observed struct {
 	dumps    map[mesh.Type]*dump      // nil for a type: it was not asked or did not answer
 	clusters map[string]clusterStatus // by the name that EDS uses; nil when not read
+	static   map[mesh.Key]dumped      // what the bootstrap has under the names of what was served
+	warming  *dump                    // of clusters, where dumps has none; nil when none is warming
+	layers   map[string]string        // runtime layers by the name of their RTDS resource; nil when not read
+	values   *runtimeDump             // nil when not read
 }
 
 // compare says of each of the keys how what was served stands in Envoy.
@@ -26,11 +30,16 @@ func compare(served map[mesh.Key]proto.Message, keys []mesh.Key, o observed) map
 	asked := sync.OnceValue(func() map[mesh.Key]bool { return askedFor(served) })
 	out := make(map[mesh.Key]Active, len(keys))
 	for _, k := range keys {
-		if k.Type == mesh.Endpoints {
-			out[k] = o.endpoints(k.Name, served[k], asked)
-			continue
+		switch m := served[k].(type) {
+		case *endpointv3.ClusterLoadAssignment:
+			out[k] = o.endpoints(k.Name, m, asked)
+		case *runtimev3.Runtime:
+			out[k] = o.runtime(m)
+		case *routev3.VirtualHost:
+			out[k] = o.virtualHost(m)
+		default:
+			out[k] = o.resource(k, m, asked)
 		}
-		out[k] = o.resource(k, served[k], asked)
 	}
 	return out
 }
@@ -58,7 +67,7 @@ func unasked(t mesh.Type) string {
 		return "no listener asks for it"
 	case mesh.Endpoints:
 		return "no cluster asks for it"
-	case mesh.Secret:
+	case mesh.Secret, mesh.Extension, mesh.ScopedRoute:
 		return "nothing asks for it"
 	}
 	return ""
@@ -72,6 +81,10 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 	}
 	active, isActive := d.active[k.Name]
 	warming, isWarming := d.warming[k.Name]
+	static, isStatic := o.static[k]
+	if active.Message != nil {
+		active.Message = withoutVirtualHosts(served, active.Message)
+	}
 	detail := d.errors[k.Name]
 	if isActive && active.Message != nil && difference(served, active.Message) == "" {
 		return Active{State: ActiveSame, Since: active.Since, Detail: detail}
@@ -86,148 +99,37 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 		if detail == "" {
 			detail = "differs in " + difference(served, active.Message)
 		}
-		return Active{State: ActiveOther, Since: active.Since, Detail: detail}
+		return Active{State: ActiveOther, Since: active.Since, Detail: detail, Instead: active.Message}
 	case isWarming:
 		return Active{State: Warming, Since: warming.Since, Detail: "differs in " + difference(served, warming.Message)}
+	case isStatic:
+		return overridden(k, served, static)
+	case detail == "" && isAPI(served):
+		return Active{State: PassedOver, Detail: "Envoy takes an api_listener from its bootstrap only"}
 	case detail == "" && !asked()[k]:
 		detail = unasked(k.Type)
 	}
 	return Active{State: Absent, Detail: detail}
 }
 
-// endpoints compares a ClusterLoadAssignment with the hosts of its cluster:
-// addresses, priorities, weights, localities and EDS health, which is all of it
-// that Envoy shows.
-func (o observed) endpoints(name string, served proto.Message, asked func() map[mesh.Key]bool) Active {
-	if o.clusters == nil {
-		return Active{State: NotObservable}
+// overridden is what stands in the place of a resource whose name the bootstrap
+// has taken. Envoy accepts such a resource and does nothing with it.
+func overridden(k mesh.Key, served proto.Message, static dumped) Active {
+	a := Active{State: Overridden, Since: static.Since, Instead: static.Message}
+	a.Detail = fmt.Sprintf("its bootstrap has a %s of this name, which xDS does not replace", k.Type)
+	switch where := difference(served, static.Message); {
+	case static.Message == nil:
+	case where == "":
+		a.Detail += "; it says the same now"
+	default:
+		a.Detail += "; it differs in " + where
 	}
-	cla, ok := served.(*endpointv3.ClusterLoadAssignment)
-	if !ok {
-		return Active{State: NotObservable}
-	}
-	status, ok := o.clusters[name]
-	if !ok {
-		if d := o.dumps[mesh.Cluster]; d != nil && d.warmsFor(name) {
-			return Active{State: Warming, Detail: "its cluster is warming"}
-		}
-		detail := ""
-		if !asked()[mesh.Key{Type: mesh.Endpoints, Name: name}] {
-			detail = unasked(mesh.Endpoints)
-		}
-		return Active{State: Absent, Detail: detail}
-	}
-	if detail := endpointDifference(wantedHosts(cla), runningHosts(status)); detail != "" {
-		return Active{State: ActiveOther, Detail: detail}
-	}
-	return Active{State: ActiveSame}
+	return a
 }
 
-// warmsFor reports whether a warming cluster takes the endpoints of that name.
-func (d *dump) warmsFor(service string) bool {
-	for name, w := range d.warming {
-		if w.Message == nil {
-			continue
-		}
-		if asked, ok := mesh.EndpointsOf(w.Message); name == service || (ok && asked == service) {
-			return true
-		}
-	}
-	return false
-}
-
-// host is what Envoy shows of an endpoint that came from EDS.
-type host struct {
-	priority, weight uint32
-	locality, health string
-	written          string // the address as the operator wrote it; not compared
-}
-
-// wantedHosts are the hosts of a ClusterLoadAssignment by address; of two with
-// one address Envoy takes the first.
-func wantedHosts(cla *endpointv3.ClusterLoadAssignment) map[string]host {
-	out := map[string]host{}
-	for _, group := range cla.GetEndpoints() {
-		l := group.GetLocality()
-		for _, e := range group.GetLbEndpoints() {
-			written := mesh.Address(e.GetEndpoint().GetAddress())
-			addr := canonicalAddress(written)
-			if _, dup := out[addr]; dup || addr == "" {
-				continue
-			}
-			out[addr] = host{
-				priority: group.GetPriority(), weight: max(1, e.GetLoadBalancingWeight().GetValue()),
-				locality: localityText(l.GetRegion(), l.GetZone(), l.GetSubZone()), health: shownHealth(e.GetHealthStatus()),
-				written: written,
-			}
-		}
-	}
-	return out
-}
-
-// runningHosts are the hosts that Envoy has; those that EDS took away already
-// and that only wait for their check to fail do not count.
-func runningHosts(c clusterStatus) map[string]host {
-	out := map[string]host{}
-	for _, h := range c.Hosts {
-		if h.Health.PendingRemoval {
-			continue
-		}
-		l := h.Locality
-		out[canonicalAddress(h.Address.String())] = host{
-			priority: h.Priority, weight: max(1, h.Weight),
-			locality: localityText(l.Region, l.Zone, l.SubZone), health: h.Health.EDS,
-		}
-	}
-	return out
-}
-
-// shownHealth is how /clusters shows an EDS health.
-func shownHealth(s corev3.HealthStatus) string {
-	switch s {
-	case corev3.HealthStatus_UNKNOWN:
-		return "HEALTHY"
-	case corev3.HealthStatus_TIMEOUT:
-		return "UNHEALTHY"
-	}
-	return s.String()
-}
-
-func localityText(parts ...string) string { return strings.Join(parts, "/") }
-
-// canonicalAddress writes an IP address in its shortest form, as Envoy does.
-func canonicalAddress(s string) string {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.String()
-	}
-	return s
-}
-
-// endpointDifference names the first difference between the two sets, "" when
-// there is none.
-func endpointDifference(want, have map[string]host) string {
-	for _, addr := range sortedKeys(want) {
-		w := want[addr]
-		h, ok := have[addr]
-		switch {
-		case !ok:
-			return addr + " is not there"
-		case w.health != h.health:
-			return fmt.Sprintf("%s is %s instead of %s", addr, h.health, w.health)
-		case w.weight != h.weight:
-			return fmt.Sprintf("%s has weight %d instead of %d", addr, h.weight, w.weight)
-		case w.priority != h.priority:
-			return fmt.Sprintf("%s has priority %d instead of %d", addr, h.priority, w.priority)
-		case w.locality != h.locality:
-			return fmt.Sprintf("%s is in locality %q instead of %q", addr, h.locality, w.locality)
-		}
-	}
-	for _, addr := range sortedKeys(have) {
-		if _, ok := want[addr]; !ok {
-			return addr + " is still there"
-		}
-	}
-	return ""
+func isAPI(m proto.Message) bool {
+	l, ok := m.(*listenerv3.Listener)
+	return ok && l.GetApiListener() != nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -32,6 +32,14 @@ func newDump() *dump {
 	return &dump{active: map[string]dumped{}, warming: map[string]dumped{}, errors: map[string]string{}}
 }
 
+// of is the active resource of that name; the zero dumped when there is none.
+func (d *dump) of(name string) dumped {
+	if d == nil {
+		return dumped{}
+	}
+	return d.active[name]
+}
+
 // dumpPaths are the values of /config_dump?resource= that show a type; the type
 // Endpoints is not in it, because /clusters says more of it for less.
 func dumpPaths(t mesh.Type) []string {
@@ -44,19 +52,28 @@ func dumpPaths(t mesh.Type) []string {
 		return []string{"dynamic_active_clusters", "dynamic_warming_clusters"}
 	case mesh.Secret:
 		return []string{"dynamic_active_secrets", "dynamic_warming_secrets"}
+	case mesh.VirtualHost: // those that came by VHDS stand in the routes that they joined
+		return []string{"dynamic_route_configs"}
+	case mesh.ScopedRoute:
+		return []string{"dynamic_scoped_route_configs"}
+	case mesh.Extension:
+		return []string{"ecds_filters"}
 	}
 	return nil
 }
 
 // element is one entry of the answer; which fields it has depends on the type.
 type element struct {
-	Name    string          `json:"name"`
-	Updated time.Time       `json:"last_updated"`
-	Cluster json.RawMessage `json:"cluster"`
-	Route   json.RawMessage `json:"route_config"`
-	Secret  json.RawMessage `json:"secret"`
-	Active  *listenerState  `json:"active_state"`
-	Warming *listenerState  `json:"warming_state"`
+	Name    string            `json:"name"`
+	Updated time.Time         `json:"last_updated"`
+	Cluster json.RawMessage   `json:"cluster"`
+	Route   json.RawMessage   `json:"route_config"`
+	Secret  json.RawMessage   `json:"secret"`
+	Filter  json.RawMessage   `json:"ecds_filter"`
+	Scoped  []json.RawMessage `json:"scoped_route_configs"`
+	Static  json.RawMessage   `json:"listener"` // of a static listener
+	Active  *listenerState    `json:"active_state"`
+	Warming *listenerState    `json:"warming_state"`
 	Error   *struct {
 		Details string `json:"details"`
 	} `json:"error_state"`
@@ -87,6 +104,14 @@ func (d *dump) read(path string, body []byte) error {
 			put(into, "", e.Route, e.Updated)
 		case e.Secret != nil:
 			put(into, e.Name, e.Secret, e.Updated)
+		case e.Filter != nil:
+			put(into, "", e.Filter, e.Updated)
+		case e.Static != nil:
+			put(into, "", e.Static, e.Updated)
+		case e.Scoped != nil:
+			for _, scoped := range e.Scoped {
+				put(into, "", scoped, e.Updated)
+			}
 		case e.Name != "": // Envoy lists each failed listener a second time, without its name
 			d.listener(e)
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +49,10 @@ type poller struct {
 	hints       map[string]bool // clusters of which an event told since they were read
 
 	client   *admin
-	version  string
+	identity *identity              // nil until it was asked what it is
+	counted  [2]*counts             // the two newest looks at everything; nil before
+	foreign  map[mesh.Key]time.Time // dynamic resources that were not served, and since when they are seen
+	unready  map[string][]string
 	clusters map[string]clusterStatus // by name
 	stats    map[string]uint64
 	warming  []string
@@ -131,9 +133,10 @@ func (p *poller) unobservable() map[mesh.Key]Active {
 // was known stays and the facts say why it grows old.
 func (p *poller) poll(ctx context.Context) *Facts {
 	served := p.w.o.Served(p.node)
+	began := p.w.o.Now()
 	ready, err := p.ask(ctx, served)
 	if err != nil {
-		p.version, p.nextFull, p.drainAt, p.compared = "", time.Time{}, time.Time{}, nil // it may be another process by now
+		p.identity, p.nextFull, p.drainAt, p.compared, p.foreign = nil, time.Time{}, time.Time{}, nil, nil // it may be another process by now
 		old := *p.facts.Load()
 		old.Err = err.Error()
 		if old.Active == nil {
@@ -142,9 +145,10 @@ func (p *poller) poll(ctx context.Context) *Facts {
 		return &old
 	}
 	f := &Facts{
-		Node: p.node, Admin: p.addr, At: p.w.o.Now(), Ready: ready, Version: p.version,
+		Node: p.node, Admin: p.addr, At: began, Ready: ready, Version: p.identity.version,
 		Active: p.active, Warming: p.warming, Draining: p.draining, DrainingAt: p.drainAt,
-		Rejected: rejected(p.stats),
+		Rejected: rejected(p.stats), Traffic: traffic(p.counted[0], p.counted[1], served),
+		Foreign: p.foreigners(served, began), Unready: p.unready,
 	}
 	f.Endpoints, f.Clusters = join(p.clusters, served, p.stats, func(cluster, address string) history {
 		return p.w.told(p.node, cluster, address)
@@ -179,8 +183,8 @@ func (p *poller) ask(ctx context.Context, served map[mesh.Key]proto.Message) (re
 		return "", err
 	}
 	ready = strings.TrimSpace(string(body))
-	if p.version == "" {
-		if p.version, err = p.askVersion(ctx); err != nil {
+	if p.identity == nil {
+		if p.identity, err = p.askIdentity(ctx); err != nil {
 			return ready, err
 		}
 	}
@@ -193,147 +197,10 @@ func (p *poller) ask(ctx context.Context, served map[mesh.Key]proto.Message) (re
 	if err := p.askWarming(ctx); err != nil {
 		return ready, err
 	}
-	return ready, p.compare(ctx, served)
-}
-
-// askVersion reads /server_info, which is 124 KB, once for a process, and makes
-// sure that it is the node's: two Envoys may have been given one address.
-func (p *poller) askVersion(ctx context.Context) (string, error) {
-	body, err := p.client.must(ctx, "/server_info")
-	if err != nil {
-		return "", err
+	if err := p.compare(ctx, served); err != nil {
+		return ready, err
 	}
-	var info struct {
-		Version string `json:"version"`
-		Node    struct {
-			ID string `json:"id"`
-		} `json:"node"`
-	}
-	if err := json.Unmarshal(body, &info); err != nil {
-		return "", fmt.Errorf("/server_info is not what Envoy writes: %w", err)
-	}
-	if info.Node.ID != p.node {
-		return "", fmt.Errorf("the admin interface at %s is that of node %q", p.addr, info.Node.ID)
-	}
-	if parts := strings.Split(info.Version, "/"); len(parts) > 1 {
-		return parts[1], nil
-	}
-	return info.Version, nil
-}
-
-// statsQuery asks for the counters that tell rejections, failed checks and
-// ejections.
-var statsQuery = "/stats?usedonly&filter=" + url.QueryEscape(
-	`(update_rejected|health_check\.(network_)?failure|ejections_enforced_[a-z0-9_]+)$`)
-
-// askClusters reads all of /clusters and the counters when the Envoy can bear
-// it, else only the clusters that need a look.
-func (p *poller) askClusters(ctx context.Context, served map[mesh.Key]proto.Message) error {
-	if p.w.o.Now().Before(p.nextFull) {
-		return p.askSomeClusters(ctx, p.suspects(served))
-	}
-	p.takeHints()
-	body, err := p.client.must(ctx, "/clusters?format=json")
-	if err != nil {
-		return err
-	}
-	all, err := readClusters(body)
-	if err != nil {
-		return err
-	}
-	p.clusters = make(map[string]clusterStatus, len(all))
-	for _, c := range all {
-		p.clusters[c.Name] = c
-	}
-	p.nextFull = p.w.o.Now().Add(time.Duration(len(body)) * time.Second / fullBytes)
-	stats, err := p.client.must(ctx, statsQuery)
-	if err != nil {
-		return err
-	}
-	p.stats = readStats(stats)
-	return nil
-}
-
-// hint says that something was told of a cluster.
-func (p *poller) hint(cluster string) {
-	p.hintMu.Lock()
-	defer p.hintMu.Unlock()
-	if p.hints == nil {
-		p.hints = map[string]bool{}
-	}
-	p.hints[cluster] = true
-}
-
-// takeHints returns the clusters of which something was told since it was
-// called last.
-func (p *poller) takeHints() map[string]bool {
-	p.hintMu.Lock()
-	defer p.hintMu.Unlock()
-	out := p.hints
-	p.hints = nil
-	return out
-}
-
-// suspects are the clusters to look at between two full looks: those of which an
-// event told, those whose endpoints were served anew, and those with an endpoint
-// that was not plainly healthy at the last poll.
-func (p *poller) suspects(served map[mesh.Key]proto.Message) []string {
-	var out []string
-	chosen := map[string]bool{}
-	choose := func(cluster string) {
-		if !chosen[cluster] && len(out) < narrowNames {
-			chosen[cluster] = true
-			out = append(out, cluster)
-		}
-	}
-	for cluster := range p.takeHints() {
-		choose(cluster)
-	}
-	for cluster, c := range p.clusters {
-		k := mesh.Key{Type: mesh.Endpoints, Name: c.service()}
-		if m := served[k]; m != nil && !same(p.compared[k], m) {
-			choose(cluster)
-		}
-	}
-	for _, e := range p.facts.Load().Endpoints {
-		if e.Health != Healthy {
-			choose(e.Cluster)
-		}
-	}
-	return out
-}
-
-func (p *poller) askSomeClusters(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
-	body, err := p.client.must(ctx, "/clusters?format=json&filter="+nameFilter(names))
-	if err != nil {
-		return err
-	}
-	some, err := readClusters(body)
-	if err != nil {
-		return err
-	}
-	next := make(map[string]clusterStatus, len(p.clusters))
-	for name, c := range p.clusters {
-		next[name] = c
-	}
-	for _, c := range some {
-		next[c.Name] = c
-	}
-	p.clusters = next
-	return nil
-}
-
-// nameFilter is a regular expression, escaped for a URL, that fits exactly the
-// names.
-func nameFilter(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = regexp.QuoteMeta(n)
-	}
-	return url.QueryEscape("^(" + strings.Join(quoted, "|") + ")$")
+	return ready, p.askUnready(ctx)
 }
 
 // drainQuery asks for what tells that connections drain: of a listener that
