@@ -149,7 +149,7 @@ func (a ActiveState) String() string {
 // Active is the state of one served resource in Envoy.
 type Active struct {
 	State  ActiveState
-	Since  time.Time // when Envoy last updated it, as it says
+	Since  time.Time // when Envoy last updated it, as it says; when it was seen first to be ActiveSame where it does not
 	Detail string    // error_state of a listener, or in what the content differs; may be empty
 	// Instead is what Envoy runs under that name where it is something else;
 	// Envoy has taken private keys out of it. nil where that is not known.

@@ -210,7 +210,7 @@ func (w *witness) warm() []string {
 	if w.facts != nil && !w.stale() {
 		return w.facts.Warming
 	}
-	return nil
+	return w.node.Rollout.Warming
 }
 
 // waitsFor names what something warming lacks: what it refers to and what was

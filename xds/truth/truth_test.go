@@ -154,6 +154,10 @@ func TestVerdicts(t *testing.T) {
 			s.now, s.facts.At = at(9012), at(9000)
 			s.offered = s.offered.Without(mesh.Key{Type: mesh.Endpoints, Name: "app"})
 		}, truth.Stuck, "warming for 9 s: waits for endpoints app, which is not in the revision"},
+		{"withheld ACK, nobody looks", func(s *scene) {
+			s.status(func(st *xds.ResourceStatus) { st.Acked = xds.Fact{} })
+			s.facts, s.node.Rollout.Warming = nil, []string{"app-v2"}
+		}, truth.WaitingToWarm, "waiting for warm: app-v2"},
 		{"stuck, as the stream alone tells", func(s *scene) {
 			s.status(func(st *xds.ResourceStatus) { st.Acked = xds.Fact{} })
 			s.active(envoy.NotObservable, "")
