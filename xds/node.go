@@ -34,9 +34,12 @@ type node struct {
 	left    bool      // it made way for another node
 
 	group   string
-	moved   bool             // it is in another group than the run took it for
-	target  *engine.Revision // what it is to have of what was published; nil: nothing yet
-	aimed   uint64           // the publication that said so
+	moved   bool                 // it is in another group than the run took it for
+	target  *engine.Revision     // what it is to have of what was published; nil: nothing yet
+	aimed   uint64               // the publication that said so
+	alone   bool                 // target was published to this node alone
+	muted   bool                 // target was taken back: nothing is answered until there is another
+	given   map[mesh.Type]string // the versions that came with target
 	offered offer
 	run     run
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain
@@ -58,6 +61,7 @@ type offer struct {
 	mesh     *mesh.Mesh
 	revision int // 0: nothing was published yet, and nothing is answered
 	versions map[mesh.Type]string
+	given    map[mesh.Type]string // versions of the caller's own for this node alone
 	again    map[mesh.Type]string // what is added to a version of the caller's own, whose content is no longer the same
 }
 
@@ -82,7 +86,7 @@ func newNode(s *Server, id, cluster string) *node {
 
 // reset forgets what the node was told: it is a new process.
 func (n *node) reset() {
-	n.offered = offer{versions: map[mesh.Type]string{}, again: map[mesh.Type]string{}}
+	n.offered = offer{versions: map[mesh.Type]string{}, given: map[mesh.Type]string{}, again: map[mesh.Type]string{}}
 	n.run = run{seq: n.run.seq}
 	n.items = map[mesh.Key]item{}
 	n.status = map[mesh.Key]ResourceStatus{}
@@ -96,7 +100,7 @@ func (n *node) reset() {
 	n.ways = map[mesh.Key][]*mesh.Resource{}
 }
 
-func (n *node) ready() bool { return n.offered.revision > 0 }
+func (n *node) ready() bool { return n.offered.revision > 0 && !n.muted }
 
 // served is a resource filled in and with the overlay on. That is done once;
 // where it changes nothing, all nodes share what was marshalled.
@@ -202,6 +206,7 @@ func (n *node) asks(k mesh.Key) bool {
 func (n *node) offer(step plan.Step, revision int) {
 	fresh := !n.ready() // an older stream has what a new process is given first
 	n.offered.mesh, n.offered.revision = step.Mesh, revision
+	n.rename(step)
 	for t, changes := range step.ByType {
 		n.offered.versions[t] = n.srv.nextVersion()
 		delete(n.offered.again, t)

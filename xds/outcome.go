@@ -91,7 +91,7 @@ func (s *Server) reach(r *engine.Revision) int {
 			continue
 		}
 		n.mu.Lock()
-		if len(n.streams) > 0 {
+		if n.shares() {
 			count++
 		}
 		n.mu.Unlock()
@@ -163,7 +163,7 @@ type verdict struct {
 func (n *node) outcome(revision int) verdict {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	v := verdict{connected: len(n.streams) > 0, result: n.run.result, detail: n.run.detail, ended: n.run.ended}
+	v := verdict{connected: n.shares(), result: n.run.result, detail: n.run.detail, ended: n.run.ended}
 	if n.run.revision != revision || v.result == 0 {
 		v.result = engine.Pending
 	}

@@ -22,6 +22,7 @@ func (s *Server) Publish(r *engine.Revision) {
 	}
 	s.revision = r
 	s.published++
+	s.unclear()
 	at, nodes := s.published, s.nodeList()
 	s.outcomes.publish(r, s.o.Now())
 	s.mu.Unlock()
@@ -57,7 +58,7 @@ func baselineOf(first *engine.Revision) *engine.Revision {
 func (n *node) aim(r *engine.Revision, publication uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if publication <= n.aimed {
+	if n.alone || publication <= n.aimed {
 		return
 	}
 	n.aimed = publication

@@ -130,7 +130,7 @@ func (n *node) follow(now time.Time) time.Duration {
 // startRun turns to the newest revision, from wherever the node stands.
 func (n *node) startRun(now time.Time) {
 	group, m := n.target.MeshFor(n.id, n.cluster)
-	n.group, n.moved = group, false
+	n.group, n.moved, n.muted = group, false, false
 	fresh := !n.ready()
 	f := n.flight(m)
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
@@ -146,6 +146,7 @@ func (n *node) startRun(now time.Time) {
 		n.run.steps = plan.BeginWith(refused, n.run.steps, from, m)
 	}
 	if len(n.run.steps) == 0 {
+		n.rename(plan.Step{})
 		n.offered.mesh = m // the same content, perhaps in other words
 		n.offered.revision = n.run.revision
 		n.kick(plan.Order()...)

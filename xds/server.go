@@ -59,7 +59,9 @@ type Server struct {
 
 	mu        sync.Mutex
 	revision  *engine.Revision
-	published uint64 // how many times something was published
+	published uint64         // how many times something was published
+	own       map[string]own // by node id: what was published to one node alone
+	ownNumber int            // of the newest of these
 	nodes     map[string]*node
 	tasks     *task.Group // nil when not serving
 	tasksCtx  context.Context
@@ -71,7 +73,7 @@ var _ engine.Publisher = (*Server)(nil)
 // New makes a server that has nothing to serve yet: nodes that connect before
 // the first Publish wait for it.
 func New(o Options) *Server {
-	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, wire: newWire(maxWireMessages, maxWireBytes)}
+	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, own: map[string]own{}, wire: newWire(maxWireMessages, maxWireBytes)}
 	s.tracker = newTracker(s)
 	s.fills.fill = s.o.Fill
 	s.outcomes = newOutcomes(s)
@@ -233,9 +235,7 @@ func (s *Server) nodeFor(info *corev3.Node) (*node, error) {
 	n := newNode(s, id, strings.Clone(info.GetCluster()))
 	s.nodes[id] = n
 	n.mu.Lock()
-	if s.revision != nil {
-		n.target, n.aimed = s.revision.For(id), s.published
-	}
+	s.goal(n)
 	s.drive(n)
 	return n, nil
 }

@@ -34,6 +34,9 @@ func (n *node) version(t mesh.Type) string {
 }
 
 func (n *node) ownVersion(t mesh.Type) string {
+	if v := n.offered.given[t]; v != "" {
+		return v
+	}
 	if n.srv.o.Versions == nil || t == 0 {
 		return ""
 	}
@@ -45,7 +48,7 @@ func (n *node) ownVersion(t mesh.Type) string {
 // revision, so what is added to that one tells the two apart.
 func (n *node) reversion(t mesh.Type) {
 	n.offered.versions[t] = n.srv.nextVersion()
-	if n.srv.o.Versions != nil {
+	if n.ownVersion(t) != "" {
 		n.offered.again[t] = "+" + strconv.FormatUint(n.srv.versions.Load(), 10)
 	}
 }

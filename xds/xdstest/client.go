@@ -70,11 +70,13 @@ func (c *Client) node() *corev3.Node {
 type sotwStream interface {
 	Send(*discovery.DiscoveryRequest) error
 	Recv() (*discovery.DiscoveryResponse, error)
+	CloseSend() error
 }
 
 type deltaStream interface {
 	Send(*discovery.DeltaDiscoveryRequest) error
 	Recv() (*discovery.DeltaDiscoveryResponse, error)
+	CloseSend() error
 }
 
 // Open opens an aggregated stream, on which nothing is asked for yet.

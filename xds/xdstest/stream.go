@@ -146,6 +146,36 @@ func (s *Stream) Close() {
 	_ = s.reader.Wait() // it ends with the stream's error, which Err tells
 }
 
+// End says that no more requests come, and returns the responses that still came
+// before the server ended the stream, too.
+func (s *Stream) End() []Response {
+	s.c.t.Helper()
+	if s.delta != nil {
+		s.check(s.delta.CloseSend())
+	} else {
+		s.check(s.sotw.CloseSend())
+	}
+	_ = s.Err() // that it ended is all that counts
+	var rest []Response
+	for {
+		r, ok := s.Poll()
+		if !ok {
+			return rest
+		}
+		rest = append(rest, r)
+	}
+}
+
+// Poll is the next response if one has come already.
+func (s *Stream) Poll() (Response, bool) {
+	r, ok, _ := s.pop()
+	return r, ok
+}
+
+// More is a channel on which a wake-up lies when a response may have come, or
+// the stream may have ended, since it was last taken.
+func (s *Stream) More() <-chan struct{} { return s.more }
+
 // Next is the next response. It fails the test when none comes.
 func (s *Stream) Next() Response {
 	s.c.t.Helper()

@@ -1,0 +1,41 @@
+// Command cmd runs a meshtui xDS server that a conformance suite drives. See
+// package adapter.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/xdstest/adapter"
+)
+
+func main() {
+	xdsAddr := flag.String("xds", "127.0.0.1:18000", "where xDS is served: host:port on loopback, or unix:/path")
+	serviceAddr := flag.String("adapter", "127.0.0.1:17000", "where the suite's service adapter.Adapter is served")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *xdsAddr, *serviceAddr); err != nil {
+		fmt.Fprintln(os.Stderr, "adapter:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, xdsAddr, serviceAddr string) error {
+	xdsOn, err := xds.Listen(xdsAddr)
+	if err != nil {
+		return err
+	}
+	serviceOn, err := xds.Listen(serviceAddr)
+	if err != nil {
+		_ = xdsOn.Close() // it is the other address that is reported
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "xDS on %s, adapter.Adapter on %s\n", xdsAddr, serviceAddr)
+	return adapter.Serve(ctx, xds.Options{DrainWait: -1}, xdsOn, serviceOn)
+}
