@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 )
 
 // besideFile is a file that config sources of a bootstrap's static resources
@@ -16,6 +18,7 @@ import (
 type besideFile struct {
 	refusal   refusal // why it cannot be read; zero when it was
 	resources map[mesh.Key]*mesh.Resource
+	order     []mesh.Key
 }
 
 // refusal is why what a config source names is left to Envoy; zero where it is
@@ -29,6 +32,14 @@ type refusal struct {
 type asked struct {
 	file string // as the config source has it
 	key  mesh.Key
+}
+
+// String is what is asked for.
+func (a asked) String() string {
+	if a.key.Name == "" {
+		return plurals[a.key.Type]
+	}
+	return a.key.String()
 }
 
 // beside reads the files that static resources have their routes and endpoints
@@ -55,14 +66,18 @@ func (b *bootstrap) fromFiles(r *mesh.Resource, files map[string]*besideFile) *m
 			continue
 		}
 		a := asked{file: s.file, key: mesh.Key{Type: s.service, Name: s.name}}
-		if no := b.fromFile(a, files); no.why != "" {
+		from := b.fromFile
+		if s.name == "" {
+			from = b.allFromFile
+		}
+		if no := from(a, files); no.why != "" {
 			b.refused[a] = no
 			continue
 		}
 		at := s.path + "." + s.field
 		edits = append(edits, func(body string) (string, error) { return text.Rename(body, at, "ads", map[string]any{}) })
 		b.note(mesh.Note, "read-from", r.Key, s.path, r.Source.LineAt(s.line).Line,
-			fmt.Sprintf("%s: read from %s, and served as \"ads: {}\"", a.key, s.file))
+			fmt.Sprintf("%s: read from %s, and served as \"ads: {}\"", a, s.file))
 	}
 	if len(edits) == 0 {
 		return r
@@ -73,14 +88,57 @@ func (b *bootstrap) fromFiles(r *mesh.Resource, files map[string]*besideFile) *m
 	return r
 }
 
+// runtimes takes in the runtime layers that a bootstrap has from files. What it
+// says of them itself is not carried over: a bootstrap asks for them by name.
+func (b *bootstrap) runtimes(layered *bootstrapv3.LayeredRuntime) {
+	files := map[string]*besideFile{}
+	places := text.NewLocator(b.whole.Text)
+	for i, layer := range layered.GetLayers() {
+		rtds := layer.GetRtdsLayer()
+		a := asked{file: sourceFile(rtds.GetRtdsConfig()), key: mesh.Key{Type: mesh.Runtime, Name: rtds.GetName()}}
+		if a.file == "" {
+			continue
+		}
+		at := fmt.Sprintf("layered_runtime.layers[%d].rtds_layer.rtds_config", i)
+		line, _, _ := places.Position(at)
+		if no := b.fromFile(a, files); no.why != "" {
+			b.note(mesh.Warning, "not-carried", a.key, at, line, fmt.Sprintf("%s is not carried over: %s: %s", a.key, a.file, no.why))
+			continue
+		}
+		b.note(mesh.Note, "read-from", a.key, at, line,
+			fmt.Sprintf("%s: read from %s, and served to an Envoy whose rtds_layer asks for it by ADS", a.key, a.file))
+	}
+}
+
+// fileBeside is a file that is named, read once.
+func (b *bootstrap) fileBeside(name string, files map[string]*besideFile) *besideFile {
+	path := b.located(name)
+	if files[path] == nil {
+		files[path] = b.readBeside(path)
+	}
+	return files[path]
+}
+
+// allFromFile takes all resources of a type in from a file; else it says why not.
+func (b *bootstrap) allFromFile(a asked, files map[string]*besideFile) refusal {
+	f := b.fileBeside(a.file, files)
+	if f.refusal.why != "" {
+		return f.refusal
+	}
+	for _, k := range f.order {
+		if k.Type != a.key.Type {
+			continue
+		}
+		if no := b.fromFile(asked{file: a.file, key: k}, files); no.why != "" {
+			return no
+		}
+	}
+	return refusal{}
+}
+
 // fromFile takes a resource in from a file; else it says why not.
 func (b *bootstrap) fromFile(a asked, files map[string]*besideFile) refusal {
-	path := b.located(a.file)
-	f := files[path]
-	if f == nil {
-		f = b.readBeside(path)
-		files[path] = f
-	}
+	f := b.fileBeside(a.file, files)
 	if f.refusal.why != "" {
 		return f.refusal
 	}
@@ -126,7 +184,7 @@ func (b *bootstrap) readBeside(path string) *besideFile {
 	for _, c := range chunks {
 		b.besideItem(f, path, c, c.Source(whole))
 	}
-	if len(chunks) > 1 {
+	if len(f.order) > 1 && !slices.ContainsFunc(f.order, func(k mesh.Key) bool { return shared(k.Type) }) {
 		b.Notices = append(b.Notices, mesh.Finding{Severity: mesh.Warning, Rule: "crowded-file", File: path, Line: chunks[1].Line,
 			Message: fmt.Sprintf("it has %d resources, but an Envoy that reads it by path_config_source takes a file of exactly one", len(chunks)),
 			Hint:    "give each a file of its own; meshtui takes those of them that the bootstrap names"})
@@ -147,6 +205,7 @@ func (b *bootstrap) besideItem(f *besideFile, path string, c text.Chunk, src mes
 		return
 	}
 	f.resources[r.Key] = r
+	f.order = append(f.order, r.Key)
 }
 
 // located is where a path of a config source leads to: from where meshtui runs,

@@ -42,6 +42,7 @@ func openBootstrap(path, content string) (*Opened, error) {
 	}
 	b.comesFrom(whole.GetDynamicResources())
 	b.beside()
+	b.runtimes(whole.GetLayeredRuntime())
 	if len(b.collected) == 0 && len(b.Problems) == 0 {
 		return nil, fmt.Errorf("%s has no static listeners, clusters or secrets to open: %s", path, elsewhere(whole))
 	}

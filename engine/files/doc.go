@@ -17,10 +17,15 @@
 // Within the workspace the config sources of resources say "ads: {}", since
 // meshtui serves them; on disk they are path_config_source entries that point
 // to the workspace's own files, so that an Envoy can read the folder without us.
-// Envoy takes exactly one route configuration, one load assignment and one
-// secret from a file that it reads by path_config_source. So these get a file
-// each (eds-app.yaml) where there are several, while listeners and clusters
-// share lds.yaml and cds.yaml.
+// Envoy takes exactly one route configuration, load assignment, secret, extension
+// and runtime from a file that it reads by path_config_source. So these get a file
+// each (eds-app.yaml) where there are several, while listeners, clusters and scoped
+// routes share lds.yaml, cds.yaml and srds.yaml. Two things no file can give to an
+// Envoy, and a notice says so: virtual hosts, since VHDS is delta xDS alone
+// (vhds.yaml is for meshtui), and the routes of scopes that name several, since all
+// of them are asked for at one place. There "ads: {}" stays on disk. A runtime is
+// asked for by the bootstrap's rtds_layer, so that nothing in the folder points to
+// rtds.yaml.
 //
 // Save touches only what changed: other resources, comments between them and
 // files keep their bytes.

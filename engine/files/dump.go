@@ -76,6 +76,8 @@ func (d *configDump) nothing() string {
 // from what is left.
 func (d *configDump) build() {
 	d.each(mesh.Secret, d.keepOnce)
+	d.each(mesh.Extension, d.keepOnce)
+	d.each(mesh.ScopedRoute, d.keepOnce)
 	d.clusters()
 	d.endpoints()
 	d.eachIn(mesh.Route, func(e entry) bool { return e.state != isStatic }, d.keepOnce)
@@ -214,6 +216,12 @@ func (d *configDump) staticRoute(e entry, r *mesh.Resource) {
 	d.keepOnce(e, r)
 }
 
+// has reports whether the dump has what a config source is for: a resource, or
+// any of the type where that says no name.
+func (d *configDump) has(k mesh.Key) bool {
+	return d.names[k] != nil || k.Name == "" && len(d.parts.resources[k.Type]) > 0
+}
+
 // byADS lets the config sources of a resource that name another management
 // server, or a file, ask meshtui where the dump has what they ask for.
 func (d *configDump) byADS(r *mesh.Resource) *mesh.Resource {
@@ -223,7 +231,8 @@ func (d *configDump) byADS(r *mesh.Resource) *mesh.Resource {
 	}
 	var edits []func(string) (string, error)
 	for _, s := range configSources(body, r.Key.Name) {
-		if s.ads || d.names[mesh.Key{Type: s.service, Name: s.name}] == nil {
+		want := asked{key: mesh.Key{Type: s.service, Name: s.name}}
+		if s.ads || !d.has(want.key) {
 			continue
 		}
 		for _, kind := range []string{"api_config_source", "path_config_source", "path", "self"} {
@@ -231,7 +240,7 @@ func (d *configDump) byADS(r *mesh.Resource) *mesh.Resource {
 			if _, there := text.Sub(body, at); there {
 				edits = append(edits, func(b string) (string, error) { return text.Rename(b, at, "ads", map[string]any{}) })
 				d.note(mesh.Note, "rewritten", r.Key, s.path, r.Source.LineAt(s.line).Line,
-					fmt.Sprintf("%s is served as \"ads: {}\", since the dump has %s", kind, mesh.Key{Type: s.service, Name: s.name}))
+					fmt.Sprintf("%s is served as \"ads: {}\", since the dump has %s", kind, want))
 				break
 			}
 		}

@@ -267,11 +267,13 @@ const NotInDump = "not-in-dump"
 
 // dumpOf are the messages that a dump has a kind of resource in.
 var dumpOf = map[mesh.Type]string{mesh.Listener: "ListenersConfigDump", mesh.Route: "RoutesConfigDump",
-	mesh.Cluster: "ClustersConfigDump", mesh.Endpoints: "EndpointsConfigDump", mesh.Secret: "SecretsConfigDump"}
+	mesh.Cluster: "ClustersConfigDump", mesh.Endpoints: "EndpointsConfigDump", mesh.Secret: "SecretsConfigDump",
+	mesh.ScopedRoute: "ScopedRoutesConfigDump", mesh.Extension: "EcdsConfigDump"}
 
 // plurals are the kinds of resources in the plural.
 var plurals = map[mesh.Type]string{mesh.Listener: "listeners", mesh.Route: "route configurations",
-	mesh.Cluster: "clusters", mesh.Endpoints: "endpoints", mesh.Secret: "secrets"}
+	mesh.Cluster: "clusters", mesh.Endpoints: "endpoints", mesh.Secret: "secrets",
+	mesh.VirtualHost: "virtual hosts", mesh.ScopedRoute: "scoped routes", mesh.Extension: "extensions", mesh.Runtime: "runtimes"}
 
 // lost says what Envoy itself did not use, and what xDS has no place for here.
 func (d *configDump) lost() {

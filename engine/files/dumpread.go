@@ -38,7 +38,7 @@ type parts struct {
 
 // leftOut is a part of a dump that is not carried over.
 type leftOut struct {
-	what string // "scoped routes", "extension configs (ECDS)"
+	what string // "endpoint statistics (of /clusters)"
 	name string
 	line int
 }
@@ -192,39 +192,32 @@ func (p *parts) listener(e node) {
 	}
 }
 
-// beyond notes what has no place in a mesh; it reports whether there was such.
+// beyond reads what is in lists of its own form: the scoped routes of a name, and
+// extensions. It reports whether there was such.
 func (p *parts) beyond(c node, has func(string) bool) (known bool) {
-	for _, field := range []string{"inline_scoped_route_configs", "dynamic_scoped_route_configs"} {
-		if has(field) {
-			known = true
-			for _, e := range c.items(field) {
-				p.other = append(p.other, leftOut{what: "scoped routes", name: e.scalar("name"), line: e.line()})
-			}
+	if has("dynamic_scoped_route_configs") {
+		known = true
+		for _, e := range c.items("dynamic_scoped_route_configs") {
+			p.scopes(e)
 		}
 	}
-	if has("ecds_filters") {
-		known = true
-		for _, e := range c.items("ecds_filters") {
-			p.ecds(e)
-		}
+	known = known || has("inline_scoped_route_configs") // these stand in their listener
+	for _, e := range c.items("ecds_filters") {
+		p.element(e, "ecds_filter", mesh.Extension, isActive)
 	}
 	if has("ecds_filter") {
-		p.ecds(c)
-		known = true
+		p.element(c, "ecds_filter", mesh.Extension, isActive)
 	}
-	if has("scoped_route_configs") {
-		p.other = append(p.other, leftOut{what: "scoped routes", name: c.scalar("name"), line: c.line()})
-		known = true
+	if has("scoped_route_configs") && !strings.Contains(c.scalar("@type"), ".Inline") {
+		p.scopes(c)
 	}
-	return known
+	return known || has("ecds_filters") || has("ecds_filter") || has("scoped_route_configs")
 }
 
-func (p *parts) ecds(e node) {
-	name := ""
-	if f := e.get("ecds_filter"); f != nil {
-		name = f.scalar("name")
+func (p *parts) scopes(e node) {
+	for _, r := range e.items("scoped_route_configs") {
+		p.take(mesh.ScopedRoute, isActive, r, e)
 	}
-	p.other = append(p.other, leftOut{what: "extension configs (ECDS)", name: name, line: e.line()})
 }
 
 // bareFields are fields by which a resource without "@type" is known, the first
@@ -235,6 +228,7 @@ var bareFields = []struct {
 }{
 	{mesh.Listener, []string{"filter_chains", "default_filter_chain", "api_listener", "listener_filters"}},
 	{mesh.Route, []string{"virtual_hosts", "vhds"}},
+	{mesh.ScopedRoute, []string{"route_configuration_name"}},
 	{mesh.Endpoints, []string{"cluster_name"}},
 	{mesh.Secret, []string{"tls_certificate", "validation_context", "session_ticket_keys", "generic_secret"}},
 	{mesh.Cluster, []string{"eds_cluster_config", "load_assignment", "lb_policy", "connect_timeout", "cluster_type"}},

@@ -18,7 +18,7 @@ import (
 const groupsFile = "groups.yaml"
 
 // xdsName are the names that make a folder one of ours.
-var xdsName = regexp.MustCompile(`^[lrces]ds([-.].*)?\.(ya?ml|json)$`)
+var xdsName = regexp.MustCompile(`^([lrces]|vh|sr|ec|rt)ds([-.].*)?\.(ya?ml|json)$`)
 
 func isConfig(name string) bool {
 	ext := filepath.Ext(name)
@@ -100,7 +100,7 @@ func assemble(dir string, kind Kind, found []*file, groups *file) (*Opened, erro
 		}
 	}
 	if useful == 0 && groups == nil {
-		msg := fmt.Sprintf("%s has no xDS file: a workspace folder has lds.yaml, rds.yaml, cds.yaml, eds.yaml or sds.yaml, each with a list of resources", dir)
+		msg := fmt.Sprintf("%s has no xDS file: a workspace folder has lds.yaml, rds.yaml, cds.yaml, eds.yaml, sds.yaml and the like, each with a list of resources", dir)
 		if len(other) > 0 {
 			msg += fmt.Sprintf("; %s is no such file, so open it by itself", other[0])
 		}
@@ -108,6 +108,7 @@ func assemble(dir string, kind Kind, found []*file, groups *file) (*Opened, erro
 	}
 	o.resources()
 	o.crowded()
+	o.notFromFiles()
 	if groups != nil {
 		o.readGroups(groups)
 	}
@@ -149,16 +150,24 @@ func (o *Opened) readFile(f *file) {
 	}
 }
 
-// crowded notes files that an Envoy would refuse by itself: of routes, endpoints
-// and secrets it takes exactly one from a file that path_config_source names.
+// shared are the types that Envoy takes any number of from a file that
+// path_config_source names. Of all others it takes exactly one from a file, but
+// for virtual hosts, which it takes from no file at all.
+func shared(t mesh.Type) bool {
+	return t == mesh.Listener || t == mesh.Cluster || t == mesh.ScopedRoute || t == mesh.VirtualHost
+}
+
+// crowded notes files that an Envoy would refuse by itself: of routes, endpoints,
+// secrets and extensions it takes exactly one from a file that path_config_source
+// names.
 func (o *Opened) crowded() {
 	for _, f := range o.files {
 		count := map[mesh.Type]int{}
 		for _, it := range f.items {
 			count[it.key.Type]++
 		}
-		for _, t := range []mesh.Type{mesh.Route, mesh.Endpoints, mesh.Secret} {
-			if count[t] > 1 && o.pointedTo(f, t) {
+		for _, t := range mesh.Types() {
+			if !shared(t) && count[t] > 1 && o.pointedTo(f, t) {
 				o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Warning, Rule: "crowded-file", File: f.path, Line: 1,
 					Message: fmt.Sprintf("meshtui serves all %d resources in it, but an Envoy that reads it by path_config_source takes a file of exactly one (%s)", count[t], t.Service()),
 					Hint:    "give each a file of its own if an Envoy is to read the folder by itself"})
@@ -275,7 +284,7 @@ func (o *Opened) rewritten(it *item, c text.Chunk, src mesh.Source, changed []co
 func unknownType(path string, c text.Chunk, url string) mesh.Finding {
 	f := mesh.Finding{Severity: mesh.Error, Rule: "unknown-type", File: path, Line: c.Line, Column: c.Indent + 1,
 		Message: fmt.Sprintf("meshtui serves no %q, so this resource stays on disk as it is", url),
-		Hint:    "it serves listeners, route configurations, clusters, load assignments and secrets"}
+		Hint:    "it serves listeners, route configurations, clusters, load assignments, secrets, virtual hosts, scoped routes, extensions and runtimes"}
 	if strings.Contains(url, ".v2.") {
 		f.Rule, f.Message = "removed-v2", url+" is of Envoy's v2 API, which was removed in Envoy 1.18"
 		f.Hint = "rewrite the resource for v3"

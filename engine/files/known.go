@@ -2,6 +2,7 @@ package files
 
 import (
 	"path/filepath"
+	"strings"
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
@@ -72,7 +73,7 @@ func (o *Opened) unreadFile(f *file) {
 		return
 	}
 	for _, t := range mesh.Types() {
-		if t.File()[:1] == name[:1] {
+		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(t.File(), ".yaml")); ok && strings.ContainsAny(rest[:1], "-.") {
 			o.missing(f.group).types[t] = true
 		}
 	}
@@ -84,7 +85,9 @@ func (b *bootstrap) comesFrom(dynamic *bootstrapv3.Bootstrap_DynamicResources) {
 	foreign := b.missing(mesh.DefaultGroup).foreign
 	const another = "another control plane"
 	if dynamic.GetAdsConfig() != nil {
-		foreign[mesh.Route], foreign[mesh.Endpoints], foreign[mesh.Secret] = another, another, another
+		for _, t := range []mesh.Type{mesh.Route, mesh.Endpoints, mesh.Secret, mesh.Extension} {
+			foreign[t] = another
+		}
 	}
 	switch cds := dynamic.GetCdsConfig(); {
 	case cds == nil:

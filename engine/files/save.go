@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -136,21 +137,21 @@ func (p *plan) place() {
 	}
 }
 
-// home is the file that a new resource goes to. Listeners and clusters share
-// one; of the other types Envoy takes but one from a file.
+// home is the file that a new resource goes to. Types of which Envoy takes but
+// one from a file have a file for each.
 func (p *plan) home(group string, k mesh.Key) *output {
 	folder := p.folderOf(group)
 	stem := strings.TrimSuffix(k.Type.File(), ".yaml")
-	shared := p.sharedFile(group, k.Type)
+	common := p.sharedFile(group, k.Type)
 	count := 0
-	if shared != nil {
-		count = shared.holds(k.Type)
+	if common != nil {
+		count = common.holds(k.Type)
 	}
 	alone := len(p.meshes[group].List(k.Type)) == 1
 	switch {
-	case shared != nil && (k.Type == mesh.Listener || k.Type == mesh.Cluster || count == 0 && alone || count > 1):
-		return shared
-	case shared == nil && (k.Type == mesh.Listener || k.Type == mesh.Cluster || alone):
+	case common != nil && (shared(k.Type) || count == 0 && alone || count > 1):
+		return common
+	case common == nil && (shared(k.Type) || alone):
 		return p.add(group, filepath.Join(folder, stem+".yaml"))
 	}
 	name := stem + "-" + fileName(k.Name)
@@ -180,7 +181,7 @@ func (p *plan) sharedFile(group string, t mesh.Type) *output {
 		if strings.TrimSuffix(name, filepath.Ext(name)) == stem {
 			return out
 		}
-		if holds == nil && out.holds(t) > 0 && (t == mesh.Listener || t == mesh.Cluster) {
+		if holds == nil && out.holds(t) > 0 && shared(t) {
 			holds = out
 		}
 	}
@@ -250,26 +251,53 @@ func fileName(name string) string {
 }
 
 // fileOf is the path at which a resource of a group can be read, "" for one
-// that is in no file.
+// that is in no file. Without a name it is that of the file which has all
+// resources of the type, as an Envoy can read them; "" where there is none.
 func (p *plan) fileOf(group string) func(mesh.Key) string {
 	return func(k mesh.Key) string {
+		if k.Name == "" {
+			return p.fileOfAll(group, k.Type)
+		}
 		for _, out := range p.outputs {
-			if out.group != group {
-				continue
-			}
-			for _, it := range out.items {
-				if it.key == k && p.meshes[group].Get(k) != nil {
-					return out.path
-				}
-			}
-			for _, r := range out.fresh {
-				if r.Key == k {
-					return out.path
-				}
+			if out.group == group && p.meshes[group].Get(k) != nil && out.has(k) {
+				return out.path
 			}
 		}
 		return ""
 	}
+}
+
+func (p *plan) fileOfAll(group string, t mesh.Type) string {
+	all := unnamed(p.meshes[group], t)
+	if len(all) == 0 || len(all) > 1 && !shared(t) {
+		return ""
+	}
+	for _, out := range p.outputs {
+		if out.group == group && !slices.ContainsFunc(all, func(k mesh.Key) bool { return !out.has(k) }) {
+			return out.path
+		}
+	}
+	return ""
+}
+
+// unnamed are the resources of a type that are asked for by a config source that
+// says no names: all, but of routes those that scopes name.
+func unnamed(m *mesh.Mesh, t mesh.Type) []mesh.Key {
+	var out []mesh.Key
+	for _, r := range m.List(t) {
+		if t != mesh.Route || slices.ContainsFunc(m.UsedBy(r.Key), func(ref mesh.Reference) bool {
+			return ref.From.Type == mesh.ScopedRoute || strings.Contains(ref.Path, "scoped_route_configurations_list")
+		}) {
+			out = append(out, r.Key)
+		}
+	}
+	return out
+}
+
+// has reports whether a resource is in a file, old or new.
+func (out *output) has(k mesh.Key) bool {
+	return slices.ContainsFunc(out.items, func(it *item) bool { return it.key == k }) ||
+		slices.ContainsFunc(out.fresh, func(r *mesh.Resource) bool { return r.Key == k })
 }
 
 // rules composes groups.yaml.
@@ -371,7 +399,7 @@ func (p *plan) undo(written []*output, w Writer) error {
 
 // rank orders files: what is pointed to before what points to it.
 func (out *output) rank() int {
-	order := []mesh.Type{mesh.Secret, mesh.Endpoints, mesh.Cluster, mesh.Route, mesh.Listener}
+	order := []mesh.Type{mesh.Runtime, mesh.Secret, mesh.Endpoints, mesh.Cluster, mesh.Extension, mesh.VirtualHost, mesh.Route, mesh.ScopedRoute, mesh.Listener}
 	last := 0
 	for i, t := range order {
 		if out.holds(t) > 0 || strings.HasPrefix(filepath.Base(out.rel), strings.TrimSuffix(t.File(), ".yaml")) {
@@ -381,14 +409,18 @@ func (out *output) rank() int {
 	return last
 }
 
-// perm keeps a file's permissions, except that one with a secret is its
-// owner's alone.
+// keysInside is found in a text that has a private key or a secret inside: in PEM,
+// or as the bytes or the string of a data source.
+var keysInside = regexp.MustCompile(`PRIVATE KEY|(?s:(private_?[kK]ey|password|pkcs12|secret|token)"?\s*:\s*\{?\s*"?inline_?([sS]tring|[bB]ytes))`)
+
+// perm keeps a file's permissions, except that one with a secret, or with a key
+// written into another resource, is its owner's alone.
 func (out *output) perm() fs.FileMode {
 	perm := fs.FileMode(0o644)
 	if info, err := os.Stat(out.path); err == nil {
 		perm = info.Mode().Perm()
 	}
-	if out.holds(mesh.Secret) > 0 || bytes.Contains(out.text, []byte("PRIVATE KEY")) {
+	if out.holds(mesh.Secret) > 0 || keysInside.Match(out.text) {
 		perm &= 0o600
 	}
 	return perm

@@ -20,7 +20,7 @@ import (
 type configSource struct {
 	path    string    // field path of the ConfigSource
 	service mesh.Type // what it is for
-	name    string    // which one
+	name    string    // which one; "" for all of the type; "ROUTE/" for the virtual hosts of one
 	file    string    // of path_config_source; "" for any other kind
 	field   string    // the field that says file: path_config_source, or the older path
 	moved   bool      // file is of the folder that this one is a copy of
@@ -37,11 +37,8 @@ func (s configSource) at() string {
 	return s.path + "." + s.field + ".path"
 }
 
-// sourceFields are the fields that hold a ConfigSource for what we serve.
-var sourceFields = map[string]mesh.Type{"config_source": mesh.Route, "eds_config": mesh.Endpoints, "sds_config": mesh.Secret}
-
 // sourceWords are in every text that has a config source.
-var sourceWords = []string{"config_source", "configSource", "eds_config", "sds_config", "edsConfig", "sdsConfig"}
+var sourceWords = []string{"config_source", "onfigSource", "eds_config", "sds_config", "edsConfig", "sdsConfig"}
 
 // containsAny reports whether one of several words is in a text.
 func containsAny(s string, words ...string) bool {
@@ -59,15 +56,13 @@ func configSources(resource, name string) []configSource {
 		return nil
 	}
 	var out []configSource
+	in := sourceFinder{own: name, asked: map[*yaml.Node]mesh.Key{}}
 	walk(doc.Content[0], "", func(path string, parent *yaml.Node, key string, value *yaml.Node) {
-		service, ok := sourceFields[snake(key)]
+		want, ok := in.find(parent, snake(key), value)
 		if !ok || value.Kind != yaml.MappingNode {
 			return
 		}
-		s := configSource{path: path, service: service, name: nameBeside(parent, service, name), line: value.Line}
-		if service == mesh.Route && field(parent, "route_config_name") == nil {
-			return // of SRDS or of an extension, which we do not serve
-		}
+		s := configSource{path: path, service: want.Type, name: want.Name, line: value.Line}
 		s.ads = field(value, "ads") != nil
 		if v := field(value, "path_config_source"); v != nil {
 			if p := field(v, "path"); p != nil {
@@ -81,19 +76,44 @@ func configSources(resource, name string) []configSource {
 	return out
 }
 
-// nameBeside is the name of the resource that a config source is for.
-func nameBeside(parent *yaml.Node, service mesh.Type, own string) string {
-	key := "name"
-	switch service {
-	case mesh.Route:
-		key = "route_config_name"
-	case mesh.Endpoints:
-		key = "service_name"
+// sourceFinder tells what the config sources of one text are for.
+type sourceFinder struct {
+	own   string                  // name of the resource
+	asked map[*yaml.Node]mesh.Key // what is asked for by the config_source within a mapping
+}
+
+// find is what a field is to have from a config source; ok is false for any other
+// field. Fields are seen before those within them.
+func (in sourceFinder) find(parent *yaml.Node, key string, value *yaml.Node) (want mesh.Key, ok bool) {
+	switch key {
+	case "eds_config":
+		return mesh.Key{Type: mesh.Endpoints, Name: named(parent, "service_name", in.own)}, true
+	case "sds_config":
+		return mesh.Key{Type: mesh.Secret, Name: named(parent, "name", in.own)}, true
+	case "config_discovery":
+		in.asked[value] = mesh.Key{Type: mesh.Extension, Name: named(parent, "name", in.own)}
+	case "vhds":
+		in.asked[value] = mesh.Key{Type: mesh.VirtualHost, Name: named(parent, "name", in.own) + "/"}
+	case "rds_config_source": // of scoped routes, which say the names
+		return mesh.Key{Type: mesh.Route}, true
+	case "scoped_rds_config_source":
+		return mesh.Key{Type: mesh.ScopedRoute}, true
+	case "config_source":
+		if field(parent, "route_config_name") != nil {
+			return mesh.Key{Type: mesh.Route, Name: named(parent, "route_config_name", in.own)}, true
+		}
+		want, ok = in.asked[parent]
+		return want, ok
 	}
-	if v := field(parent, key); v != nil && v.Value != "" {
+	return mesh.Key{}, false
+}
+
+// named is what a mapping says in a field, or else another name.
+func named(n *yaml.Node, key, other string) string {
+	if v := field(n, key); v != nil && v.Value != "" {
 		return v.Value
 	}
-	return own
+	return other
 }
 
 // sourcesIn are the config sources of a resource's text in a file of the
@@ -261,8 +281,8 @@ func toADS(resource, name string, inside func(configSource) bool) (string, []con
 // stays. fileOf is "" for what is in no file; that stays as well.
 func toPaths(resource, name string, were []configSource, fileOf func(mesh.Key) string) (string, error) {
 	for _, s := range configSources(resource, name) {
-		if !s.ads {
-			continue
+		if !s.ads || s.service == mesh.VirtualHost {
+			continue // VHDS is delta xDS: there are no files of it
 		}
 		path := fileOf(mesh.Key{Type: s.service, Name: s.name})
 		was, known := sourceAt(were, s.path)
@@ -289,6 +309,32 @@ func sourceAt(all []configSource, path string) (configSource, bool) {
 		}
 	}
 	return configSource{}, false
+}
+
+// notFromFiles notes what an Envoy that reads the folder by itself does not get:
+// what resources ask ADS for on disk since no file of Envoy's form can say it.
+func (o *Opened) notFromFiles() {
+	for _, f := range o.files {
+		for _, it := range f.items {
+			for _, s := range it.sources {
+				why := ""
+				switch {
+				case !s.ads:
+				case s.service == mesh.VirtualHost:
+					why = "its virtual hosts: VHDS is delta xDS alone, and knows no files"
+				case s.service == mesh.Route && s.name == "" && len(unnamed(o.Meshes[f.group], mesh.Route)) > 1:
+					why = "the routes of its scopes: all are asked for at one place, and of a file Envoy takes exactly one route configuration"
+				}
+				if why == "" {
+					continue
+				}
+				o.Notices = append(o.Notices, mesh.Finding{Severity: mesh.Note, Rule: "not-from-files", Key: it.key, Path: s.path, File: f.path,
+					Line:    it.resource.Source.LineAt(s.line).Line,
+					Message: "an Envoy that reads this folder without meshtui does not get " + why,
+					Hint:    "it needs a management server for these, such as meshtui"})
+			}
+		}
+	}
 }
 
 // maxWalk bounds how deep walk goes.
