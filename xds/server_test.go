@@ -16,7 +16,13 @@ import (
 	"example.com/meshtui/xds/xdstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(swarmEnv) != "" {
+		beSwarm()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // served is a running server of one test.
 type served struct {
