@@ -29,7 +29,7 @@ type contender interface {
 // run. The metric x/stock is their ratio: below 1 is faster than stock.
 func BenchmarkPublish(b *testing.B) {
 	for _, delta := range []bool{false, true} {
-		for _, nodes := range []int{1, 20} {
+		for _, nodes := range []int{1, 20, 100} {
 			b.Run(fmt.Sprintf("%s/nodes=%d", modeOf(delta), nodes), func(b *testing.B) {
 				byTurns(b, field10(nodes, 10, 1), newOurs(b, nodes, delta), newSnapshots(b, nodes, delta))
 			})

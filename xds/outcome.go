@@ -2,7 +2,9 @@ package xds
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/meshtui/engine"
@@ -14,6 +16,9 @@ import (
 type outcomes struct {
 	srv  *Server
 	wake chan struct{}
+	ends atomic.Int64 // how often a run on a node has ended
+
+	enough int64 // of ends, before the newest revision can be through; the goroutine's own
 
 	mu        sync.Mutex
 	published []publication // not yet seen by the goroutine
@@ -28,7 +33,17 @@ func newOutcomes(s *Server) *outcomes {
 	return &outcomes{srv: s, wake: make(chan struct{}, 1)}
 }
 
-// look asks for the outcome to be summed up anew. It never blocks.
+// outcomeEvery is how often it is told what a revision under way waits for.
+const outcomeEvery = 50 * time.Millisecond
+
+// ended notes that the run of a node has ended, and asks for the outcome to be
+// summed up anew. It never blocks, nor does look.
+func (o *outcomes) ended() {
+	o.ends.Add(1)
+	o.look()
+}
+
+// look asks for the outcome to be summed up anew.
 func (o *outcomes) look() {
 	select {
 	case o.wake <- struct{}{}:
@@ -59,12 +74,7 @@ func (o *outcomes) run(ctx context.Context) error {
 	}
 	var newest publication
 	var last engine.Outcome
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-o.wake:
-		}
+	for o.due(ctx) {
 		for _, p := range o.take() {
 			if last.Result == engine.Pending && p.revision.Number != newest.revision.Number {
 				last.Result, last.Detail = engine.Superseded, ""
@@ -81,6 +91,38 @@ func (o *outcomes) run(ctx context.Context) error {
 			tell(newest.revision.Number, now)
 		}
 	}
+	return nil
+}
+
+// due waits until there may be something to tell; it is false once the context
+// has ended. To sum up is to ask every node, and every answer of a node would be
+// a reason to; but a revision is through no sooner than as many runs have ended
+// as there were pending.
+func (o *outcomes) due(ctx context.Context) bool {
+	var soon <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-soon:
+			return true
+		case <-o.wake:
+		}
+		if o.ends.Load() >= o.enough || o.unseen() {
+			return true
+		}
+		if soon == nil {
+			timer := time.NewTimer(outcomeEvery)
+			defer timer.Stop()
+			soon = timer.C
+		}
+	}
+}
+
+func (o *outcomes) unseen() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.published) > 0
 }
 
 // reach counts the connected nodes that a revision goes to.
@@ -106,8 +148,8 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 		return last
 	}
 	out := engine.Outcome{Result: engine.NoNodes}
-	pending := ""
-	ended := p.at
+	pending, open := "", 0
+	ended, ends := p.at, o.ends.Load()
 	for _, n := range o.srv.allNodes() {
 		if p.revision.For(n.id) != p.revision {
 			continue
@@ -118,6 +160,7 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 		}
 		if v.result == engine.Pending {
 			pending = n.id + ": " + v.detail
+			open++
 			continue
 		}
 		out.Nodes++
@@ -132,12 +175,13 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 			ended = v.ended
 		}
 	}
+	o.enough = ends + int64(open)
 	through := last.Result != engine.Pending && last.Result != engine.NoNodes
 	switch {
 	case pending != "" && through && out.Nodes == 0:
 		return last
 	case pending != "" && !through:
-		return engine.Outcome{Result: engine.Pending, Nodes: o.srv.reach(p.revision), Detail: pending}
+		return engine.Outcome{Result: engine.Pending, Nodes: out.Nodes + open, Detail: pending}
 	case out.Nodes == 0 && through:
 		return last // everyone left after it was through: it stays what it was
 	}
@@ -148,8 +192,11 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 }
 
 func worse(a, b engine.Result) bool {
-	rank := map[engine.Result]int{engine.NoNodes: 0, engine.Accepted: 1, engine.TimedOut: 2, engine.Rejected: 3}
-	return rank[a] > rank[b]
+	return rank(a) > rank(b)
+}
+
+func rank(r engine.Result) int {
+	return slices.Index([]engine.Result{engine.NoNodes, engine.Accepted, engine.TimedOut, engine.Rejected}, r)
 }
 
 // verdict is how a revision stands on one node.

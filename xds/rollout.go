@@ -196,7 +196,11 @@ func (n *node) report(result engine.Result, waiting, detail string, ended time.T
 	r.result, r.waiting, r.detail, r.ended = result, waiting, detail, ended
 	n.view = nil
 	n.srv.changed()
-	n.srv.outcomes.look()
+	if result == engine.Pending {
+		n.srv.outcomes.look()
+		return
+	}
+	n.srv.outcomes.ended()
 }
 
 // unmet says in words what the step under way still waits for, and for how much

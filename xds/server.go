@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -63,6 +64,7 @@ type Server struct {
 	own       map[string]own // by node id: what was published to one node alone
 	ownNumber int            // of the newest of these
 	nodes     map[string]*node
+	list      []*node     // nodes by id, shared and not to be changed; nil when it is out of date
 	tasks     *task.Group // nil when not serving
 	tasksCtx  context.Context
 	address   string
@@ -233,7 +235,7 @@ func (s *Server) nodeFor(info *corev3.Node) (*node, error) {
 		return nil, status.Errorf(codes.ResourceExhausted, "%d nodes are connected, and no more are taken", len(s.nodes))
 	}
 	n := newNode(s, id, strings.Clone(info.GetCluster()))
-	s.nodes[id] = n
+	s.nodes[id], s.list = n, nil
 	n.mu.Lock()
 	s.goal(n)
 	s.drive(n)
@@ -263,6 +265,7 @@ func (s *Server) makeRoom() bool {
 		return false
 	}
 	delete(s.nodes, oldest.id)
+	s.list = nil
 	oldest.mu.Lock()
 	defer oldest.mu.Unlock()
 	oldest.left = true
@@ -283,18 +286,17 @@ func (s *Server) drop(n *node) bool {
 		return false
 	}
 	delete(s.nodes, n.id)
+	s.list = nil
 	s.changed()
 	return true
 }
 
-// nodeList lists the nodes by id; s.mu is held.
+// nodeList lists the nodes by id, to be read only; s.mu is held.
 func (s *Server) nodeList() []*node {
-	out := make([]*node, 0, len(s.nodes))
-	for _, n := range s.nodes {
-		out = append(out, n)
+	if s.list == nil {
+		s.list = slices.SortedFunc(maps.Values(s.nodes), func(a, b *node) int { return strings.Compare(a.id, b.id) })
 	}
-	slices.SortFunc(out, func(a, b *node) int { return strings.Compare(a.id, b.id) })
-	return out
+	return s.list
 }
 
 func (s *Server) allNodes() []*node {

@@ -67,11 +67,16 @@ func (t Type) Service() string { return typeInfo[t.info()].service }
 
 // URL is the type URL that xDS uses, or "" for an unknown type.
 func (t Type) URL() string {
-	if t.info() == 0 {
-		return ""
-	}
-	return "type.googleapis.com/" + typeInfo[t.info()].message
+	return typeURLs[t.info()]
 }
+
+// typeURLs are put together once: every request and response is told by its own.
+var typeURLs = func() (urls [len(typeInfo)]string) {
+	for i, info := range typeInfo[1:] {
+		urls[i+1] = "type.googleapis.com/" + info.message
+	}
+	return urls
+}()
 
 // File is the name of the file that holds this type in a workspace folder
 // ("lds.yaml" and so on), or "" for an unknown type.
