@@ -90,7 +90,7 @@ func (n *node) shown() *Node {
 
 func (r *run) shown() Rollout {
 	out := Rollout{
-		Revision: r.revision, Result: r.result, Steps: len(r.steps), Waiting: r.waiting, Detail: r.detail,
+		Revision: r.revision, Result: r.result, Steps: len(r.steps), Waiting: r.waiting, Warming: r.warming, Detail: r.detail,
 		Started: r.started, Ended: r.ended,
 	}
 	if r.at < len(r.steps) {

@@ -41,6 +41,11 @@ type Options struct {
 	// asked often while a rollout waits for that, must not block, and must not
 	// call the Server.
 	Draining func(nodeID string) (draining int, at time.Time, ok bool)
+	// Warming is asked which clusters of a node are warming, and when that was so;
+	// ok is false when it is not known. nil knows nothing: then it is worked out
+	// from what the node was sent and has answered. It is asked often while an
+	// answer is withheld, must not block, and must not call the Server.
+	Warming func(nodeID string) (clusters []string, at time.Time, ok bool)
 	// DrainWait is for how long what such connections use is kept where Draining
 	// does not know; 0 means 15 s, less than 0 no time at all. It should be
 	// longer than the --drain-time-s of the Envoys.

@@ -1,8 +1,8 @@
 package xds
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +31,7 @@ type run struct {
 	whole    bool
 	result   engine.Result
 	waiting  string
+	warming  []string // the clusters for which the step waits
 	rejected *Rejection
 	detail   string
 	// inherited is what the runs before still waited for the node to ask for.
@@ -112,19 +113,31 @@ func (n *node) follow(now time.Time) time.Duration {
 			}
 			continue
 		}
-		waiting, patience := n.unmet(now)
-		if waiting != "" && patience > 0 {
-			n.report(engine.Pending, waiting, "", time.Time{})
-			return patience
-		}
-		if waiting != "" {
-			n.report(engine.TimedOut, waiting, "no answer: "+waiting, now)
-			return time.Hour // a late answer rouses it, and it goes on
+		w := n.unmet(now)
+		n.noteWarming(w.warming)
+		if w.what != "" {
+			return n.wait(w, now)
 		}
 		n.nextStep(now)
 	}
 	n.finish(now)
 	return time.Hour
+}
+
+// wait enters what the step waits for, and returns when to look again. A late
+// answer rouses the rollout, and it goes on.
+func (n *node) wait(w unmet, now time.Time) (again time.Duration) {
+	again = w.patience
+	if again > 0 {
+		n.report(engine.Pending, w.what, "", time.Time{})
+	} else {
+		n.report(engine.TimedOut, w.what, "no answer: "+cmp.Or(w.late, w.what), now)
+		again = time.Hour
+	}
+	if len(w.warming) > 0 && n.srv.o.Warming != nil {
+		again = min(again, warmLook)
+	}
+	return again
 }
 
 // startRun turns to the newest revision, from wherever the node stands.
@@ -203,14 +216,23 @@ func (n *node) report(result engine.Result, waiting, detail string, ended time.T
 	n.srv.outcomes.ended()
 }
 
-// unmet says in words what the step under way still waits for, and for how much
-// longer; "" when the node has answered everything. Out of patience is 0.
-func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
+// unmet is what the step under way still waits for; the zero value when the node
+// has answered everything.
+type unmet struct {
+	what     string   // in words
+	late     string   // the same when it is too late; "" is what
+	warming  []string // the clusters that hold the answer up
+	patience time.Duration
+}
+
+// unmet says what the step under way still waits for, and for how much longer;
+// out of patience is 0.
+func (n *node) unmet(now time.Time) unmet {
 	step := n.run.steps[n.run.at]
 	left := max(0, n.srv.o.StepDeadline-now.Sub(n.run.step))
 	counting := n.counting()
 	if !slices.ContainsFunc(counting, func(st *stream) bool { return len(st.subs) > 0 }) {
-		return "the node's first request", left
+		return unmet{what: "the node's first request", patience: left}
 	}
 	absent := ""
 	for _, t := range step.Types {
@@ -218,8 +240,9 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 		for _, st := range counting {
 			if s := st.subs[t.URL()]; s != nil {
 				asked = true
-				if w := n.unanswered(s, step); w != "" {
-					return w, left
+				if w := n.unanswered(s, now); w.what != "" {
+					w.patience = left
+					return w
 				}
 			}
 		}
@@ -228,60 +251,44 @@ func (n *node) unmet(now time.Time) (waiting string, patience time.Duration) {
 		}
 	}
 	if n.run.whole && n.expectsListeners() && left > 0 {
-		return "the node to ask for listeners", left
+		return unmet{what: "the node to ask for listeners", patience: left}
 	}
-	grace := min(left, askGrace-now.Sub(n.run.progress))
+	return n.unasked(step, absent, min(left, askGrace-now.Sub(n.run.progress)))
+}
+
+// unasked is what the node is yet to ask for, while there is grace left.
+func (n *node) unasked(step plan.Step, absent string, grace time.Duration) unmet {
 	if grace <= 0 {
-		return "", 0
+		return unmet{}
 	}
 	if absent != "" {
-		return absent, grace
+		return unmet{what: absent, patience: grace}
 	}
 	if n.agent == "" {
-		return "", 0
+		return unmet{}
 	}
 	for _, need := range step.Needs {
 		if _, taken := n.status[need.From]; taken && !n.asks(need.To) {
-			return "the node to ask for " + need.To.String(), grace
+			return unmet{what: "the node to ask for " + need.To.String(), patience: grace}
 		}
 	}
-	return "", 0
+	return unmet{}
 }
 
-// unanswered says what one subscription waits for, "" for nothing.
-func (n *node) unanswered(s *sub, step plan.Step) string {
+// unanswered is what one subscription waits for.
+func (n *node) unanswered(s *sub, now time.Time) unmet {
 	switch {
 	case s.unsaid():
-		return s.typ.Service() + " to be sent"
+		return unmet{what: s.typ.Service() + " to be sent"}
 	case len(s.open) == 0:
-		return ""
+		return unmet{}
 	}
-	rec := s.open[len(s.open)-1]
-	w := fmt.Sprintf("%s %s: ACK", s.typ.Service(), rec.version)
-	if s.typ != mesh.Cluster || !s.stream.ads() {
-		return w
+	response := s.typ.Service() + " " + s.open[len(s.open)-1].version
+	if names := n.warming(s, now); len(names) > 0 {
+		text := n.warmingText(names)
+		return unmet{what: text, late: response + ", not " + text, warming: names}
 	}
-	if names := warmingIn(step); len(names) > 0 {
-		w += ", which comes when these are warm: " + strings.Join(names, ", ")
-	}
-	return w
-}
-
-// warmingIn lists the clusters that Envoy warms before it answers a step, the
-// first few of them.
-func warmingIn(step plan.Step) []string {
-	const few = 5
-	var names []string
-	for _, c := range step.ByType[mesh.Cluster] {
-		if c.New == nil {
-			continue
-		}
-		if len(names) == few {
-			return append(names, "…")
-		}
-		names = append(names, c.Key.Name)
-	}
-	return names
+	return unmet{what: response + ": ACK"}
 }
 
 // expectsListeners reports whether an Envoy that has just started is yet to ask

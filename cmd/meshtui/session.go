@@ -80,6 +80,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		OnOutcome: outcomes.told,
 		OnError:   s.broke,
 		Draining:  s.draining,
+		Warming:   s.warming,
 	})
 	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author()})
 	if err != nil {
@@ -130,6 +131,16 @@ func (s *session) draining(node string) (int, time.Time, bool) {
 		return 0, time.Time{}, false
 	}
 	return w.Draining(node)
+}
+
+// warming is which clusters a node's admin interface says are warming, for the
+// rollout to name what it waits for.
+func (s *session) warming(node string) ([]string, time.Time, bool) {
+	w := s.eyes.Load()
+	if w == nil {
+		return nil, time.Time{}, false
+	}
+	return w.Warming(node)
 }
 
 // startProxies starts the local proxies, after a look at the ports that they

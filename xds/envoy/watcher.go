@@ -94,6 +94,19 @@ func (w *Watcher) Draining(node string) (draining int, at time.Time, ok bool) {
 	return f.Draining, f.DrainingAt, f.Err == "" && !f.DrainingAt.IsZero()
 }
 
+// Warming is which clusters of a node are warming, and when that was seen; ok is
+// false when it is not known. It never waits.
+func (w *Watcher) Warming(node string) (clusters []string, at time.Time, ok bool) {
+	w.mu.Lock()
+	p := w.pollers[node]
+	w.mu.Unlock()
+	if p == nil {
+		return nil, time.Time{}, false
+	}
+	f := p.facts.Load()
+	return f.Warming, f.At, f.Err == "" && !f.At.IsZero()
+}
+
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
 	group, ctx := task.New(ctx)
