@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine/mesh"
 )
 
 // Context is where the keyboard is: a panel of the main screen or another
@@ -23,10 +25,11 @@ const (
 	InNodes
 	InHistory
 	InTry
+	InOther
 
 	InPanes  = InLDS | InRDS | InCDS | InEDS
 	InMain   = InPanes | InNginx | InWire
-	InScreen = InDiff | InWireScreen | InNodes | InHistory | InTry
+	InScreen = InDiff | InWireScreen | InNodes | InHistory | InTry | InOther
 	Anywhere = InMain | InScreen
 )
 
@@ -56,7 +59,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	r := &registry{byKey: map[string][]*Action{}}
-	for _, list := range [][]*Action{editActions(), tryActions(), pushActions(), labActions(), viewActions(), moveActions(), programActions()} {
+	for _, list := range [][]*Action{editActions(), tryActions(), doctorActions(), pushActions(), rolloutActions(), labActions(), viewActions(), moveActions(), programActions()} {
 		for _, act := range list {
 			if act.Enabled == nil {
 				act.Enabled = always
@@ -120,6 +123,8 @@ func moveActions() []*Action {
 		jump("endpoints", "endpoints (EDS)", "4", PanelEDS),
 		jump("nginx", "nginx.conf", "5", PanelNginx),
 		jump("wire-pane", "wire", "6", PanelWire),
+		{ID: "other", Title: "other resources: secrets, virtual hosts, scoped routes, extensions, runtime", Short: "other", Group: "Move", Keys: []string{"7"},
+			In: InMain, Hidden: func(a *App) bool { return a.others() == 0 }, Run: func(a *App) tea.Cmd { return a.showOther(mesh.Key{}) }},
 		{ID: "node-previous", Title: "show the previous node", Group: "Look", Keys: []string{"["}, In: Anywhere,
 			Enabled: severalNodes, Run: func(a *App) tea.Cmd { return a.switchNode(-1) }},
 		{ID: "node-next", Title: "show the next node, then all", Group: "Look", Keys: []string{"]"}, In: Anywhere,

@@ -15,11 +15,11 @@ func editActions() []*Action {
 	const group = "Edit the draft"
 	return []*Action{
 		{ID: "edit", Title: "edit the resource as YAML in $VISUAL or $EDITOR", Short: "edit", Group: group, Keys: []string{"e"},
-			In: InPanes, Enabled: onResource, Run: (*App).startEdit},
-		{ID: "new", Title: "new resource of this pane's type, from a template", Group: group, Keys: []string{"n"},
-			In: InPanes, Enabled: writable, Run: (*App).askNew},
+			In: InPanes | InOther, Enabled: onResource, Run: (*App).startEdit},
+		{ID: "new", Title: "new resource of the type under the cursor, from a template", Group: group, Keys: []string{"n"},
+			In: InPanes | InOther, Enabled: writable, Run: (*App).askNew},
 		{ID: "duplicate", Title: "duplicate the resource under another name", Group: group, Keys: []string{"D"},
-			In: InPanes, Enabled: onResource, Run: (*App).askDuplicate},
+			In: InPanes | InOther, Enabled: onResource, Run: (*App).askDuplicate},
 		{ID: "drain", Title: "drain the endpoint, or take it back, in the draft", Short: "drain", Group: group, Keys: []string{"space"},
 			In: InPanes, Enabled: onEndpoint, Run: func(a *App) tea.Cmd { return a.drain(false) }},
 		{ID: "drain-push", Title: "drain the endpoint, or take it back, and push at once", Group: group, Keys: []string{"S"},
@@ -27,15 +27,15 @@ func editActions() []*Action {
 		{ID: "add", Title: "add an endpoint to the cluster", Group: group, Keys: []string{"a"},
 			In: InCDS | InEDS, Enabled: onAssignment, Run: (*App).askEndpoint},
 		{ID: "remove", Title: "remove the endpoint, or delete the resource (says what uses it)", Group: group, Keys: []string{"x"},
-			In: InPanes, Enabled: onResource, Run: (*App).askRemove},
+			In: InPanes | InOther, Enabled: onResource, Run: (*App).askRemove},
 		{ID: "heavier", Title: "more weight for the endpoint; shifts 5 to the weighted cluster", Short: "weight", Group: group, Keys: []string{"+", "="},
 			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(1) }},
 		{ID: "lighter", Title: "less weight; shifts 5 away from the weighted cluster", Group: group, Keys: []string{"-"},
 			In: InPanes, Enabled: onWeight, Run: func(a *App) tea.Cmd { return a.weigh(-1) }},
-		{ID: "undo", Title: "undo the last edit of the draft", Group: group, Keys: []string{"u"}, In: InMain | InDiff,
+		{ID: "undo", Title: "undo the last edit of the draft", Group: group, Keys: []string{"u"}, In: InMain | InDiff | InOther,
 			Enabled: func(a *App) (bool, string) { return len(a.data.ws.Undo) > 0, "nothing to undo" },
 			Run:     func(a *App) tea.Cmd { return a.step("undone", a.data.ws.Undo, a.deps.Workspace.Undo) }},
-		{ID: "redo", Title: "redo", Group: group, Keys: []string{"ctrl+r"}, In: InMain | InDiff,
+		{ID: "redo", Title: "redo", Group: group, Keys: []string{"ctrl+r"}, In: InMain | InDiff | InOther,
 			Enabled: func(a *App) (bool, string) { return len(a.data.ws.Redo) > 0, "nothing to redo" },
 			Run:     func(a *App) tea.Cmd { return a.step("redone", a.data.ws.Redo, a.deps.Workspace.Redo) }},
 	}
@@ -175,8 +175,11 @@ func (a *App) askEndpoint() tea.Cmd {
 func paneType(p Panel) mesh.Type { return mesh.Types()[min(p, PanelEDS)] }
 
 func (a *App) askNew() tea.Cmd {
-	t := paneType(a.pane)
-	a.open(&prompt{head: "New " + t.String(), label: "name", do: func(a *App, name string) tea.Cmd {
+	t, hint := paneType(a.pane), ""
+	if s, ok := a.screen.(*otherScreen); ok {
+		t, hint = s.newOther(a)
+	}
+	a.open(&prompt{head: "New " + t.String(), label: "name", hint: hint, do: func(a *App, name string) tea.Cmd {
 		a.made = mesh.Key{Type: t, Name: name}
 		return a.editText(&editJob{t: t, text: engine.Template(t, name), line: 1, fresh: true, what: "new " + a.made.String()})
 	}})

@@ -11,10 +11,10 @@ import (
 func pushActions() []*Action {
 	const group = "Push, history, files"
 	return []*Action{
-		{ID: "diff", Title: "diff of the draft against what is live", Short: "diff", Group: group, Keys: []string{"d"}, In: InMain,
+		{ID: "diff", Title: "diff of the draft against what is live", Short: "diff", Group: group, Keys: []string{"d"}, In: InMain | InOther,
 			Run: func(a *App) tea.Cmd { a.show(&diffScreen{}); return nil }},
 		{ID: "push", Title: "push the draft to the nodes", Short: "push", Group: group, Keys: []string{"p"},
-			In: InMain | InDiff, Enabled: canPush, Run: func(a *App) tea.Cmd { a.open(&pushDialog{}); return nil }},
+			In: InMain | InDiff | InOther, Enabled: canPush, Run: func(a *App) tea.Cmd { a.open(&pushDialog{}); return nil }},
 		{ID: "discard", Title: "throw the draft away", Group: group, In: InMain | InDiff, Enabled: hasDraft, Run: (*App).askDiscard},
 		{ID: "rollback", Title: "roll back to the revision before", Group: group, Keys: []string{"r"}, In: InMain | InNodes | InWireScreen,
 			Enabled: canRollback, Run: (*App).askRollback},
@@ -22,7 +22,7 @@ func pushActions() []*Action {
 			Enabled: canRollback, Run: (*App).rollbackToCursor},
 		{ID: "history", Title: "history of revisions", Short: "history", Group: group, Keys: []string{"R"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.show(newHistoryScreen(a)); return nil }},
-		{ID: "save", Title: "save the draft to the workspace's folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff,
+		{ID: "save", Title: "save the draft to the workspace's folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff | InOther,
 			Enabled: writable, Run: (*App).save},
 		{ID: "take-disk", Title: "take what changed on disk as a draft", Group: group, Keys: []string{"o"}, In: InMain,
 			Enabled: diskChanged, Run: func(a *App) tea.Cmd {
@@ -72,9 +72,15 @@ func diskChanged(a *App) (bool, string) {
 // push sends the draft out.
 func (a *App) push(o engine.PushOptions) tea.Cmd {
 	ws, nodes, name := a.deps.Workspace, a.data.connected(), a.product()
+	if len(o.Only) > 0 {
+		nodes = len(o.Only)
+	}
 	return a.wantRevision("push", func() (*engine.Revision, error) { return ws.Push(o) }, func(rev *engine.Revision) string {
 		if nodes == 0 {
 			return fmt.Sprintf("revision %d is live; no %s is connected to take it", rev.Number, name.one)
+		}
+		if len(o.Only) > 0 {
+			return fmt.Sprintf("revision %d is on its way to %s; W widens it to the others", rev.Number, listed(o.Only))
 		}
 		return fmt.Sprintf("revision %d is on its way to %s", rev.Number, count(nodes, name.one))
 	})
@@ -91,6 +97,9 @@ func (a *App) askDiscard() tea.Cmd {
 // before is the newest revision older than the live one that Envoys accepted,
 // else the newest that none rejected, else the one before the live one.
 func before(revs []*engine.Revision) *engine.Revision {
+	if rest := revs[len(revs)-1].Rest; rest != nil {
+		return rest
+	}
 	if r := acceptedBefore(revs); r != nil {
 		return r
 	}

@@ -13,7 +13,9 @@ func viewActions() []*Action {
 	const group = "Look"
 	return []*Action{
 		{ID: "open", Title: "everything about what is selected, with its YAML", Short: "detail", Group: group, Keys: []string{"enter"},
-			In: InMain, Run: (*App).openDetail},
+			In: InMain | InOther, Run: (*App).openDetail},
+		{ID: "open-node-row", Title: "everything about it, with what was served and what the node has in its place", Short: "open", Group: group,
+			Keys: []string{"enter"}, In: InNodes, Run: (*App).openNodeRow},
 		{ID: "open-message", Title: "the message as YAML", Short: "open", Group: group, Keys: []string{"enter"}, In: InWireScreen,
 			Run: func(a *App) tea.Cmd {
 				if s, ok := a.screen.(*wireScreen); ok && s.list.Cursor < len(a.data.wire) && s.list.Cursor >= 0 {
@@ -31,8 +33,8 @@ func viewActions() []*Action {
 		{ID: "zoom", Title: "the pane on the whole screen, and back", Group: group, Keys: []string{"z"}, In: InMain,
 			Run: func(a *App) tea.Cmd { a.zoom = !a.zoom; a.arrange(); return nil }},
 		{ID: "freeze", Title: "freeze the picture, and go on", Group: group, Keys: []string{"P"}, In: Anywhere, Run: (*App).toggleFreeze},
-		{ID: "copy", Title: "copy the selected name, address or nginx line", Group: group, Keys: []string{"y"}, In: InMain, Run: (*App).copySelected},
-		{ID: "copy-yaml", Title: "copy the resource's YAML", Group: group, Keys: []string{"Y"}, In: InPanes, Run: (*App).copyYAML},
+		{ID: "copy", Title: "copy the selected name, address or nginx line", Group: group, Keys: []string{"y"}, In: InMain | InOther, Run: (*App).copySelected},
+		{ID: "copy-yaml", Title: "copy the resource's YAML", Group: group, Keys: []string{"Y"}, In: InPanes | InOther, Run: (*App).copyYAML},
 	}
 }
 
@@ -118,7 +120,7 @@ func (a *App) askSuspend() tea.Cmd {
 }
 
 func (a *App) copySelected() tea.Cmd {
-	if a.focus == PanelNginx {
+	if a.screen == nil && a.focus == PanelNginx {
 		if i := a.lists[PanelNginx].Cursor; i < len(a.data.nginx.lines) {
 			return a.copyText("the line", strings.TrimSpace(a.data.nginx.lines[i].Text))
 		}

@@ -57,6 +57,8 @@ type App struct {
 	try      *tryScreen // nil until it is first asked for
 	samples  *samples   // the newest that were asked
 	sampling bool
+	plan     *planMsg // the newest that was made
+	planning bool
 	overlays []overlay
 	toast    toast
 	intents  []intent
@@ -114,7 +116,7 @@ func (a *App) Init() tea.Cmd { return tea.Batch(a.waitCmd(), a.clockCmd()) }
 func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	a.version++
 	cmd := a.handle(msg)
-	return a, tea.Batch(cmd, a.ask(), a.askSamples())
+	return a, tea.Batch(cmd, a.ask(), a.askSamples(), a.askPlan())
 }
 
 func (a *App) handle(msg tea.Msg) tea.Cmd {
@@ -144,6 +146,10 @@ func (a *App) handle(msg tea.Msg) tea.Cmd {
 		return a.editRead(msg)
 	case openMsg:
 		return a.opened(msg)
+	case showMsg:
+		a.open(msg.overlay)
+	case planMsg:
+		a.plan, a.planning = &msg, false
 	case forecastMsg:
 		a.forecast(msg)
 	case shotMsg:

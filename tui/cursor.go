@@ -79,8 +79,12 @@ func (a *App) refilter(p outline.Pane) {
 // current is the row under a pane's cursor, or nil.
 func (a *App) current(p outline.Pane) *outline.Row { return a.row(p, a.lists[p].Cursor) }
 
-// selected is the row under the cursor of the pane that last had the focus.
+// selected is the row under the cursor of the pane that last had the focus, or
+// of the screen of those resources that have no pane.
 func (a *App) selected() *outline.Row {
+	if s, ok := a.screen.(*otherScreen); ok {
+		return s.current(a)
+	}
 	if a.pane < PanelNginx {
 		return a.current(outline.Pane(a.pane))
 	}

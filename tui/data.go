@@ -35,6 +35,8 @@ type data struct {
 	members  []*xds.Node // of the group
 	nodes    []*xds.Node // those of them that are shown: all, or one
 	facts    map[string]*envoy.Facts
+	truths   map[string]*nodeTruth // by node; one that nobody joins is not in it
+	refusals []*refusal            // what the group's nodes reject now
 	health   map[hostKey]mark.Endpoint
 	outline  *outline.Outline
 	nginx    *nginxView
@@ -181,6 +183,8 @@ func (m *maker) make(group, node string) *data {
 	m.routings(d)
 	m.askKept(d)
 	m.people(d)
+	m.joinTruths(d)
+	m.diagnose(d)
 	m.surroundings(d)
 	m.readWire(d)
 	m.last = d

@@ -14,6 +14,7 @@ import (
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/truth"
 )
 
 // Waker is whoever wakes the screen when it has something new: a channel of
@@ -32,6 +33,8 @@ type Workspace interface {
 	Discard() error
 	Push(engine.PushOptions) (*engine.Revision, error)
 	Rollback(number int) (*engine.Revision, error)
+	Widen() (*engine.Revision, error)
+	Cancel() (*engine.Revision, error)
 	Save(dir string) error
 	TakeDisk() error
 	DismissDisk()
@@ -157,6 +160,13 @@ type Deps struct {
 	NoTrier   string                         // why Trier is nil; "" says it in general
 	Product   string                         // what the processes that DataPlane tells of call themselves; "" is "Envoy"
 	Project   func(*mesh.Mesh) *nginx.Config // nil is nginx.Project
+	// Truth is what the stream and the node itself say of everything on a node,
+	// joined; it returns nil for a node that is not known. It is asked again when
+	// the node's state or facts have changed, and once a second.
+	Truth func(node string) *truth.Node
+	// Plan says in one sentence a step how a group's nodes get from one mesh to
+	// another; the first may be empty. It may take its time.
+	Plan func(from, to *mesh.Mesh) []string
 }
 
 // Options say how the screen looks and where it puts things.

@@ -26,6 +26,11 @@ func (a *App) detailTitle() string {
 	if r == nil {
 		return "nothing selected"
 	}
+	return a.titleOf(r)
+}
+
+// titleOf names a row: its resource, and what it is in there.
+func (a *App) titleOf(r *outline.Row) string {
 	title := r.Key.String()
 	if r.Path != "" && r.Label != "" {
 		title += " " + a.th.Glyph.Cursor + " " + r.Label
@@ -152,9 +157,12 @@ func (a *App) rejections(k mesh.Key, w int) []string {
 		if st.Rejected.Sent > 1 {
 			times = fmt.Sprintf(", sent %d times", st.Rejected.Sent)
 		}
-		text := fmt.Sprintf("%s %s rejected version %s %s ago%s: %s", a.th.Glyph.Rejected, n.ID, st.Rejected.Version,
-			age(a.at, st.Rejected.At), times, st.Rejected.Detail)
-		out = append(out, paragraph(text, w, a.th.Bad)...)
+		text := fmt.Sprintf("%s rejected version %s %s ago%s", n.ID, st.Rejected.Version, age(a.at, st.Rejected.At), times)
+		if refused := a.data.refusalOn(n.ID, k); refused != nil {
+			out = append(out, a.reasonLines(text, refused, &k, w)...)
+		} else {
+			out = append(out, indented(text+": "+st.Rejected.Detail, a.th.Glyph.Rejected+" ", w, a.th.Bad)...)
+		}
 		if left := a.afterRejection(n.ID, k, st.Acked); left != "" {
 			out = append(out, paragraph("  "+left, w, a.th.Dim)...)
 		}
@@ -229,7 +237,7 @@ func (a *App) stateLines(k mesh.Key, w int) []string {
 		return paragraph("No "+a.product().one+" is connected; the next one that connects gets it.", w, a.th.Dim)
 	}
 	var out []string
-	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.factsOf, a.at)
+	states := mark.Of(k, a.data.hash(k), a.data.nodes, a.data.look(), a.at)
 	for i := range states {
 		if states[i].State == mark.Rejected {
 			continue // its rejection stands above, with Envoy's words
@@ -241,6 +249,9 @@ func (a *App) stateLines(k mesh.Key, w int) []string {
 
 func (a *App) stateLine(on *mark.OnNode, w int) []string {
 	glyph, style := on.State.Draw(a.th)
+	if n := a.data.xs.Node(on.Node); on.Truth != nil && n != nil {
+		return a.truthLine(n, on, w)
+	}
 	text := on.Node + ": " + on.State.Word()
 	if on.Served && !on.Status.Served.At.IsZero() {
 		text += fmt.Sprintf("; served %s %s ago", on.Status.Served.Version, age(a.at, on.Status.Served.At))
@@ -271,6 +282,20 @@ func (a *App) stateLine(on *mark.OnNode, w int) []string {
 	return lines
 }
 
+// truthLine says how a resource stands on a node, and the facts behind it.
+func (a *App) truthLine(n *xds.Node, on *mark.OnNode, w int) []string {
+	glyph, style := on.State.Draw(a.th)
+	text := on.Node + ": " + on.State.Word()
+	if on.Truth.Says != "" && on.Truth.Says != on.State.Word() {
+		text += ": " + on.Truth.Says
+	}
+	out := indented(text, glyph+" ", w, style)
+	if facts := a.factsText(n, on.Truth); facts != "" {
+		out = append(out, indented(facts, "  ", w, a.th.Dim)...)
+	}
+	return out
+}
+
 // openMsg hands in something to read that was made outside the event loop.
 type openMsg struct {
 	title string
@@ -285,13 +310,14 @@ func (a *App) opened(msg openMsg) tea.Cmd {
 
 // openDetail opens everything about the selection; on the wire, the message.
 func (a *App) openDetail() tea.Cmd {
-	if a.focus == PanelWire {
+	onMain := a.screen == nil
+	if onMain && a.focus == PanelWire {
 		if i := a.lists[PanelWire].Cursor; i < len(a.data.wire) {
 			return a.openMessage(a.data.wire[i])
 		}
 		return nil
 	}
-	if a.focus == PanelNginx {
+	if onMain && a.focus == PanelNginx {
 		a.focusOn(a.pane)
 		return nil
 	}
@@ -299,10 +325,10 @@ func (a *App) openDetail() tea.Cmd {
 	if r == nil {
 		return nil
 	}
-	p := &pager{head: a.detailTitle(), facts: func(w int) []string { return a.facts(r, w) }}
+	p := &pager{head: a.titleOf(r), facts: func(w int) []string { return a.facts(r, w) }}
 	if res := a.data.resource(r.Key); res != nil {
-		p.text = strings.Split(strings.TrimRight(res.Source.Text, "\n"), "\n")
-		if line, _, ok := text.Position(res.Source.Text, r.Path); ok {
+		p.text = shownText(res)
+		if line, _, ok := text.Position(strings.Join(p.text, "\n"), r.Path); ok {
 			p.start = line - 1
 		}
 	}

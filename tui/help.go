@@ -26,6 +26,12 @@ var asks = map[Context][3]string{
 	InTry: {"Try a request: “which route takes it, and why not another one?”",
 		"What is typed is asked of the draft at once; enter really sends it, and the two are compared. While a field has the keyboard (▸), letters are typed; tab goes on to the reasons, where j and k move.",
 		"nginx: nothing of the kind. There one reads the locations, sends it with curl, and looks into the access log."},
+	InNodes: {"The nodes: “what does each of them really run?”",
+		"Served, ACKed and rejected come from the stream; warming, active and carrying traffic from the node itself. An ACK is not active, and a NACK is not “nothing happened”: the verdict says what came of it.",
+		"nginx: nginx -T prints what the files say, not what the workers run; the old workers are seen only by ps."},
+	InOther: {"Other resources: secrets (SDS), virtual hosts (VHDS), scoped routes (SRDS), extensions (ECDS), runtime (RTDS)",
+		"Envoy asks for each by its name, once a listener, a cluster, a filter or its bootstrap names it. A new secret or runtime key closes no connection.",
+		"nginx: ssl_certificate, include and map, all read on reload; for most there is no counterpart."},
 	InWire: {"The wire: what was said between the Envoys and this management server",
 		"→ is what we sent, ← what they answered. An ACK repeats the version and the nonce; a NACK says why in Envoy's own words.",
 		"nginx: nothing of the kind. It reads a file, and nginx -t is the only answer."},
@@ -98,7 +104,7 @@ func (a *App) helpLine(room int, keys, title, why string, w int) string {
 func (a *App) legend(w int) []string {
 	g, name := a.th.Glyph, a.product()
 	text := g.Added + g.Edited + g.Removed + " added, edited, removed in the draft   " +
-		g.Active + " active: " + name.the + " runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes   " +
-		g.NotActive + " ACKed, and yet not in " + name.the + "   " + g.Differs + " " + name.the + " runs something else   " + g.Rejected + " rejected: its words are in the detail"
+		g.Active + " active: " + name.the + " runs it   " + g.Acked + " ACKed: taken, cannot see more   " + g.Warming + " warming: waits for endpoints or routes, and the ACK with it   " +
+		g.NotActive + " ACKed, and yet not in " + name.the + "   " + g.Differs + " drifted or overridden: " + name.the + " runs something else   " + g.Rejected + " rejected: its words are in the detail"
 	return append([]string{a.th.Strong.Render(widget.Fit("Marks", w))}, paragraph(text, w, a.th.Dim)...)
 }

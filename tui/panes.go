@@ -190,7 +190,7 @@ func (a *App) resourceState(k mesh.Key, room int) []widget.Span {
 	if d.outline.Draft(k) == outline.Added {
 		return []widget.Span{{Style: a.th.Info, Text: a.th.Glyph.Added + " new"}}
 	}
-	s, n, stale := mark.Worst(k, d.hash(k), d.nodes, d.factsOf, a.at)
+	s, n, stale := mark.Worst(k, d.hash(k), d.nodes, d.look(), a.at)
 	glyph, style := s.Draw(a.th)
 	word := s.Short()
 	if s == mark.NoNode {

@@ -18,7 +18,9 @@ var (
 	envoyProduct   = product{"Envoy", "Envoy", "Envoy"}
 	builtinProduct = product{"built-in proxy", "the built-in proxy", "proxy"}
 	otherProduct   = product{"xDS client", "the xDS client", "client"}
+	grpcProduct    = product{"gRPC client", "the gRPC client", "client"}
 	anyProduct     = product{"proxy", "the proxy", "proxy"} // several kinds together
+	mixedProduct   = product{"node", "the node", "node"}    // several kinds together, of which one is no proxy
 )
 
 // The names by which the built-in proxy goes: its user agent, and what it
@@ -26,6 +28,7 @@ var (
 const (
 	builtinAgent = "meshtui-builtin"
 	builtinName  = "built-in proxy"
+	grpcAgent    = "grpc" // "grpc-go 1.85.0", "gRPC C-core …", "grpc-java …"
 )
 
 // productOf is what a node is, by what it says of itself. One that says
@@ -38,6 +41,8 @@ func productOf(n *xds.Node) product {
 	switch {
 	case strings.HasPrefix(agent, builtinAgent), strings.HasPrefix(agent, builtinName):
 		return builtinProduct
+	case strings.HasPrefix(agent, grpcAgent):
+		return grpcProduct
 	case agent == "" || strings.HasPrefix(agent, "envoy"):
 		return envoyProduct
 	}
@@ -48,6 +53,7 @@ func productOf(n *xds.Node) product {
 // what meshtui itself starts.
 func (a *App) product() product {
 	var found *product
+	several, proxies := false, true
 	for _, n := range a.data.members {
 		p := productOf(n)
 		switch {
@@ -55,10 +61,15 @@ func (a *App) product() product {
 		case found == nil:
 			found = &p
 		case *found != p:
-			return anyProduct
+			several = true
 		}
+		proxies = proxies && (!n.Connected || p == envoyProduct || p == builtinProduct)
 	}
 	switch {
+	case several && proxies:
+		return anyProduct
+	case several:
+		return mixedProduct
 	case found != nil:
 		return *found
 	case a.deps.Product == builtinName:

@@ -43,6 +43,7 @@ func TestTheBuiltInProxyIsNeverCalledEnvoy(t *testing.T) {
 func TestTheProductIsNamed(t *testing.T) {
 	s := builtin(tuitest.Calm())
 	d := depsOf(s)
+	d.Truth = nil // then the screen joins what it is told
 	a := stage(t, d, 150, 40)
 	press(a, "4", "j", "j", "j")
 	shows(t, a, "1 built-in proxy in sync", "in the built-in proxy: active")
@@ -56,7 +57,9 @@ func TestTheProductIsNamed(t *testing.T) {
 	other.Agent = "envoy 1.40.0"
 	st.Nodes = []*xds.Node{st.Nodes[0], &other}
 	two.Nodes.Set(&st)
-	a = stage(t, depsOf(two), 150, 40)
+	d = depsOf(two)
+	d.Truth = nil
+	a = stage(t, d, 150, 40)
 	shows(t, a, "2 proxies")
 	press(a, "1", "g", "enter") // per node, each by its own name
 	shows(t, a, "envoy-1: active", "in the built-in proxy: active", "in Envoy: active")

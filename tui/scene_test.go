@@ -18,7 +18,7 @@ type nodes struct{ *tuitest.Nodes }
 func (n nodes) Wire() WireReader { return n.Nodes }
 
 func depsOf(s *tuitest.Scene) Deps {
-	return Deps{Workspace: s.Workspace, Nodes: nodes{s.Nodes}, Evidence: s.Evidence}
+	return Deps{Workspace: s.Workspace, Nodes: nodes{s.Nodes}, Evidence: s.Evidence, Truth: s.Truth}
 }
 
 // stage puts a scene on a screen without colours.

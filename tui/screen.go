@@ -5,10 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"example.com/meshtui/engine"
-	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
-	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 	"example.com/meshtui/xds"
 )
@@ -126,7 +123,7 @@ func (s *wireScreen) key(a *App, key string) bool {
 
 // openMessage opens a message of the wire as YAML.
 func (a *App) openMessage(m xds.Message) tea.Cmd {
-	wire, name := a.deps.Nodes.Wire(), productOf(a.data.xs.Node(m.Node))
+	wire, name, d := a.deps.Nodes.Wire(), productOf(a.data.xs.Node(m.Node)), a.data
 	return func() tea.Msg {
 		title := fmt.Sprintf("%s %s %s %s", clock(m.At), m.Node, service(&m), m.Kind)
 		lines := messageLines(&m)
@@ -141,7 +138,10 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 		if !ok || body == nil {
 			return openMsg{title: title, lines: append(lines, "", "# the message itself is no longer kept")}
 		}
-		yaml, err := text.Encode(body)
+		if m.Kind == xds.NACK {
+			lines = append(lines, a.inPlainWords(d, &m)...)
+		}
+		yaml, err := text.Encode(hideSecrets(body))
 		if err != nil {
 			return openMsg{title: title, lines: append(lines, "", "# it cannot be shown as YAML: "+err.Error())}
 		}
@@ -168,128 +168,24 @@ func messageLines(m *xds.Message) []string {
 	return out
 }
 
-// nodesScreen is each node by each type.
-type nodesScreen struct{ list widget.List }
-
-func (s *nodesScreen) context() Context  { return InNodes }
-func (s *nodesScreen) title(*App) string { return "Nodes" }
-func (s *nodesScreen) note(*App) string  { return "esc back" }
-
-func (s *nodesScreen) lines(a *App, w, h int) []string {
-	var body []string
-	for _, n := range a.data.xs.Nodes {
-		body = append(body, a.nodeLines(n, w)...)
-		body = append(body, widget.Spaces(w))
-	}
-	if len(a.data.xs.Nodes) == 0 {
-		body = a.noWire(w, h)
-	}
-	s.list.Resize(len(body), h)
-	return append([]string(nil), body[s.list.Top:s.list.End()]...)
-}
-
-func (s *nodesScreen) key(_ *App, key string) bool { return s.list.ScrollKey(key) }
-
-// nodeLines is one node: who it is, how its rollout stands, and a row for each
-// type.
-func (a *App) nodeLines(n *xds.Node, w int) []string {
-	glyph, style, word := a.th.Glyph.Active, a.th.Good, "connected "
-	if !n.Connected {
-		glyph, style, word = a.th.Glyph.Offline, a.th.Warn, "gone "
-	}
-	about := fmt.Sprintf("  %s  group %s  %s", n.Agent, n.Group, n.Variant)
-	out := []string{widget.Row(w, nil, []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: n.ID}, {Style: a.th.Dim, Text: about}},
-		[]widget.Span{{Style: style, Text: word + age(a.at, n.Since)}})}
-	out = append(out, widget.Row(w, nil, []widget.Span{{Text: "  " + rolloutText(n)}}, nil))
-	out = append(out, a.adminLine(n, w))
-	head := "  type   resources  sent                ACKed               active   rejected"
-	out = append(out, a.th.Dim.Render(widget.Fit(head, w)))
-	for _, t := range mesh.Types() {
-		st, ok := n.Types[t]
-		if !ok {
+// inPlainWords is what the doctor makes of a NACK, as YAML comments.
+func (a *App) inPlainWords(d *data, m *xds.Message) []string {
+	r := refusalOnWire(m)
+	d.reason(r)
+	var out []string
+	for i := range r.reasons {
+		reason := &r.reasons[i]
+		if reason.Plain == "" || reason.Plain == m.Detail {
 			continue
 		}
-		out = append(out, a.typeLine(n, t, st, w))
-		if st.Rejected != nil {
-			for _, l := range paragraph(st.Rejected.Detail, w-9, a.th.Bad) {
-				out = append(out, widget.Spaces(9)+l)
-			}
+		line := "# why: " + reason.Plain
+		if place := reasonPlace(reason); place != "" {
+			line += "  [" + reason.Key.String() + ", " + place + "]"
 		}
+		out = append(out, line)
 	}
-	return out
-}
-
-func rolloutText(n *xds.Node) string {
-	r := n.Rollout
-	s := fmt.Sprintf("revision %d: %s", r.Revision, r.Result)
-	switch {
-	case r.Revision == 0:
-		return "nothing sent yet"
-	case r.Step > 0 && r.Waiting == "":
-		s += fmt.Sprintf(" at step %d of %d", r.Step, r.Steps)
-	case r.Step > 0:
-		s = fmt.Sprintf("revision %d: step %d of %d, waits for %s", r.Revision, r.Step, r.Steps, r.Waiting)
-	case r.Detail != "":
-		s += ": " + r.Detail
-	case !r.Ended.IsZero() && r.Result == engine.Accepted:
-		s += " after " + short(r.Ended.Sub(r.Started))
+	if len(out) == 0 {
+		return nil
 	}
-	return s
-}
-
-// adminLine says what the node's admin interface tells, and how old that is.
-func (a *App) adminLine(n *xds.Node, w int) string {
-	f := a.data.facts[n.ID]
-	style, text := a.th.Dim, "  admin: unknown, so what is active cannot be seen"
-	switch {
-	case f == nil:
-	case f.Err != "":
-		style, text = a.th.Warn, fmt.Sprintf("  admin %s does not answer: %s", f.Admin, f.Err)
-	default:
-		text = fmt.Sprintf("  admin %s: %s, %s %s, seen %s ago", f.Admin, f.Ready, productOf(n).one, f.Version, age(a.at, f.At))
-		if len(f.Warming) > 0 {
-			text += fmt.Sprintf(", %d warming", len(f.Warming))
-		}
-		if f.Draining > 0 {
-			text += fmt.Sprintf(", %d draining", f.Draining)
-		}
-	}
-	if f != nil && f.Stale(a.at) {
-		style = a.th.Warn
-		text += "  STALE"
-	}
-	return style.Render(widget.Fit(widget.Clean(text), w))
-}
-
-func (a *App) typeLine(n *xds.Node, t mesh.Type, st xds.TypeStatus, w int) string {
-	total, active := 0, 0
-	for k := range n.Resources.All() {
-		if k.Type != t {
-			continue
-		}
-		total++
-		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State.String() == "active" {
-			active++
-		}
-	}
-	fact := func(f xds.Fact) string {
-		if f.At.IsZero() {
-			return "–"
-		}
-		return shortVersion(f.Version) + " " + age(a.at, f.At) + " ago"
-	}
-	activeText := fmt.Sprintf("%d/%d", active, total)
-	if a.data.facts[n.ID] == nil {
-		activeText = "?"
-	}
-	rejected := widget.Span{Style: a.th.Dim, Text: "no"}
-	if st.Rejected != nil {
-		rejected = widget.Span{Style: a.th.Bad, Text: a.th.Glyph.Rejected + " " + st.Rejected.Version}
-	}
-	ack := theme.Style{}
-	if st.Acked.Version != st.Sent.Version {
-		ack = a.th.Warn
-	}
-	return widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: "  " + widget.Fit(t.Service(), 7)}, {Text: widget.Fit(itoa(total), 11)},
-		{Text: widget.Fit(fact(st.Sent), 20)}, {Style: ack, Text: widget.Fit(fact(st.Acked), 20)}, {Text: widget.Fit(activeText, 9)}, rejected}, nil)
+	return append(out, "# "+a.keyOf("doctor")+" on the message shows more, and the edit that mends it where there is one")
 }

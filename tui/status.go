@@ -8,6 +8,7 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds"
 )
 
 // statusLine is the line at the top: what is open, what is live, who is here,
@@ -16,7 +17,7 @@ import (
 func (a *App) statusLine(w int) string {
 	d := a.data
 	name := a.namePart(w)
-	parts := [][]widget.Span{a.revisionPart(), a.nodesPart(), a.draftPart(w)}
+	parts := [][]widget.Span{a.revisionPart(w), a.nodesPart(), a.draftPart(w)}
 	if w < 100 && d.ws.Draft > 0 { // what waits to be pushed must not fall off the edge
 		parts[1], parts[2] = parts[2], parts[1]
 	}
@@ -99,16 +100,25 @@ func spansWidth(spans []widget.Span) int {
 }
 
 // revisionPart is the live revision and what became of it.
-func (a *App) revisionPart() []widget.Span {
+func (a *App) revisionPart(w int) []widget.Span {
 	r := a.data.head
 	if r == nil {
 		return []widget.Span{{Style: a.th.Dim, Text: "nothing pushed yet"}}
 	}
 	word, glyph, style := a.outcome(r)
-	if r.Outcome.Result == engine.Pending {
+	waits := a.warming()
+	switch under := r.Outcome.Result == engine.Pending || r.Outcome.Result == engine.TimedOut; {
+	case under && len(waits) > 0 && w >= 100:
+		word, glyph, style = "waiting for warm: "+listed(waits), a.th.Glyph.Warming, a.th.Warn
+	case under && len(waits) > 0:
+		word, glyph, style = "warming "+listed(waits), a.th.Glyph.Warming, a.th.Warn
+	case r.Outcome.Result == engine.Pending:
 		if step := a.slowest(); step != "" {
 			word = step
 		}
+	}
+	if on, of := a.reach(r); a.data.ws.Limited != nil && of > 0 {
+		word += fmt.Sprintf(" on %d of %d", on, of)
 	}
 	return []widget.Span{{Text: fmt.Sprintf("rev %d ", r.Number)}, {Style: style, Text: glyph + " " + word}}
 }
@@ -151,7 +161,7 @@ func (a *App) nodesPart() []widget.Span {
 	}
 	synced := 0
 	for _, n := range a.data.members {
-		if n.Connected && a.data.head != nil && n.Rollout.Revision == a.data.head.Number && n.Rollout.Result == engine.Accepted {
+		if n.Connected && a.inSync(n) {
 			synced++
 		}
 	}
@@ -164,6 +174,15 @@ func (a *App) nodesPart() []widget.Span {
 		spans = append(spans, widget.Span{Style: a.th.Accent, Text: " [" + a.data.node + "]"})
 	}
 	return spans
+}
+
+// inSync reports whether a node has accepted what it is to have.
+func (a *App) inSync(n *xds.Node) bool {
+	if a.data.head == nil {
+		return false
+	}
+	want := a.data.head.For(n.ID)
+	return want != nil && n.Rollout.Revision == want.Number && n.Rollout.Result == engine.Accepted
 }
 
 // draftPart says what waits to be pushed.
@@ -209,20 +228,20 @@ type bar struct {
 
 // wayOut is what to do about a rejected revision.
 func (a *App) wayOut() string {
-	if r := acceptedBefore(a.data.ws.Revisions); r != nil {
-		return fmt.Sprintf("r rolls back to %d", r.Number)
+	why := ""
+	if ok, _ := isRejected(a); ok {
+		why = a.keyOf("doctor") + " says why   "
 	}
-	return "mend the draft (e) and push again"
+	if r := acceptedBefore(a.data.ws.Revisions); r != nil {
+		return why + fmt.Sprintf("r rolls back to %d", r.Number)
+	}
+	return why + "mend the draft (e) and push again"
 }
 
 // bars are what asks for attention, the worst first.
 func (a *App) bars() []bar {
 	var out []bar
-	if h := a.data.head; h != nil && h.Outcome.Result == engine.Rejected {
-		out = append(out, bar{bad: true, text: fmt.Sprintf("revision %d rejected: %s", h.Number, h.Outcome.Detail), tail: a.wayOut()})
-	} else if h != nil && h.Outcome.Result == engine.TimedOut {
-		out = append(out, bar{bad: true, text: fmt.Sprintf("revision %d unanswered: %s", h.Number, h.Outcome.Detail)})
-	}
+	out = append(out, a.rolloutBars()...)
 	for _, n := range a.data.notices {
 		out = append(out, bar{bad: n.Bad, text: n.Text})
 	}

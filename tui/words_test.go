@@ -82,7 +82,7 @@ func TestRejectionIsSaidOnceInTheDetail(t *testing.T) {
 	if n := strings.Count(text, "rejected"); n != 1 {
 		t.Errorf("it is said %d times:\n%s", n, text)
 	}
-	if !strings.Contains(text, "envoy-1 goes on with what it had before (v12-1, ACKed 3m ago)") || !strings.Contains(text, "envoy-2: active") {
+	if !strings.Contains(text, "envoy-1 goes on with what it had before (v12-1, ACKed 3m ago)") || !strings.Contains(text, "envoy-2: ACKed: 20 s ago: active") {
 		t.Errorf("what runs is not said:\n%s", text)
 	}
 }

@@ -104,7 +104,7 @@ func (a *App) resourceCells(r *outline.Row, texts []string) theme.Style {
 	}
 	style := state[0].Style
 	var worst *mark.OnNode
-	states := mark.Of(r.Key, a.data.hash(r.Key), a.data.nodes, a.data.factsOf, a.at)
+	states := mark.Of(r.Key, a.data.hash(r.Key), a.data.nodes, a.data.look(), a.at)
 	for i := range states {
 		if worst == nil || states[i].State > worst.State {
 			worst = &states[i]

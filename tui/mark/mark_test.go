@@ -50,7 +50,7 @@ func TestState(t *testing.T) {
 			if tt.status != nil {
 				n.Resources = n.Resources.With(key, *tt.status)
 			}
-			s, count, stale := mark.Worst(key, tt.hash, []*xds.Node{n}, func(string) *envoy.Facts { return tt.facts }, now)
+			s, count, stale := mark.Worst(key, tt.hash, []*xds.Node{n}, mark.Look{Facts: func(string) *envoy.Facts { return tt.facts }}, now)
 			if s != tt.want || count != 1 || stale != tt.stale {
 				t.Errorf("%s, %d nodes, stale %t; want %s, stale %t", s.Word(), count, stale, tt.want.Word(), tt.stale)
 			}
@@ -68,11 +68,11 @@ func TestWorstCounts(t *testing.T) {
 		return &xds.Node{ID: id, Connected: true, Resources: xds.Resources{}.With(key, st)}
 	}
 	nodes := []*xds.Node{node("a", false), node("b", true), node("c", true)}
-	s, count, _ := mark.Worst(key, "", nodes, func(string) *envoy.Facts { return nil }, now)
+	s, count, _ := mark.Worst(key, "", nodes, mark.Look{Facts: func(string) *envoy.Facts { return nil }}, now)
 	if s != mark.Rejected || count != 2 {
 		t.Errorf("%s on %d", s.Word(), count)
 	}
-	if s, count, _ = mark.Worst(key, "", nil, nil, now); s != mark.NoNode || count != 0 {
+	if s, count, _ = mark.Worst(key, "", nil, mark.Look{}, now); s != mark.NoNode || count != 0 {
 		t.Errorf("without nodes: %s on %d", s.Word(), count)
 	}
 }

@@ -131,7 +131,8 @@ func Weights(r *mesh.Resource, path string) []Row {
 		return nil
 	}
 	var out []Row
-	for _, row := range rowsOf(r)[RDS] {
+	panes, _ := rowsOf(r)
+	for _, row := range panes[RDS] {
 		if row.Kind == WeightRow && strings.HasPrefix(row.Path, path[:i+1]) {
 			out = append(out, row)
 		}
@@ -142,7 +143,7 @@ func Weights(r *mesh.Resource, path string) []Row {
 // Weight is the weight that stands at path in a resource, of an endpoint or a
 // weighted cluster; 0 when none does.
 func Weight(r *mesh.Resource, path string) uint32 {
-	panes := rowsOf(r)
+	panes, _ := rowsOf(r)
 	for _, rows := range panes {
 		for i := range rows {
 			if rows[i].Path == path {

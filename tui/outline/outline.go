@@ -1,12 +1,20 @@
 package outline
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"example.com/meshtui/engine/mesh"
 )
 
 // Outline is a mesh as rows. It is immutable.
 type Outline struct {
-	Rows  [Panes][]*Row
+	Rows [Panes][]*Row
+	// Others are the resources of the types that have no pane, a row each, by
+	// type in the order of mesh.Types, then by name.
+	Others []*Row
+
 	span  [Panes]map[mesh.Key][2]int
 	draft map[mesh.Key]Draft
 	from  map[mesh.Key][]mesh.Reference // what a resource names
@@ -21,8 +29,9 @@ type Builder struct {
 }
 
 type kept struct {
-	rows [Panes][]Row
-	refs []mesh.Reference
+	rows   [Panes][]Row
+	others []Row
+	refs   []mesh.Reference
 }
 
 // Build makes the outline of a draft. What the draft removed from live keeps
@@ -48,12 +57,16 @@ func (b *Builder) Build(draft *mesh.Mesh, changes []mesh.Change) *Outline {
 	for _, r := range all {
 		k := b.kept[r]
 		if k == nil {
-			k = &kept{rows: rowsOf(r), refs: mesh.References(r)}
+			k = &kept{refs: mesh.References(r)}
+			k.rows, k.others = rowsOf(r)
 		}
 		next[r] = k
 		o.add(r.Key, k)
 	}
 	b.kept = next
+	slices.SortStableFunc(o.Others, func(x, y *Row) int {
+		return cmp.Or(cmp.Compare(x.Key.Type, y.Key.Type), strings.Compare(x.Key.Name, y.Key.Name))
+	})
 	return o
 }
 
@@ -67,6 +80,9 @@ func (o *Outline) add(key mesh.Key, k *kept) {
 			o.Rows[p] = append(o.Rows[p], &k.rows[p][i])
 		}
 		o.span[p][key] = [2]int{from, len(o.Rows[p])}
+	}
+	for i := range k.others {
+		o.Others = append(o.Others, &k.others[i])
 	}
 	o.from[key] = k.refs
 	for _, ref := range k.refs {

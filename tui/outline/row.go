@@ -21,7 +21,7 @@ type Kind uint8
 const (
 	ListenerRow    Kind = iota + 1
 	ChainRow            // a filter chain
-	SecretRow           // a TLS secret
+	OtherRow            // a resource of a type that has no pane: a secret, a virtual host of VHDS …
 	RouteConfigRow      // a RouteConfiguration, or one inline in a listener
 	VirtualHostRow
 	RouteRow

@@ -18,7 +18,7 @@ import (
 
 // rowsOf are the rows of one resource, by pane: a listener has rows among the
 // routes when its routes are inline, a cluster among the endpoints.
-func rowsOf(r *mesh.Resource) [Panes][]Row {
+func rowsOf(r *mesh.Resource) ([Panes][]Row, []Row) {
 	b := builder{key: r.Key}
 	switch m := r.Message.(type) {
 	case *listenerv3.Listener:
@@ -30,14 +30,15 @@ func rowsOf(r *mesh.Resource) [Panes][]Row {
 	case *endpointv3.ClusterLoadAssignment:
 		b.assignment(m, "", "")
 	default:
-		b.add(LDS, Row{Kind: SecretRow, Label: r.Key.Name, Value: "TLS secret"})
+		b.others = append(b.others, Row{Key: r.Key, Kind: OtherRow, Label: r.Key.Name, Value: otherValue(m)})
 	}
-	return b.panes
+	return b.panes, b.others
 }
 
 type builder struct {
-	key   mesh.Key
-	panes [Panes][]Row
+	key    mesh.Key
+	panes  [Panes][]Row
+	others []Row
 }
 
 func (b *builder) add(p Pane, r Row) {

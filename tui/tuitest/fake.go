@@ -117,7 +117,11 @@ func (w *Workspace) Discard() error { return w.call("discard") }
 
 // Push answers with the next revision.
 func (w *Workspace) Push(o engine.PushOptions) (*engine.Revision, error) {
-	if err := w.call(fmt.Sprintf("push %q force=%t", o.Note, o.Force)); err != nil {
+	what := fmt.Sprintf("push %q force=%t", o.Note, o.Force)
+	if len(o.Only) > 0 {
+		what += fmt.Sprintf(" only=%q", o.Only)
+	}
+	if err := w.call(what); err != nil {
 		return nil, err
 	}
 	return &engine.Revision{Number: w.State().Head().Number + 1}, nil
@@ -126,6 +130,22 @@ func (w *Workspace) Push(o engine.PushOptions) (*engine.Revision, error) {
 // Rollback answers with the next revision.
 func (w *Workspace) Rollback(n int) (*engine.Revision, error) {
 	if err := w.call(fmt.Sprintf("rollback %d", n)); err != nil {
+		return nil, err
+	}
+	return &engine.Revision{Number: w.State().Head().Number + 1}, nil
+}
+
+// Widen answers with the newest revision.
+func (w *Workspace) Widen() (*engine.Revision, error) {
+	if err := w.call("widen"); err != nil {
+		return nil, err
+	}
+	return w.State().Head(), nil
+}
+
+// Cancel answers with the next revision.
+func (w *Workspace) Cancel() (*engine.Revision, error) {
+	if err := w.call("cancel"); err != nil {
 		return nil, err
 	}
 	return &engine.Revision{Number: w.State().Head().Number + 1}, nil

@@ -7,6 +7,7 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/truth"
 )
 
 // Scene is everything that the screen shows, at one moment.
@@ -14,6 +15,20 @@ type Scene struct {
 	Workspace *Workspace
 	Nodes     *Nodes
 	Evidence  *Evidence
+}
+
+// Truth joins what the scene's nodes and their admin interfaces say, as the
+// program does.
+func (s *Scene) Truth(node string) *truth.Node {
+	n := s.Nodes.State().Node(node)
+	if n == nil {
+		return nil
+	}
+	var offered *mesh.Mesh
+	if h := s.Workspace.State().Head(); h != nil {
+		_, offered = h.MeshFor(n.ID, n.Cluster)
+	}
+	return truth.Of(n, s.Evidence.Facts(node), offered, Now)
 }
 
 // Calm is a scene in which one Envoy runs all of the example, one endpoint is
@@ -58,6 +73,7 @@ virtual_hosts:
 	st.Rejected = &xds.Rejection{Fact: xds.Fact{Version: "v12-3", At: Now.Add(-9 * time.Second)}, Detail: words, Raw: words, Sent: 1}
 	sick.Resources = sick.Resources.With(k, st)
 	s.Workspace.state.Revisions[1].Outcome = engine.Outcome{Result: engine.Rejected, Nodes: 2, Detail: words}
+	s.Evidence.facts["envoy-1"].Active[k] = envoy.Active{State: envoy.ActiveOther, Since: Now.Add(-time.Hour)}
 	f := *s.Evidence.facts["envoy-2"]
 	f.At, f.Err = Now.Add(-20*time.Second), "connection refused"
 	s.Evidence.facts["envoy-2"] = &f

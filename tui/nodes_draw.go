@@ -1,0 +1,348 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/mark"
+	"example.com/meshtui/tui/widget"
+	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/truth"
+)
+
+// nodeColumn is a column of the nodes screen: an age, or of a type a number.
+type nodeColumn struct {
+	head  string
+	width int
+	// rank says which columns go first where there is no room: the greatest.
+	rank int
+	fact func(*truth.Resource) truth.Mark
+}
+
+var nodeColumns = []nodeColumn{
+	{"served", 8, 3, func(r *truth.Resource) truth.Mark { return r.Served }},
+	{"ACKed", 8, 2, func(r *truth.Resource) truth.Mark { return r.Acked }},
+	{"warming", 9, 6, func(r *truth.Resource) truth.Mark { return r.Warming }},
+	{"active", 8, 1, func(r *truth.Resource) truth.Mark { return r.Active }},
+	{"carrying", 10, 5, func(r *truth.Resource) truth.Mark { return r.Carrying }},
+	{"rejected", 9, 4, func(r *truth.Resource) truth.Mark { return r.Rejected }},
+}
+
+// The room that a name and a verdict get at least; the name takes what is left.
+const (
+	nodeNameWidth, nodeVerdictWidth = 26, 22
+)
+
+// nodeColumnsIn are the columns that fit beside name and verdict.
+func nodeColumnsIn(w int) []nodeColumn {
+	room, fits := w-nodeNameWidth-nodeVerdictWidth, 0
+	for rank := 1; rank <= len(nodeColumns); rank++ {
+		for _, c := range nodeColumns {
+			if c.rank == rank && c.width <= room && fits == rank-1 {
+				room -= c.width
+				fits = rank
+			}
+		}
+	}
+	var out []nodeColumn
+	for _, c := range nodeColumns {
+		if c.rank <= fits {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (s *nodesScreen) lines(a *App, w, h int) []string {
+	s.refresh(a)
+	if len(s.rows) == 0 {
+		return a.noWire(w, h)
+	}
+	below := 5
+	if h >= 26 {
+		below = 9
+	}
+	cols := nodeColumnsIn(w)
+	s.list.Resize(len(s.rows), h-below-1)
+	heads := ""
+	for _, c := range cols {
+		heads += fmt.Sprintf("%*s", c.width, c.head)
+	}
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: "  name"}},
+		[]widget.Span{{Style: a.th.Dim, Text: widget.Fit("state", nodeVerdictWidth) + heads}})}
+	for i := s.list.Top; i < s.list.End(); i++ {
+		out = append(out, a.nodeRowLine(&s.rows[i], cols, i == s.list.Cursor, w))
+	}
+	for len(out) < h-below {
+		out = append(out, widget.Spaces(w))
+	}
+	return append(out, s.strip(a, w, below)...)
+}
+
+// strip is what is known of the cursor's row, in n lines.
+func (s *nodesScreen) strip(a *App, w, n int) []string {
+	row := s.current()
+	if row == nil || row.n == nil {
+		return nil
+	}
+	out := []string{a.ruled(s.about(row), w)}
+	return append(out, a.clipped(a.spotLines(row.nodeSpot, w), w, n-1)...)
+}
+
+// clipped are at most n of the lines; that there are more is said in the last.
+func (a *App) clipped(lines []string, w, n int) []string {
+	if len(lines) <= n || n < 1 {
+		return lines
+	}
+	more := fmt.Sprintf("%s %d more lines: enter", a.th.Glyph.Ellipsis, len(lines)-n+1)
+	return append(lines[:n-1:n-1], a.th.Dim.Render(widget.Fit(more, w)))
+}
+
+// nodeRowLine draws a row: what it is, how it stands, and since when each fact
+// about it holds.
+func (a *App) nodeRowLine(row *nodeRow, cols []nodeColumn, cursor bool, w int) string {
+	var left, right []widget.Span
+	switch {
+	case row.n == nil && row.text == "":
+		return widget.Spaces(w)
+	case row.text != "":
+		style := a.th.Dim
+		if row.bad {
+			style = a.th.Warn
+		}
+		indent := "    "
+		if row.t != 0 {
+			indent = "        "
+		}
+		return style.Render(widget.Fit(indent+widget.Clean(row.text), w))
+	case row.r != nil:
+		left, right = a.resourceOnNode(row, cols)
+	case row.t != 0:
+		left, right = a.typeOnNode(row, cols)
+	default:
+		left, right = a.nodeItself(row.n)
+	}
+	gutter := widget.Span{Text: "  "}
+	if cursor {
+		gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor + " "}
+	}
+	left = append([]widget.Span{gutter}, left...)
+	if cursor {
+		return widget.Row(w, &a.th.Selected, left, right)
+	}
+	return widget.Row(w, nil, left, right)
+}
+
+// nodeItself says who a node is, and whether it is here.
+func (a *App) nodeItself(n *xds.Node) (left, right []widget.Span) {
+	glyph, style, word := a.th.Glyph.Active, a.th.Good, "connected "
+	if !n.Connected {
+		glyph, style, word = a.th.Glyph.Offline, a.th.Warn, "gone "
+	}
+	about := "  " + agentOf(n) + "  " + n.Variant.String()
+	if len(a.data.ws.Groups) > 1 {
+		about += "  group " + n.Group
+	}
+	return []widget.Span{{Style: style, Text: glyph + " "}, {Style: a.th.Strong, Text: n.ID}, {Style: a.th.Dim, Text: about}},
+		[]widget.Span{{Style: style, Text: word + age(a.at, n.Since)}}
+}
+
+// agentOf is what a node says it is; of one that says nothing, that.
+func agentOf(n *xds.Node) string {
+	if n.Agent == "" {
+		return "(says not what it is)"
+	}
+	return n.Agent
+}
+
+// typeOnNode sums up the conversation about a type.
+func (a *App) typeOnNode(row *nodeRow, cols []nodeColumn) (left, right []widget.Span) {
+	st := row.n.Types[row.t]
+	total, active, worst := a.sumOf(row.n, row.t)
+	left = []widget.Span{{Style: a.th.Strong, Text: "  " + row.t.Service() + " "}, {Text: count(total, row.t.String())}}
+	if row.t == mesh.Endpoints {
+		left[1].Text = count(total, "assignment")
+	}
+	glyph, style := worst.Draw(a.th)
+	word := worst.Word()
+	if total == 0 {
+		glyph, style, word = a.th.Glyph.NotSent, a.th.Dim, "nothing to have"
+	}
+	right = []widget.Span{{Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)}}
+	for _, c := range cols {
+		text, style := "", a.th.Dim
+		switch c.head {
+		case "served":
+			text = age(a.at, st.Sent.At)
+		case "ACKed":
+			text = age(a.at, st.Acked.At)
+			if st.Acked.Version != st.Sent.Version {
+				style = a.th.Warn
+			}
+		case "active":
+			text = fmt.Sprintf("%d/%d", active, total)
+			if a.data.facts[row.node] == nil && a.data.truths[row.node] == nil {
+				text = "?"
+			}
+		case "rejected":
+			if st.Rejected != nil {
+				text, style = age(a.at, st.Rejected.At), a.th.Bad
+			}
+		}
+		right = append(right, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
+	}
+	return left, right
+}
+
+// sumOf counts the resources of a type that a node has to have, and how many of
+// them are active, with the worst state among them.
+func (a *App) sumOf(n *xds.Node, t mesh.Type) (total, active int, worst mark.State) {
+	if tn := a.data.truths[n.ID]; tn != nil {
+		for i := range tn.Resources {
+			r := &tn.Resources[i]
+			if r.Key.Type != t {
+				continue
+			}
+			total++
+			if r.Active.Yes() {
+				active++
+			}
+			worst = max(worst, a.stateOn(n, r))
+		}
+		return total, active, worst
+	}
+	for k := range n.Resources.All() {
+		if k.Type != t {
+			continue
+		}
+		total++
+		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State == envoy.ActiveSame {
+			active++
+		}
+		s, _, _ := mark.Worst(k, a.data.hash(k), []*xds.Node{n}, a.data.look(), a.at)
+		worst = max(worst, s)
+	}
+	return total, active, worst
+}
+
+// stateOn is how a resource is drawn on a node.
+func (a *App) stateOn(n *xds.Node, r *truth.Resource) mark.State {
+	if s := drawn(r); n.Connected || s == mark.Rejected {
+		return s
+	}
+	return mark.Offline
+}
+
+func drawn(r *truth.Resource) mark.State { return mark.Verdict(r.Verdict) }
+
+// resourceOnNode is a resource with the age of each fact that holds of it.
+func (a *App) resourceOnNode(row *nodeRow, cols []nodeColumn) (left, right []widget.Span) {
+	state := a.stateOn(row.n, row.r)
+	glyph, style := state.Draw(a.th)
+	word := state.Word()
+	if old := a.seenAge(row.node); a.blind(row.n) && old != "" && row.r.Active.Yes() {
+		word += ", " + old + " old"
+	}
+	left = []widget.Span{{Text: "    " + row.key.Name}}
+	right = []widget.Span{{Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)}}
+	for _, c := range cols {
+		m := c.fact(row.r)
+		text, style := "", a.th.Dim
+		if m.Yes() {
+			text = age(a.at, m.At)
+			if text == "" {
+				text = "yes"
+			}
+		}
+		if c.head == "rejected" {
+			style = a.th.Bad
+		}
+		right = append(right, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
+	}
+	return left, right
+}
+
+// blind reports whether what the node itself says is too old to be believed, or
+// cannot be had.
+func (a *App) blind(n *xds.Node) bool {
+	if t := a.data.truths[n.ID]; t != nil {
+		return t.Why != "" || t.Stale || t.Seen.IsZero() || a.at.Sub(t.Seen) > staleAfter
+	}
+	f := a.data.facts[n.ID]
+	return f == nil || f.Stale(a.at)
+}
+
+// staleAfter is when a look into a node is too old: its admin interface is asked
+// every second.
+const staleAfter = 3 * time.Second
+
+// seenAge is how old the newest look into a node is, "" when there was none.
+func (a *App) seenAge(node string) string {
+	if t := a.data.truths[node]; t != nil {
+		return age(a.at, t.Seen)
+	}
+	if f := a.data.facts[node]; f != nil {
+		return age(a.at, f.At)
+	}
+	return ""
+}
+
+func rolloutText(n *xds.Node) string {
+	r := n.Rollout
+	s := fmt.Sprintf("revision %d: %s", r.Revision, r.Result)
+	switch {
+	case r.Revision == 0:
+		return "nothing sent yet"
+	case r.Step > 0 && len(r.Warming) > 0:
+		s = fmt.Sprintf("revision %d: step %d of %d, waiting for warm: %s", r.Revision, r.Step, r.Steps, strings.Join(r.Warming, ", "))
+	case r.Step > 0 && r.Waiting == "":
+		s += fmt.Sprintf(" at step %d of %d", r.Step, r.Steps)
+	case r.Step > 0:
+		s = fmt.Sprintf("revision %d: step %d of %d, waits for %s", r.Revision, r.Step, r.Steps, r.Waiting)
+	case r.Detail != "":
+		s += ": " + r.Detail
+	case !r.Ended.IsZero() && r.Result == engine.Accepted:
+		s += " after " + short(r.Ended.Sub(r.Started))
+	}
+	return s
+}
+
+// adminText says what the node itself tells, and how old that is.
+func (a *App) adminText(n *xds.Node) string {
+	f, name := a.data.facts[n.ID], "admin"
+	if productOf(n) == grpcProduct {
+		name = "CSDS"
+	}
+	why, old := "", a.seenAge(n.ID)
+	if t := a.data.truths[n.ID]; t != nil {
+		why = t.Why
+	}
+	var text string
+	switch {
+	case f == nil && why == "":
+		return name + ": unknown, so what is active cannot be seen"
+	case f == nil:
+		text = name + ": " + why
+	case f.Err != "":
+		text = fmt.Sprintf("%s %s does not answer: %s", name, f.Admin, f.Err)
+	default:
+		text = fmt.Sprintf("%s %s: %s, %s %s, seen %s ago", name, f.Admin, f.Ready, productOf(n).one, f.Version, old)
+		if len(f.Warming) > 0 {
+			text += fmt.Sprintf(", %d warming", len(f.Warming))
+		}
+		if f.Draining > 0 {
+			text += fmt.Sprintf(", %d draining", f.Draining)
+		}
+	}
+	if a.blind(n) {
+		text += "; STALE"
+		if old != "" {
+			text += ": what it runs is as it was " + old + " ago"
+		}
+	}
+	return text
+}

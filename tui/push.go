@@ -1,0 +1,158 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/kept"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/theme"
+	"example.com/meshtui/tui/widget"
+)
+
+// pushDialog shows what a push would send, and asks.
+type pushDialog struct {
+	note    *textinput.Model // being typed; nil when it is not
+	written string
+	entered bool // enter was pressed although only F pushes
+	list    widget.List
+	choice  nodeChoice
+}
+
+func (p *pushDialog) title() string { return "Push" }
+func (p *pushDialog) width() int    { return 84 }
+
+func (p *pushDialog) lines(a *App, w, h int) []string {
+	d := a.data
+	next := 1
+	if d.head != nil {
+		next = d.head.Number + 1
+	}
+	head := append(paragraph("Revision "+itoa(next)+" to "+p.choice.goesTo(a), w, theme.Style{}), widget.Spaces(w))
+	if p.choice.open {
+		return append(head, p.choice.lines(a, w, h-len(head))...)
+	}
+	var body []string
+	var moved []kept.Move
+	for i := range d.ws.Groups {
+		moved = append(moved, d.ws.Groups[i].Moved...)
+	}
+	if n := len(d.ws.Kept); n > 0 {
+		body = append(body, a.movedLines(moved, n, w)...)
+	}
+	body = append(body, a.sampleLines(true, w)...)
+	for i := range d.ws.Groups {
+		body = append(body, a.changeLines(&d.ws.Groups[i], len(d.ws.Groups) > 1, w)...)
+	}
+	body = append(body, a.planLines(w)...)
+	foot := p.foot(a, w)
+	p.list.Resize(len(body), min(len(body), max(1, h-len(head)-len(foot))))
+	return append(append(head, body[p.list.Top:p.list.End()]...), foot...)
+}
+
+func (p *pushDialog) foot(a *App, w int) []string {
+	out := []string{widget.Spaces(w)}
+	errors := a.errors()
+	switch {
+	case p.note != nil:
+		return append(out, inputLine(a.th, "note", p.note, w), a.keysLine(w, "enter", "keep the note", "esc", "no note"))
+	case p.written != "":
+		out = append(out, widget.Fit("note: "+widget.Clean(p.written), w))
+	}
+	if errors > 0 {
+		out = append(out, paragraph(count(errors, "error")+" found. "+a.product().The()+" may reject it (nothing that works is lost: "+
+			"the old version stays active), or take it and answer requests there with 404 or 503.", w, a.th.Bad)...)
+		if p.entered {
+			out = append(out, paragraph("Enter is not enough for this: press F to push all the same.", w, a.th.Warn)...)
+		}
+		return append(out, widget.Spaces(w), a.keysLine(w, slices.Concat([]string{"F", "push all the same"}, p.choice.keys(a), []string{"n", "note", "esc", "cancel"})...))
+	}
+	return append(out, a.keysLine(w, slices.Concat([]string{"enter", "push"}, p.choice.keys(a), []string{"n", "note", "esc", "cancel"})...))
+}
+
+func (p *pushDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
+	if p.note != nil {
+		return p.noteKey(msg), false
+	}
+	k := keyName(msg)
+	if p.choice.open {
+		p.choice.key(a, k)
+		return nil, false
+	}
+	only := p.choice.only(a)
+	switch {
+	case k == "o" && len(chosenFrom(a)) > 1:
+		p.choice.begin(a)
+	case k == "esc" || k == "q":
+		return nil, true
+	case k == "n":
+		in := newInput(p.written)
+		p.note = &in
+	case k == "F" && a.errors() > 0:
+		return a.push(engine.PushOptions{Note: p.written, Force: true, Only: only}), true
+	case (k == "enter" || k == "y" || k == "p") && a.errors() == 0:
+		return a.push(engine.PushOptions{Note: p.written, Only: only}), true
+	case k == "enter":
+		p.entered = true
+	default:
+		p.list.ScrollKey(k)
+	}
+	return nil, false
+}
+
+func (p *pushDialog) noteKey(msg tea.KeyMsg) tea.Cmd {
+	switch msg.Type {
+	case tea.KeyEsc:
+		p.note = nil
+		return nil
+	case tea.KeyEnter:
+		p.written, p.note = strings.TrimSpace(p.note.Value()), nil
+		return nil
+	}
+	var cmd tea.Cmd
+	*p.note, cmd = p.note.Update(msg)
+	return cmd
+}
+
+// errors counts the error findings of every group's draft.
+func (a *App) errors() int { return a.findings(mesh.Error) }
+
+// findings counts those of a severity in every group's draft.
+func (a *App) findings(s mesh.Severity) int {
+	n := 0
+	for i := range a.data.ws.Groups {
+		for _, f := range a.data.ws.Groups[i].Findings {
+			if f.Severity == s {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// changeLines lists a group's changes and what the checks say.
+func (a *App) changeLines(g *engine.GroupState, named bool, w int) []string {
+	var out []string
+	if named && len(g.Changes) > 0 {
+		out = append(out, a.th.Strong.Render(widget.Fit("group "+g.Name, w)))
+	}
+	for _, c := range g.Changes {
+		sign, style := a.th.Glyph.Edited, a.th.Warn
+		if c.Old == nil {
+			sign, style = a.th.Glyph.Added, a.th.Add
+		} else if c.New == nil {
+			sign, style = a.th.Glyph.Removed, a.th.Del
+		}
+		add, del := changedLines(c)
+		out = append(out, widget.Row(w, nil, []widget.Span{{Style: style, Text: " " + sign + " "}, {Text: c.Key.String()}},
+			[]widget.Span{{Style: a.th.Add, Text: "+" + itoa(add)}, {Text: " "}, {Style: a.th.Del, Text: "-" + itoa(del)}}))
+	}
+	for _, f := range g.Findings {
+		out = append(out, a.findingLines(f, w)...)
+	}
+	return out
+}
