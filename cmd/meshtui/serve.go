@@ -71,10 +71,14 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 	}()
 	s.narrator = newNarrator()
 	state := s.session.workspace.State()
-	if err := s.printAll(append([]event{{Time: state.At, Event: "listening", Detail: s.session.address}}, s.opened(state)...)); err != nil {
-		return err
+	var first []event
+	for _, address := range s.session.listening.addresses() {
+		first = append(first, event{Time: state.At, Event: "listening", Detail: address})
 	}
-	return s.follow(ctx)
+	out := newOutbox(s.printAll)
+	out.put(append(first, s.opened(state)...))
+	err = s.follow(ctx, out)
+	return errors.Join(err, out.close())
 }
 
 // openForServing opens the workspace and refuses one with errors: without a
@@ -125,8 +129,9 @@ func (s *serving) printAll(events []event) error {
 	return nil
 }
 
-// follow prints what happens until the context ends or the session breaks.
-func (s *serving) follow(ctx context.Context) error {
+// follow tells what happens until the context ends, the session breaks or the
+// reader goes away.
+func (s *serving) follow(ctx context.Context, out *outbox) error {
 	served, stop1 := s.session.server.Changed()
 	defer stop1()
 	seen, stop2 := s.session.watcher.Changed()
@@ -134,10 +139,11 @@ func (s *serving) follow(ctx context.Context) error {
 	edited, stop3 := s.session.workspace.Changed()
 	defer stop3()
 	for {
-		if err := s.printAll(s.news()); err != nil {
-			return err
-		}
+		out.put(s.news())
 		select {
+		case err := <-out.ended:
+			out.ended <- nil // it is told here
+			return err
 		case <-ctx.Done():
 			return nil
 		case <-s.session.ctx.Done():
