@@ -38,7 +38,13 @@ func DefaultAddress() string {
 // machine may connect, so any host that is not loopback is refused. A socket
 // that a dead process left behind is replaced; one that a living process listens
 // on is left to it, and the error says whose it is.
-func Listen(addr string) (net.Listener, error) {
+func Listen(addr string) (net.Listener, error) { return listen(addr, false) }
+
+// ListenTLS is Listen for a server with mutual TLS, which may be reached under
+// any host. Server.Serve refuses such a listener without it.
+func ListenTLS(addr string) (net.Listener, error) { return listen(addr, true) }
+
+func listen(addr string, anyHost bool) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(addr, unixPrefix); ok {
 		return listenUnix(path)
 	}
@@ -46,8 +52,8 @@ func Listen(addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xDS address %q is neither unix:/path nor host:port; give one with --xds", addr)
 	}
-	if !isLoopback(host) {
-		return nil, fmt.Errorf("xDS address %q is not loopback: beyond this machine it needs mutual TLS, which is not available yet; give unix:/path or 127.0.0.1:%s with --xds", addr, port)
+	if !anyHost && !isLoopback(host) {
+		return nil, fmt.Errorf("xDS address %q is not loopback: beyond this machine it needs mutual TLS; make certificates with `meshtui cert` and give --tls DIR, or give unix:/path or 127.0.0.1:%s with --xds", addr, port)
 	}
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -31,7 +31,7 @@ func TestListenRefuses(t *testing.T) {
 	}
 	defer taken.Close()
 	for _, c := range []struct{ addr, want string }{
-		{"0.0.0.0:18000", "mutual TLS, which is not available yet"},
+		{"0.0.0.0:18000", "meshtui cert"},
 		{":18000", "mutual TLS"},
 		{"192.0.2.1:18000", "mutual TLS"},
 		{"example.test:18000", "mutual TLS"},

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -14,21 +12,7 @@ import (
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
-	extensionservice "github.com/envoyproxy/go-control-plane/envoy/service/extension/v3"
-	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
-	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
-	runtimeservice "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
-	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
-	server "github.com/envoyproxy/go-control-plane/pkg/server/v3"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -56,6 +40,7 @@ type Server struct {
 	plans    plan.Memory
 	outcomes *outcomes
 	facts    facts
+	furthers map[string]bool // services that Options.Register added; set before any call
 	fills    fills
 
 	mu        sync.Mutex
@@ -88,118 +73,6 @@ func newBoot() string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
-}
-
-// Serve answers nodes on l until ctx ends, then ends their streams and closes
-// l. It returns nil for an orderly end, and must not be called twice at a time. A
-// listener beyond this machine is refused unless Options.TLS is mutual.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if err := s.checkListener(l); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	group, tasksCtx := task.New(ctx)
-	s.mu.Lock()
-	if s.tasks != nil {
-		s.mu.Unlock()
-		group.Stop()
-		return errors.Join(errors.New("the xDS server is already serving"), l.Close())
-	}
-	s.tasks, s.tasksCtx, s.address = group, tasksCtx, Address(l)
-	for _, n := range s.nodes {
-		s.drive(n)
-	}
-	s.mu.Unlock()
-	s.changed()
-
-	g := s.grpcServer(tasksCtx)
-	group.Go("xDS listener", func() error {
-		if err := g.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // the end came before the beginning
-			return err
-		}
-		return nil
-	})
-	group.Go("rollout outcomes", func() error { return s.outcomes.run(tasksCtx) })
-	<-tasksCtx.Done()
-	stopServer(g)
-	err := group.Wait()
-
-	s.mu.Lock()
-	s.tasks, s.tasksCtx, s.address = nil, nil, ""
-	s.mu.Unlock()
-	s.changed()
-	return err
-}
-
-// stopServer ends a server whose stream handlers were already told to end.
-func stopServer(g *grpc.Server) {
-	timer := time.AfterFunc(stopPatience, g.Stop)
-	defer timer.Stop()
-	g.GracefulStop()
-}
-
-// Address is what a listener listens on, in the form that Listen takes.
-func Address(l net.Listener) string {
-	if l.Addr().Network() == "unix" {
-		return unixPrefix + l.Addr().String()
-	}
-	return l.Addr().String()
-}
-
-func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
-	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
-		// Envoys of ours ping every second, to notice a control plane that hangs.
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 100 * time.Millisecond, PermitWithoutStream: true}),
-		grpc.StreamInterceptor(s.guard),
-		grpc.UnaryInterceptor(s.guardUnary),
-	}
-	if s.o.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(s.o.TLS)))
-	}
-	g := grpc.NewServer(options...)
-	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType}
-	x := server.NewServer(ctx, store{s.tracker}, s.tracker, sotw.WithOrderedADS(), sotw.DeactivateLegacyWildcardForTypes(byName))
-	discovery.RegisterAggregatedDiscoveryServiceServer(g, x)
-	clusterservice.RegisterClusterDiscoveryServiceServer(g, x)
-	endpointservice.RegisterEndpointDiscoveryServiceServer(g, x)
-	listenerservice.RegisterListenerDiscoveryServiceServer(g, x)
-	routeservice.RegisterRouteDiscoveryServiceServer(g, x)
-	routeservice.RegisterScopedRoutesDiscoveryServiceServer(g, x)
-	routeservice.RegisterVirtualHostDiscoveryServiceServer(g, x)
-	secretservice.RegisterSecretDiscoveryServiceServer(g, x)
-	runtimeservice.RegisterRuntimeDiscoveryServiceServer(g, x)
-	extensionservice.RegisterExtensionConfigDiscoveryServiceServer(g, x)
-	if s.o.Register != nil {
-		s.o.Register(g)
-	}
-	return g
-}
-
-// guard ends a stream in whose handler something panics, and only that stream.
-func (s *Server) guard(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return s.reported(task.Run("xDS stream "+info.FullMethod, func() error { return handler(srv, ss) }))
-}
-
-// guardUnary is guard for a call of a further service.
-func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
-	err = s.reported(task.Run("call of "+info.FullMethod, func() error {
-		answer, err = handler(ctx, req)
-		return err
-	}))
-	return answer, err
-}
-
-// reported is an error as the peer may see it; a panic is told to OnError.
-func (s *Server) reported(err error) error {
-	var panicked *task.PanicError
-	if !errors.As(err, &panicked) {
-		return err
-	}
-	if s.o.OnError != nil {
-		s.o.OnError(err)
-	}
-	return status.Error(codes.Internal, "the server failed on this stream; it is a defect of the server")
 }
 
 // bind ties a stream to its node, which is made if it is not known.

@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 )
 
 // transport is mutual TLS on TCP, and none on a unix socket, which the file
@@ -36,15 +40,39 @@ func (t transport) Clone() credentials.TransportCredentials {
 	return transport{TransportCredentials: t.TransportCredentials.Clone(), tls: t.tls.Clone()}
 }
 
-// fitToServe says why a listener must not be served on: others could reach it
-// from beyond this machine, and nothing would prove who they are.
-func fitToServe(l net.Listener, c *tls.Config) error {
-	if c != nil && c.ClientAuth != tls.RequireAndVerifyClientCert {
-		return errors.New("TLS without a verified client certificate lets anybody in; the server wants tls.RequireAndVerifyClientCert")
-	}
-	a, ok := l.Addr().(*net.TCPAddr)
-	if !ok || c != nil || a.IP.IsLoopback() {
+// secured reports whether TLS lets in only who has a certificate of ours.
+func secured(c *tls.Config) bool {
+	return c != nil && c.ClientAuth == tls.RequireAndVerifyClientCert
+}
+
+// checkListener refuses to serve beyond this machine without mutual TLS.
+func (s *Server) checkListener(l net.Listener) error {
+	if local(l.Addr()) || secured(s.o.TLS) {
 		return nil
 	}
-	return fmt.Errorf("xDS address %s is not loopback: beyond this machine it needs mutual TLS; make certificates with `meshtui cert`, then give --tls DIR", a)
+	return fmt.Errorf("xDS address %s can be reached from other machines, and that needs mutual TLS; make certificates with `meshtui cert` and give --tls, or listen on unix:/path or a loopback address", l.Addr())
+}
+
+// local reports whether an address is of this machine alone.
+func local(a net.Addr) bool {
+	switch a := a.(type) {
+	case *net.UnixAddr:
+		return true
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	}
+	return false
+}
+
+// hereOnly refuses services that tell of every node to who calls from beyond this
+// machine: a node's certificate is good for its own configuration alone.
+func hereOnly(ctx context.Context, method string, services map[string]bool) error {
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	if !services[service] {
+		return nil
+	}
+	if p, ok := peer.FromContext(ctx); ok && p.LocalAddr != nil && local(p.LocalAddr) {
+		return nil
+	}
+	return status.Errorf(codes.PermissionDenied, "%s is answered on this machine only", service)
 }
