@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"example.com/meshtui/demo"
 	"example.com/meshtui/engine"
 	"example.com/meshtui/tui"
-	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
 
@@ -29,6 +26,7 @@ const (
 type demoFlags struct {
 	envoys envoyFlags
 	screen screenFlags
+	rolls  rolloutFlags
 	port   int
 	rate   int
 }
@@ -47,6 +45,7 @@ proxy where none can be had.`,
 	}
 	f.envoys.bind(cmd, 1)
 	f.screen.bind(cmd)
+	f.rolls.bind(cmd)
 	cmd.Flags().IntVar(&f.port, "port", demoPort, "the port of the mesh's listener; the next free one when it is taken")
 	cmd.Flags().IntVar(&f.rate, "rate", demoRate, fmt.Sprintf("requests a second, at most %d", demo.MaxRate))
 	return cmd
@@ -104,7 +103,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 		return nil, nil, errors.Join(err, lab.Close())
 	}
 	s, err := startSession(ctx, sessionOptions{
-		address: demoAddress(), envoys: f.envoys, say: say,
+		listen: listenFlags{addresses: demoAddress()}, rolls: f.rolls, envoys: f.envoys, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			o.Kept = asks
 			return engine.OpenMeshes(ctx, "shop", meshes, o)
@@ -120,14 +119,13 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 	return lab, s, nil
 }
 
-// demoAddress is a socket of this process alone, beside the default one, so
-// that a demo never is in the way of anything.
-func demoAddress() string {
-	socket, ok := strings.CutSuffix(xds.DefaultAddress(), ".sock")
-	if !ok {
-		return ""
+// demoAddress is a socket of this process alone, so that a demo never is in the
+// way of anything; none where there is no place for one.
+func demoAddress() []string {
+	if own := privateAddress("demo"); own != "" {
+		return []string{own}
 	}
-	return fmt.Sprintf("%s-demo-%d.sock", socket, os.Getpid())
+	return nil
 }
 
 // freePort is the first port from the wished one on that is free for each of

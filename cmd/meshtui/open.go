@@ -20,13 +20,15 @@ import (
 type openFlags struct {
 	envoys envoyFlags
 	screen screenFlags
-	xds    string
+	listen listenFlags
+	rolls  rolloutFlags
 }
 
 func (f *openFlags) bind(cmd *cobra.Command) {
 	f.envoys.bind(cmd, 1)
 	f.screen.bind(cmd)
-	cmd.Flags().StringVar(&f.xds, "xds", "", "where to listen: unix:PATH or HOST:PORT on loopback (default: a socket in the runtime folder)")
+	f.listen.bind(cmd)
+	f.rolls.bind(cmd)
 }
 
 func (f *screenFlags) bind(cmd *cobra.Command) {
@@ -55,7 +57,7 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 	}
 	ctx := cmd.Context()
 	s, err := startSession(ctx, sessionOptions{
-		address: f.xds, envoys: f.envoys, say: say,
+		listen: f.listen, rolls: f.rolls, envoys: f.envoys, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			return engine.Open(ctx, path, o)
 		},

@@ -16,7 +16,8 @@ import (
 func newServe() *cobra.Command {
 	var (
 		envoys envoyFlags
-		addr   string
+		listen listenFlags
+		rolls  rolloutFlags
 		watch  bool
 		asJSON bool
 	)
@@ -33,14 +34,15 @@ served on.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			s := &serving{watch: watch, printer: printer{out: cmd.OutOrStdout(), json: asJSON}}
-			return s.run(cmd.Context(), a[0], sessionOptions{address: addr, envoys: envoys,
+			return s.run(cmd.Context(), a[0], sessionOptions{listen: listen, rolls: rolls, envoys: envoys,
 				say: func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&watch, "watch", false, "push what is saved to the files")
-	f.StringVar(&addr, "xds", "", "where to listen: unix:PATH or HOST:PORT on loopback (default: a socket in the runtime folder)")
 	f.BoolVar(&asJSON, "json", false, "one JSON object an event")
+	listen.bind(cmd)
+	rolls.bind(cmd)
 	envoys.bind(cmd, 0)
 	return cmd
 }

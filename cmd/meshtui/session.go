@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"os/user"
 	"slices"
 	"sync"
@@ -22,10 +21,11 @@ const stopDeadline = 8 * time.Second
 
 // sessionOptions say what a session is made of.
 type sessionOptions struct {
-	open    func(context.Context, engine.Options) (*engine.Workspace, error)
-	address string // xDS address; "" the default one
-	envoys  envoyFlags
-	say     func(string) // progress before there is a screen; may be nil
+	open   func(context.Context, engine.Options) (*engine.Workspace, error)
+	listen listenFlags
+	rolls  rolloutFlags
+	envoys envoyFlags
+	say    func(string) // progress before there is a screen; may be nil
 }
 
 // session is one running control plane: the workspace, the server that rolls
@@ -41,9 +41,9 @@ type session struct {
 	mu      sync.Mutex
 	notices []string // see note
 
-	address string // where the server listens, as an Envoy is told
-	tasks   *task.Group
-	ctx     context.Context
+	listening listening
+	tasks     *task.Group
+	ctx       context.Context
 }
 
 // startSession opens the workspace, listens, starts the Envoys and the watcher.
@@ -52,7 +52,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	if o.say == nil {
 		o.say = func(string) {}
 	}
-	if err := o.envoys.check(); err != nil {
+	if err := errors.Join(o.envoys.check(), o.listen.check()); err != nil {
 		return nil, err
 	}
 	s = &session{}
@@ -69,11 +69,17 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		return s, err
 	}
 	// First the address: a start that fails on it leaves no mark in the history.
-	l, err := listen(o.address)
-	if err != nil {
+	own := ""
+	if s.plane.nodes > 0 {
+		own = privateAddress("local")
+	}
+	if s.listening, err = o.listen.open(own); err != nil {
 		return s, err
 	}
-	s.address = xds.Address(l)
+	for _, w := range s.listening.warnings {
+		o.say(w)
+		s.note(w)
+	}
 	outcomes := &outcomeRelay{}
 	s.server = xds.New(xds.Options{
 		Overlay:   func(node string) xds.Overlay { return s.plane.overlay(node) },
@@ -81,13 +87,15 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		OnError:   s.broke,
 		Draining:  s.draining,
 		Warming:   s.warming,
+		TLS:       s.listening.tls,
+		Allow:     o.listen.permit,
 	})
-	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author()})
+	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author(), AutoRollback: o.rolls.auto})
 	if err != nil {
-		return s, errors.Join(err, l.Close())
+		return s, errors.Join(err, s.listening.close())
 	}
 	outcomes.to(s.workspace.Record)
-	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, l) })
+	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, s.listening.listeners...) })
 	if err = s.startProxies(ctx, o.say); err != nil {
 		return s, err
 	}
@@ -114,13 +122,6 @@ func (s *session) noted() []string {
 func (s *session) broke(err error) {
 	slog.Error("a stream broke", "error", err)
 	s.note(err.Error())
-}
-
-func listen(address string) (net.Listener, error) {
-	if address == "" {
-		address = xds.DefaultAddress()
-	}
-	return xds.Listen(address)
 }
 
 // draining is what a node's admin interface says of connections that still
@@ -168,7 +169,7 @@ func (s *session) startProxies(ctx context.Context, say func(string)) error {
 	// Until they are up the command's own end ends them; from then on stop does.
 	starting, cancel := context.WithCancel(s.ctx)
 	detach := context.AfterFunc(ctx, cancel)
-	fleet, err := s.plane.start(starting, s.address, dir)
+	fleet, err := s.plane.start(starting, s.listening.local, dir)
 	if err == nil {
 		s.fleet = fleet
 	}

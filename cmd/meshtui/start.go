@@ -21,7 +21,7 @@ func runStart(cmd *cobra.Command, f openFlags) error {
 	}
 	switch choice.Kind {
 	case tui.ChoseDemo:
-		return runDemo(cmd, demoFlags{envoys: f.envoys, screen: f.screen, port: demoPort, rate: demoRate})
+		return runDemo(cmd, demoFlags{envoys: f.envoys, screen: f.screen, rolls: f.rolls, port: demoPort, rate: demoRate})
 	case tui.ChoseOpen:
 		return runOpen(cmd, choice.Path, f)
 	case tui.ChoseHelp:
