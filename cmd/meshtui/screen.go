@@ -34,6 +34,7 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Evidence = s.watcher
 	d.DataPlane = dataPlane{s}
 	d.Product = s.plane.product
+	d.Truth, d.Plan = s.truthOf, planOf
 	if d.Trier == nil {
 		d.Trier = tester{s: s}
 	}
