@@ -256,3 +256,42 @@ func TestEnvoyMissing(t *testing.T) {
 	other.Ack(other.Next())
 	l.until(mesh.Route, "ghost", truth.Missing, "accepted, but not in the node")
 }
+
+// The types that few meshes have are compared too: filters by ECDS, scopes,
+// virtual hosts that join a route (delta only), and the routes beside them.
+func TestEnvoyRareTypes(t *testing.T) {
+	variants(t, func(t *testing.T, delta bool) {
+		l := newLab(t, delta, plainStatic)
+		toggle := `filter_chains:
+- filters:
+  - name: envoy.filters.network.http_connection_manager
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: scoped
+      scoped_routes:
+        name: scopes
+        scope_key_builder: {fragments: [{header_value_extractor: {name: x-scope, element_separator: ";", element: {key: k, separator: "="}}}]}
+        rds_config_source: {ads: {}, resource_api_version: V3}
+        scoped_rds: {scoped_rds_config_source: {ads: {}, resource_api_version: V3}}
+      http_filters:
+      - name: toggle
+        config_discovery:
+          config_source: {ads: {}, resource_api_version: V3}
+          type_urls: [type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault]
+      - name: envoy.filters.http.router
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+`
+		texts := append(l.texts(newBackend(t)),
+			fmt.Sprintf("listener\nname: scoped\naddress: {socket_address: {address: 127.0.0.1, port_value: %d}}\nenable_reuse_port: false\n%s", freePort(t), toggle),
+			"extension\nname: toggle\ntyped_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, max_active_faults: 3}\n",
+			"scoped route\nname: one\nroute_configuration_name: main\nkey: {fragments: [{string_key: a}]}\n")
+		rare := keys(mesh.Extension, "toggle", mesh.ScopedRoute, "one", mesh.Listener, "scoped")
+		if delta {
+			texts[1] = strings.Replace(mainRoute, "virtual_hosts", "vhds: {config_source: {ads: {}, resource_api_version: V3}}\nvirtual_hosts", 1)
+			texts = append(texts, "virtual host\nname: main/late\ndomains: [late.test]\nroutes: [{match: {prefix: /}, route: {cluster: app}}]\n")
+			rare = append(rare, keys(mesh.VirtualHost, "main/late")...)
+		}
+		l.push(texts...)
+		l.active(append(shop, rare...)...)
+	})
+}

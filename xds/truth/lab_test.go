@@ -205,9 +205,11 @@ func (l *lab) eventually(what string, ok func(*truth.Node) bool) {
 	}
 }
 
-// admin asks Envoy's admin interface to do something.
+// admin asks Envoy's admin interface to do something, and has Envoy looked into
+// then: what changes by itself is looked for only now and then.
 func (l *lab) admin(path string) {
 	l.t.Helper()
+	defer l.watcher.Poke("envoy-1")
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(l.dir, "admin"))
 	}}}
@@ -257,6 +259,7 @@ func freePort(t *testing.T) int {
 
 // variants runs a test state of the world and delta.
 func variants(t *testing.T, test func(t *testing.T, delta bool)) {
+	t.Parallel()
 	for name, delta := range map[string]bool{"SotW": false, "delta": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
