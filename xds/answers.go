@@ -2,6 +2,7 @@ package xds
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -238,8 +239,12 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 		n.factsOf(rec.typ).sent = fact
 		n.noteGiven(rec)
 	}
+	detail := ""
+	if len(rec.stands) > 0 {
+		detail = "there is none, sent empty: " + strings.Join(rec.stands, ", ")
+	}
 	n.srv.wire.add(Message{
-		At: rec.at, Node: n.id, Stream: st.id, Variant: st.variant, Kind: Response, Type: rec.typ, TypeURL: url,
+		At: rec.at, Detail: detail, Node: n.id, Stream: st.id, Variant: st.variant, Kind: Response, Type: rec.typ, TypeURL: url,
 		Version: rec.version, Nonce: nonce, Names: rec.names, Removed: rec.removed, Changed: rec.fresh,
 		Revision: rec.revision, Bytes: proto.Size(body),
 	}, body)

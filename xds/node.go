@@ -42,6 +42,8 @@ type node struct {
 	given   map[mesh.Type]string // the versions that came with target
 	offered offer
 	run     run
+	born    time.Time         // when it began with nothing; zero once it serves
+	hosts   hosts             // of what is offered; found anew when that changes
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain
 	resumes bool              // it runs with what another server gave it
 	items   map[mesh.Key]item // resources with the overlay on; empty without one

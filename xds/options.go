@@ -59,9 +59,9 @@ type Options struct {
 	// 4,096. A node beyond it takes the place of one that left, or is refused.
 	MaxNodes int
 	// MaxNames is how many names one subscription may hold; 0 means 65,536. One
-	// name more ends the stream with ResourceExhausted. Only of virtual hosts, whose
-	// names are made of what a downstream wrote into its Host header, those beyond
-	// it are answered as missing and not remembered.
+	// name more ends the stream with ResourceExhausted. Virtual hosts that are asked
+	// for on demand do not count: they are answered and not remembered, since their
+	// names are what somebody wrote into the Host header of a request.
 	MaxNames int
 	// Versions gives the version_info (SotW) or system_version_info (delta) of
 	// what a node gets of a type in a revision. nil, or "" for an answer, is

@@ -76,6 +76,10 @@ func (n *node) buildSotW(s *sub) *discovery.DiscoveryResponse {
 			s.held[r.Key.Name] = served.Hash()
 		}
 	}
+	for _, r := range n.standIns(s) {
+		out.Resources = append(out.Resources, r.Any())
+		rec.stand(r)
+	}
 	if s.full() {
 		n.dropMissing(s, rec)
 	}
@@ -95,18 +99,29 @@ func (n *node) buildDelta(s *sub) *discovery.DeltaDiscoveryResponse {
 			n.noteHeld(r, rec) // it came with initial_resource_versions
 			continue
 		}
-		out.Resources = append(out.Resources, &discovery.Resource{Name: r.Key.Name, Version: served.Hash(), Resource: served.Any()})
-		rec.names = append(rec.names, r.Key.Name)
-		s.held[r.Key.Name] = served.Hash()
-		n.noteChanged(rec, r)
+		n.put(s, out, rec, r)
 	}
-	rec.removed = n.gone(s)
-	for _, name := range rec.removed {
+	n.inquired(s, out, rec)
+	for _, r := range n.standIns(s) {
+		out.Resources = append(out.Resources, &discovery.Resource{Name: r.Key.Name, Version: r.Hash(), Resource: r.Any()})
+		rec.stand(r)
+	}
+	out.RemovedResources = n.gone(s, rec)
+	for _, name := range out.GetRemovedResources() {
 		delete(s.held, name)
 	}
-	out.RemovedResources = rec.removed
+	rec.removed = append(rec.removed, out.GetRemovedResources()...)
 	n.built(s, rec)
 	return out
+}
+
+// put puts a resource into a delta response.
+func (n *node) put(s *sub, out *discovery.DeltaDiscoveryResponse, rec *record, r *mesh.Resource) {
+	served := n.served(r)
+	out.Resources = append(out.Resources, &discovery.Resource{Name: r.Key.Name, Version: served.Hash(), Resource: served.Any()})
+	rec.names = append(rec.names, r.Key.Name)
+	s.held[r.Key.Name] = served.Hash()
+	n.noteChanged(rec, r)
 }
 
 func (n *node) newRecord(s *sub) *record {
@@ -142,11 +157,17 @@ func (n *node) toSend(s *sub) []*mesh.Resource {
 }
 
 // gone lists what a delta response reports as removed: what the client held and
-// what it asked for, in so far as it is not offered.
-func (n *node) gone(s *sub) []string {
+// what it asked for, in so far as it is not offered and the response does not
+// say so in another way.
+func (n *node) gone(s *sub, rec *record) []string {
 	missing := map[string]struct{}{}
 	note := func(name string) {
-		if n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) == nil {
+		_, had := s.held[name]
+		switch {
+		case n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil:
+		case slices.Contains(rec.stands, name), slices.Contains(rec.removed, name):
+		case !had && n.unsayable(s.typ), s.typ == mesh.VirtualHost && n.virtualHost(name) != nil:
+		default:
 			missing[name] = struct{}{}
 		}
 	}

@@ -45,6 +45,7 @@ func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
 		// for one type after the other by itself. Another stream of the same
 		// name is that of a process that is gone or going.
 		n.reset()
+		n.born = now
 	case has == holdsOther && only && (!n.ready() || !st.delta()):
 		n.reset()
 		n.resumes = true

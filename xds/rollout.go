@@ -146,6 +146,9 @@ func (n *node) startRun(now time.Time) {
 	n.group, n.moved, n.muted = group, false, false
 	fresh := !n.ready()
 	f := n.flight(m)
+	if !n.run.ended.IsZero() {
+		n.born = time.Time{} // it serves
+	}
 	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
 	if fresh {
 		n.run.steps = n.firstSteps(m)

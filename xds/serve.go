@@ -111,7 +111,7 @@ func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 		options = append(options, grpc.Creds(newTransport(insecure.NewCredentials(), s.o.TLS)))
 	}
 	g := grpc.NewServer(options...)
-	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType}
+	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType, resource.ExtensionConfigType, resource.RuntimeType}
 	x := server.NewServer(ctx, store{s.tracker}, s.tracker, sotw.WithOrderedADS(), sotw.DeactivateLegacyWildcardForTypes(byName))
 	discovery.RegisterAggregatedDiscoveryServiceServer(g, x)
 	clusterservice.RegisterClusterDiscoveryServiceServer(g, x)

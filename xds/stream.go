@@ -15,7 +15,9 @@ type stream struct {
 	id      int64
 	variant Variant
 	url     string // the type that the stream is for; "" on ADS
-	peer    Peer   // as the connection tells; what the node says of itself is put in when it does
+	// inquiring are the virtual hosts that the request under way asks for on demand.
+	inquiring []string
+	peer      Peer // as the connection tells; what the node says of itself is put in when it does
 	// client is the node as the first request described it. It is put into
 	// every later request, and so tells the cache which stream is asking.
 	client   *corev3.Node
@@ -38,10 +40,17 @@ type record struct {
 	changed        []mesh.Key // what in it was new to the node
 	hashes         []string   // of these, without the overlay
 	fresh          int        // how many of changed differ from what the node was served before
+	stands         []string   // of names, what does not exist and is sent empty
 	times          int        // how often the same was sent in a row
 }
 
 func (r *record) fact(at time.Time) Fact { return Fact{Version: r.version, Nonce: r.nonce, At: at} }
+
+// stand notes an empty resource in the place of one that does not exist.
+func (r *record) stand(empty *mesh.Resource) {
+	r.names = append(r.names, empty.Key.Name)
+	r.stands = append(r.stands, empty.Key.Name)
+}
 
 // news are the names of what was new in the response, or of all that it held.
 func (r *record) news() []string {
@@ -73,6 +82,9 @@ type sub struct {
 	urgent bool                // the client asked for it, or needs it to go on: not to be held back
 	whole  bool                // everything subscribed is to be looked at
 	dirty  map[string]struct{} // these names are to be sent, or reported as gone
+	// inquiries are the virtual hosts that were asked for on demand, and are
+	// answered once.
+	inquiries map[string]struct{}
 	// suspect are the names of rejected responses: one of them is the culprit,
 	// the others may not have been applied. They go again with a correction.
 	suspect map[string]struct{}
@@ -95,14 +107,14 @@ func (s *sub) wants(name string) bool {
 		return true
 	}
 	_, ok := s.names[name]
-	return ok
+	return ok || s.typ == mesh.VirtualHost && s.aliased(name)
 }
 
 // unsaid reports whether there is something that is not on the wire yet.
 func (s *sub) unsaid() bool { return s.due() || s.sending }
 
 // due reports whether there is something to say.
-func (s *sub) due() bool { return s.must || s.whole || len(s.dirty) > 0 }
+func (s *sub) due() bool { return s.must || s.whole || len(s.dirty) > 0 || len(s.inquiries) > 0 }
 
 // heldBack is for how much longer something that is due waits for the answer to
 // the response before; 0 when it may go.
@@ -113,10 +125,10 @@ func (s *sub) heldBack(now time.Time) time.Duration {
 	return max(0, holdBack-now.Sub(s.last.at))
 }
 
-// full reports whether a response must hold everything: only SotW listeners and
-// clusters, where what is missing counts as removed.
+// full reports whether a response must hold everything: only SotW listeners,
+// clusters and scoped routes, where what is missing counts as removed.
 func (s *sub) full() bool {
-	return !s.stream.delta() && (s.typ == mesh.Listener || s.typ == mesh.Cluster)
+	return !s.stream.delta() && (s.typ == mesh.Listener || s.typ == mesh.Cluster || s.typ == mesh.ScopedRoute)
 }
 
 // mark notes what a step changes for this subscription.
@@ -129,7 +141,7 @@ func (s *sub) mark(changes []mesh.Change) {
 		case !s.wants(c.Key.Name):
 		case s.full():
 			s.whole = true
-		case c.New != nil, s.stream.delta():
+		case c.New != nil, s.stream.delta(), s.stream.node.standIn(s, c.Key.Name) != nil:
 			s.markName(c.Key.Name)
 		}
 	}

@@ -46,6 +46,9 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 // subscribeDelta takes over what a delta request adds and drops.
 func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) error {
 	s.wildcard = want.IsWildcard()
+	if s.typ == mesh.VirtualHost {
+		s.inquiry()
+	}
 	for _, name := range req.GetResourceNamesSubscribe() {
 		if name != "*" {
 			s.names[name] = struct{}{}
@@ -123,9 +126,10 @@ func (s *sub) leaveOut(n *node) {
 }
 
 // added is a name that a subscription has come to cover. A SotW client is told
-// nothing of a name that does not exist; a delta client is told so.
+// nothing of a name that does not exist, unless something stands in for it; a
+// delta client is told so.
 func (n *node) added(s *sub, name string) {
-	if s.typ == 0 || s.stream.delta() || s.full() || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil {
+	if s.typ == 0 || s.stream.delta() || s.full() || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil || n.standIn(s, name) != nil {
 		s.markName(name)
 		s.urgent = true
 		s.must = s.must || s.typ == 0

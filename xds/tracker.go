@@ -177,16 +177,22 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 		return err
 	}
 	req.Node = st.client
-	body := proto.Message(req)
-	if repeated {
+	body := req
+	if onDemand := req.GetTypeUrl() == mesh.VirtualHost.URL(); repeated || onDemand {
 		body = &discovery.DeltaDiscoveryRequest{
 			TypeUrl: req.GetTypeUrl(), ResourceNamesSubscribe: req.GetResourceNamesSubscribe(), ResourceNamesUnsubscribe: req.GetResourceNamesUnsubscribe(),
 			ResourceLocatorsSubscribe: req.GetResourceLocatorsSubscribe(), ResourceLocatorsUnsubscribe: req.GetResourceLocatorsUnsubscribe(),
 			InitialResourceVersions: req.GetInitialResourceVersions(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
 		}
+		if !repeated {
+			body.Node = req.GetNode()
+		}
+		if onDemand {
+			st.node.inquire(st, req)
+		}
 	}
 	st.node.heard(st, request{
-		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), names: req.GetResourceNamesSubscribe(), removed: req.GetResourceNamesUnsubscribe(),
+		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), names: body.GetResourceNamesSubscribe(), removed: req.GetResourceNamesUnsubscribe(),
 		failure: req.GetErrorDetail(), body: body, bytes: proto.Size(body),
 	})
 	return nil
