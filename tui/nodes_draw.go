@@ -32,14 +32,23 @@ var nodeColumns = []nodeColumn{
 	{"rejected", 9, 4, func(r *truth.Resource) truth.Mark { return r.Rejected }},
 }
 
-// The room that a name and a verdict get at least; the name takes what is left.
+// The room that a name and a verdict get: a name up to a third of the screen.
 const (
 	nodeNameWidth, nodeVerdictWidth = 26, 22
 )
 
-// nodeColumnsIn are the columns that fit beside name and verdict.
-func nodeColumnsIn(w int) []nodeColumn {
-	room, fits := w-nodeNameWidth-nodeVerdictWidth, 0
+// nameWidth is the room that the longest name needs, within bounds.
+func (s *nodesScreen) nameWidth(w int) int {
+	n := nodeNameWidth
+	for i := range s.rows {
+		n = max(n, widget.Width(s.rows[i].key.Name)+7)
+	}
+	return max(nodeNameWidth, min(n, w/3))
+}
+
+// nodeColumnsIn are the columns that fit in the room beside name and verdict.
+func nodeColumnsIn(room int) []nodeColumn {
+	fits := 0
 	for rank := 1; rank <= len(nodeColumns); rank++ {
 		for _, c := range nodeColumns {
 			if c.rank == rank && c.width <= room && fits == rank-1 {
@@ -66,16 +75,16 @@ func (s *nodesScreen) lines(a *App, w, h int) []string {
 	if h >= 26 {
 		below = 9
 	}
-	cols := nodeColumnsIn(w)
+	name := s.nameWidth(w)
+	cols := nodeColumnsIn(w - name - nodeVerdictWidth)
 	s.list.Resize(len(s.rows), h-below-1)
 	heads := ""
 	for _, c := range cols {
 		heads += fmt.Sprintf("%*s", c.width, c.head)
 	}
-	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Dim, Text: "  name"}},
-		[]widget.Span{{Style: a.th.Dim, Text: widget.Fit("state", nodeVerdictWidth) + heads}})}
+	out := []string{a.th.Dim.Render(widget.Fit(widget.Fit("  name", name)+widget.Fit("state", nodeVerdictWidth)+heads, w))}
 	for i := s.list.Top; i < s.list.End(); i++ {
-		out = append(out, a.nodeRowLine(&s.rows[i], cols, i == s.list.Cursor, w))
+		out = append(out, a.nodeRowLine(&s.rows[i], name, cols, i == s.list.Cursor, w))
 	}
 	for len(out) < h-below {
 		out = append(out, widget.Spaces(w))
@@ -104,7 +113,7 @@ func (a *App) clipped(lines []string, w, n int) []string {
 
 // nodeRowLine draws a row: what it is, how it stands, and since when each fact
 // about it holds.
-func (a *App) nodeRowLine(row *nodeRow, cols []nodeColumn, cursor bool, w int) string {
+func (a *App) nodeRowLine(row *nodeRow, name int, cols []nodeColumn, cursor bool, w int) string {
 	var left, right []widget.Span
 	switch {
 	case row.n == nil && row.text == "":
@@ -120,9 +129,9 @@ func (a *App) nodeRowLine(row *nodeRow, cols []nodeColumn, cursor bool, w int) s
 		}
 		return style.Render(widget.Fit(indent+widget.Clean(row.text), w))
 	case row.r != nil:
-		left, right = a.resourceOnNode(row, cols)
+		left = a.resourceOnNode(row, name, cols)
 	case row.t != 0:
-		left, right = a.typeOnNode(row, cols)
+		left = a.typeOnNode(row, name, cols)
 	default:
 		left, right = a.nodeItself(row.n)
 	}
@@ -160,19 +169,24 @@ func agentOf(n *xds.Node) string {
 }
 
 // typeOnNode sums up the conversation about a type.
-func (a *App) typeOnNode(row *nodeRow, cols []nodeColumn) (left, right []widget.Span) {
+func (a *App) typeOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Span {
 	st := row.n.Types[row.t]
 	total, active, worst := a.sumOf(row.n, row.t)
-	left = []widget.Span{{Style: a.th.Strong, Text: "  " + row.t.Service() + " "}, {Text: count(total, row.t.String())}}
+	what := row.t.String()
 	if row.t == mesh.Endpoints {
-		left[1].Text = count(total, "assignment")
+		what = "assignment"
 	}
+	service := "  " + row.t.Service() + " "
+	out := []widget.Span{{Style: a.th.Strong, Text: service}, {Text: widget.Fit(count(total, what), name-2-widget.Width(service))}}
 	glyph, style := worst.Draw(a.th)
 	word := worst.Word()
+	if worst.Good() {
+		word = worst.Short()
+	}
 	if total == 0 {
 		glyph, style, word = a.th.Glyph.NotSent, a.th.Dim, "nothing to have"
 	}
-	right = []widget.Span{{Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)}}
+	out = append(out, widget.Span{Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)})
 	for _, c := range cols {
 		text, style := "", a.th.Dim
 		switch c.head {
@@ -193,9 +207,9 @@ func (a *App) typeOnNode(row *nodeRow, cols []nodeColumn) (left, right []widget.
 				text, style = age(a.at, st.Rejected.At), a.th.Bad
 			}
 		}
-		right = append(right, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
+		out = append(out, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
 	}
-	return left, right
+	return out
 }
 
 // sumOf counts the resources of a type that a node has to have, and how many of
@@ -239,16 +253,16 @@ func (a *App) stateOn(n *xds.Node, r *truth.Resource) mark.State {
 
 func drawn(r *truth.Resource) mark.State { return mark.Verdict(r.Verdict) }
 
-// resourceOnNode is a resource with the age of each fact that holds of it.
-func (a *App) resourceOnNode(row *nodeRow, cols []nodeColumn) (left, right []widget.Span) {
+// resourceOnNode is a resource with the age of each fact that holds of it, and
+// its verdict in words where that has no line of its own.
+func (a *App) resourceOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Span {
 	state := a.stateOn(row.n, row.r)
 	glyph, style := state.Draw(a.th)
 	word := state.Word()
 	if old := a.seenAge(row.node); a.blind(row.n) && old != "" && row.r.Active.Yes() {
 		word += ", " + old + " old"
 	}
-	left = []widget.Span{{Text: "    " + row.key.Name}}
-	right = []widget.Span{{Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)}}
+	out := []widget.Span{{Text: widget.Fit("    "+widget.Clean(row.key.Name), name-2)}, {Style: style, Text: widget.Fit(glyph+" "+word, nodeVerdictWidth)}}
 	for _, c := range cols {
 		m := c.fact(row.r)
 		text, style := "", a.th.Dim
@@ -261,9 +275,12 @@ func (a *App) resourceOnNode(row *nodeRow, cols []nodeColumn) (left, right []wid
 		if c.head == "rejected" {
 			style = a.th.Bad
 		}
-		right = append(right, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
+		out = append(out, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
 	}
-	return left, right
+	if state.Good() && row.r.Says != "" && row.r.Says != word {
+		out = append(out, widget.Span{Style: a.th.Dim, Text: "  " + row.r.Says})
+	}
+	return out
 }
 
 // blind reports whether what the node itself says is too old to be believed, or

@@ -143,6 +143,9 @@ func Of(k mesh.Key, hash string, nodes []*xds.Node, look Look, now time.Time) []
 func Worst(k mesh.Key, hash string, nodes []*xds.Node, look Look, now time.Time) (s State, count int, stale bool) {
 	for _, n := range nodes {
 		on := one(k, hash, n, look, now)
+		if on.State == Carrying {
+			on.State = Active // which of two nodes took the last request says nothing of the resource
+		}
 		switch {
 		case count == 0 || on.State > s:
 			s, count, stale = on.State, 1, on.Stale
