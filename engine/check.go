@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"sort"
+	"time"
 
 	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/files"
@@ -29,7 +32,33 @@ func Check(o *files.Opened) []mesh.Finding {
 	sort.Strings(groups)
 	out := slices.Concat(parts, o.Problems)
 	for _, g := range groups {
-		out = append(out, check.MeshWith(o.Meshes[g], o.Known(g))...)
+		out = append(out, check.MeshWith(o.Meshes[g], around(o, g, time.Now()))...)
 	}
 	return slices.Concat(out, o.KeptFindings(), rest)
+}
+
+// around is what is known around a group's mesh. The files that a config dump
+// names are on the machine that it is of.
+func around(o *files.Opened, group string, now time.Time) check.Around {
+	a := check.Around{Known: o.Known(group), ReadFile: readSmall, Now: now}
+	if o != nil && o.Kind == files.Dump {
+		a.ReadFile = nil
+	}
+	return a
+}
+
+// mostOfFile is how large a file may be that a resource names, in bytes. Nothing
+// that is looked into is larger.
+const mostOfFile = 4 << 20
+
+// readSmall reads a file of which a finding may speak.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > mostOfFile {
+		return nil, fmt.Errorf("%s is no file of at most %d MiB", path, mostOfFile>>20)
+	}
+	return os.ReadFile(path)
 }

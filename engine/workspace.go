@@ -238,7 +238,7 @@ func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
 	if !ok || c.live != live || c.draft != draft || c.opened != w.opened {
 		fresh := checked{live: live, draft: draft, opened: w.opened, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
 		if !ok || c.draft != draft || c.opened != w.opened {
-			fresh.ofDraft = check.MeshWith(draft, w.opened.Known(name))
+			fresh.ofDraft = check.MeshWith(draft, around(w.opened, name, w.options.Now()))
 		}
 		fresh.findings = append(slices.Clone(fresh.ofDraft), check.Change(live, draft)...)
 		worstFirst(fresh.findings)

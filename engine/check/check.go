@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
@@ -18,7 +20,18 @@ const maxOfOne = 20
 // Mesh is everything that can be said about one group's mesh by itself, worst
 // first, then by place. It is empty when nothing is to be said, and for a nil
 // mesh.
-func Mesh(m *mesh.Mesh) []mesh.Finding { return MeshWith(m, nil) }
+func Mesh(m *mesh.Mesh) []mesh.Finding { return MeshWith(m, Around{}) }
+
+// Around is what is known of the world around a mesh. The zero Around knows
+// nothing, and then nothing is said of what only the world can tell.
+type Around struct {
+	Known Known // of the resources that are not in the mesh; may be nil
+	// ReadFile reads a file that a resource names, so that certificates can be
+	// looked into. It fails with fs.ErrNotExist for one that is not on this machine,
+	// where an Envoy most likely runs. nil reads none.
+	ReadFile func(path string) ([]byte, error)
+	Now      time.Time // by which certificates are judged; the zero time judges none
+}
 
 // Known is what is known of resources that a mesh names and does not hold.
 type Known interface {
@@ -30,10 +43,10 @@ type Known interface {
 }
 
 // MeshWith is Mesh for a mesh of which more is known than what is in it: a
-// reference to what is known to be absent is no error. known may be nil.
-func MeshWith(m *mesh.Mesh, known Known) []mesh.Finding {
+// reference to what is known to be absent is no error.
+func MeshWith(m *mesh.Mesh, around Around) []mesh.Finding {
 	c := newChecker(m)
-	c.known = known
+	c.Around = around
 	for _, r := range rules {
 		c.rule = r.id
 		r.run(c)
@@ -43,8 +56,8 @@ func MeshWith(m *mesh.Mesh, known Known) []mesh.Finding {
 
 // checker is one pass over a mesh: what the rules look at, and what they said.
 type checker struct {
+	Around
 	mesh    *mesh.Mesh
-	known   Known // nil where nothing is known
 	nodes   []node
 	byName  map[messageName][]int // indexes of nodes, by what kind of message they are
 	sources map[place]source      // where the name that stands at a place is looked up
@@ -66,6 +79,9 @@ type place struct {
 // report adds a finding of the running rule. Lines are looked up at the end,
 // and only for what is kept.
 func (c *checker) report(s mesh.Severity, key mesh.Key, path, message, hint string) {
+	if key.Type == mesh.VirtualHost {
+		path = strings.TrimPrefix(strings.TrimPrefix(path, joinedAt), ".")
+	}
 	c.findings = append(c.findings, mesh.Finding{
 		Severity: s, Rule: c.rule, Key: key, Path: path, Message: message, Hint: hint,
 	})

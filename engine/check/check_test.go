@@ -12,7 +12,8 @@ import (
 )
 
 // fileTypes are the types by the name that a txtar section begins with.
-var fileTypes = map[string]mesh.Type{"lds": mesh.Listener, "rds": mesh.Route, "cds": mesh.Cluster, "eds": mesh.Endpoints, "sds": mesh.Secret}
+var fileTypes = map[string]mesh.Type{"lds": mesh.Listener, "rds": mesh.Route, "cds": mesh.Cluster, "eds": mesh.Endpoints, "sds": mesh.Secret,
+	"vhd": mesh.VirtualHost, "srd": mesh.ScopedRoute, "ecd": mesh.Extension, "rtd": mesh.Runtime}
 
 // meshOf reads the sections lds…, rds… and so on of an archive: one or more
 // resources each, separated by lines of "---". Lines are those of the section.

@@ -28,7 +28,7 @@ func resourceName(c *checker) {
 		case mesh.Listener:
 			c.report(mesh.Warning, r.Key, "", "this listener has no name, so Envoy calls it by a random one",
 				"give it a name: without one it cannot be changed or removed by a later push")
-		case mesh.Route, mesh.Secret:
+		case mesh.Route, mesh.Secret, mesh.Runtime:
 			c.report(mesh.Error, r.Key, "", fmt.Sprintf("this %s has no name, and Envoy asks for it by name", r.Key.Type),
 				"give it the name that is used where it is referred to")
 		}
@@ -211,6 +211,17 @@ func pipePath(c *checker) {
 			c.report(mesh.Error, n.key, n.at("path"),
 				fmt.Sprintf("this path has %d bytes, and that of a unix domain socket has at most %d", len(p.GetPath()), maxPipePath),
 				"choose a shorter one")
+		}
+	})
+}
+
+// apiListener reports listeners that are for gRPC clients and for Envoys at once.
+func apiListener(c *checker) {
+	each(c, func(n node, l *listenerv3.Listener) {
+		if l.GetApiListener() != nil && (len(l.GetFilterChains()) > 0 || l.GetDefaultFilterChain() != nil) {
+			c.report(mesh.Warning, n.key, n.at("api_listener"),
+				"this listener is one for gRPC clients, which take its api_listener alone, and Envoy ACKs it without opening its address",
+				"make two of it, each with a name of its own: one with api_listener, one with filter_chains")
 		}
 	})
 }

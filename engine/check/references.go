@@ -11,6 +11,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/text"
 )
 
 // source is where Envoy looks up a name: from the server that served the
@@ -42,6 +43,16 @@ func (c *checker) findSources() {
 	}
 	each(c, func(n node, m *hcmv3.Rds) { note(n.at("route_config_name"), n, m.GetConfigSource()) })
 	each(c, func(n node, m *tlsv3.SdsSecretConfig) { note(n.at("name"), n, m.GetSdsConfig()) })
+	c.discoveries(func(d discovery) { note(d.at("name"), d.node, d.GetConfigSource()) })
+	each(c, func(n node, m *hcmv3.ScopedRoutes) {
+		for _, r := range c.mesh.List(mesh.ScopedRoute) { // whose routes are asked for where it says
+			note("route_configuration_name", node{key: r.Key}, m.GetRdsConfigSource())
+		}
+		for i := range m.GetScopedRouteConfigurationsList().GetScopedRouteConfigurations() {
+			at := text.Item(n.below("scoped_route_configurations_list.scoped_route_configurations"), i)
+			note(text.Field(at, "route_configuration_name"), n, m.GetRdsConfigSource())
+		}
+	})
 	each(c, func(n node, m *clusterv3.Cluster) {
 		note(n.at("name"), n, m.GetEdsClusterConfig().GetEdsConfig())
 		note(n.below("eds_cluster_config.service_name"), n, m.GetEdsClusterConfig().GetEdsConfig())
@@ -56,8 +67,8 @@ func (c *checker) dangling(visit func(ref mesh.Reference, from string, known boo
 			continue
 		}
 		from, known := "", false
-		if c.known != nil {
-			from, known = c.known.Absent(ref.To)
+		if c.Known != nil {
+			from, known = c.Known.Absent(ref.To)
 		}
 		visit(ref, from, known)
 	}
@@ -121,6 +132,9 @@ func quoted(k mesh.Key) string {
 func (c *checker) consequence(ref mesh.Reference) (mesh.Severity, string) {
 	switch ref.To.Type {
 	case mesh.Route:
+		if ref.From.Type == mesh.ScopedRoute || strings.Contains(ref.Path, "scoped_route_configurations_list") {
+			return mesh.Error, "add this route configuration: until it is there Envoy answers the requests of this scope with 404"
+		}
 		return mesh.Error, "add this route configuration: Envoy waits for it for initial_fetch_timeout (15 s) " +
 			"before the listener opens, and then answers every request with 404"
 	case mesh.Endpoints:
@@ -128,6 +142,9 @@ func (c *checker) consequence(ref mesh.Reference) (mesh.Severity, string) {
 			"holding back the ACK of every cluster, and then answers 503 UH"
 	case mesh.Secret:
 		return mesh.Error, "add this secret: without it the listener or cluster waits for 15 s, and then TLS handshakes fail"
+	}
+	if ref.To.Type == mesh.Extension {
+		return c.unknownExtension(ref)
 	}
 	return c.unknownCluster(ref)
 }
@@ -204,7 +221,7 @@ func oneApart(a, b string) bool {
 	return a[i:] == b[i+1:]
 }
 
-// unused notes what nothing in the mesh names. Listeners are where requests
+// unused notes what nothing in the mesh asks for. Listeners are where requests
 // come in: nothing names them.
 func unused(c *checker) {
 	used := map[mesh.Key]bool{}
@@ -216,7 +233,13 @@ func unused(c *checker) {
 		hint += "; an extension that is not checked here, or a request header, may name it"
 	}
 	for _, r := range c.mesh.All() {
-		if r.Key.Type == mesh.Listener || used[r.Key] || r.Key.Name == "" {
+		switch r.Key.Type {
+		case mesh.Listener, mesh.VirtualHost, mesh.Runtime: // a bootstrap asks for runtimes; virtual-host-name is about the others
+			continue
+		case mesh.ScopedRoute:
+			used[r.Key] = c.asksForScopes()
+		}
+		if used[r.Key] || r.Key.Name == "" {
 			continue
 		}
 		c.report(mesh.Note, r.Key, "", "nothing in this mesh names "+quoted(r.Key), hint)

@@ -33,16 +33,24 @@ func noVirtualHost(c *checker) {
 func duplicateDomain(c *checker) {
 	each(c, func(n node, rc *routev3.RouteConfiguration) {
 		first := map[string]string{}
-		for i, vh := range rc.GetVirtualHosts() {
+		look := func(k mesh.Key, at string, vh *routev3.VirtualHost) {
 			for j, d := range vh.GetDomains() {
 				other, taken := first[strings.ToLower(d)]
 				if !taken {
 					first[strings.ToLower(d)] = vh.GetName()
 					continue
 				}
-				c.report(mesh.Error, n.key, text.Item(text.Field(n.item("virtual_hosts", i), "domains"), j),
+				c.report(mesh.Error, k, text.Item(text.Field(at, "domains"), j),
 					fmt.Sprintf("domain %q stands in virtual host %q already", d, other),
 					"remove one of them: Envoy rejects a route configuration that has a domain twice")
+			}
+		}
+		for i, vh := range rc.GetVirtualHosts() {
+			look(n.key, n.item("virtual_hosts", i), vh)
+		}
+		if rc.GetVhds() != nil {
+			for _, r := range c.joined(rc.GetName()) {
+				look(r.Key, "", r.Message.(*routev3.VirtualHost))
 			}
 		}
 	})

@@ -18,6 +18,16 @@ var rules = []rule{
 	{ForeignReference, foreignReferences},
 	{"unused", unused},
 
+	// vhds.go, scopes.go, extensions.go
+	{"virtual-host-name", virtualHostName},
+	{"no-joined-host", noJoinedHost},
+	{"no-scopes", noScopes},
+	{"scope-route", scopeRoute},
+	{"duplicate-scope", duplicateScope},
+	{"scope-key", scopeKey},
+	{"extension-type", extensionType},
+	{"default-config", defaultConfig},
+
 	// listeners.go
 	{"resource-name", resourceName},
 	{"listener-address", listenerAddress},
@@ -29,6 +39,18 @@ var rules = []rule{
 	{"duplicate-address", duplicateAddress},
 	{"privileged-port", privilegedPort},
 	{"pipe-path", pipePath},
+	{"api-listener", apiListener},
+
+	// grpc.go
+	{"grpc-listener", grpcListener},
+	{"grpc-route", grpcRoute},
+	{"grpc-cluster", grpcCluster},
+	{"grpc-endpoints", grpcEndpoints},
+
+	// certificates.go
+	{"missing-file", missingFile},
+	{"certificate-pair", certificatePair},
+	{"certificate-expiry", certificateExpiry},
 
 	// filters.go
 	{"missing-router", missingRouter},

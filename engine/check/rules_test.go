@@ -2,6 +2,7 @@ package check
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func TestRules(t *testing.T) {
 			if want < 0 || len(silent) == 0 || len(fires) == 0 {
 				t.Fatal("the archive needs a mesh that fires, an ok/ mesh and a section want")
 			}
-			got := render(of(rule.id, MeshWith(meshOf(t, fires), byName{})))
+			got := render(of(rule.id, MeshWith(meshOf(t, fires), around(archive))))
 			if got == "" {
 				t.Error("the rule says nothing where it should")
 			}
@@ -47,11 +48,27 @@ func TestRules(t *testing.T) {
 			} else if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
-			if got := render(of(rule.id, MeshWith(meshOf(t, silent), byName{}))); got != "" {
+			if got := render(of(rule.id, MeshWith(meshOf(t, silent), around(archive)))); got != "" {
 				t.Errorf("the rule should be silent here:\n%s", got)
 			}
 		})
 	}
+}
+
+// around is what the rules are told of the world: its files are the sections
+// file/… of an archive, and those that are made here.
+func around(a *txtar.Archive) Around {
+	return Around{Known: byName{}, Now: today, ReadFile: func(path string) ([]byte, error) {
+		if data, ok := certs()[path]; ok {
+			return data, nil
+		}
+		for _, f := range a.Files {
+			if f.Name == "file"+path {
+				return f.Data, nil
+			}
+		}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}}
 }
 
 // byName knows why resources are absent that are called so.

@@ -45,11 +45,30 @@ func newChecker(m *mesh.Mesh) *checker {
 		tables: map[*routev3.RouteConfiguration]compiled{}}
 	for _, r := range m.All() {
 		c.visit(node{key: r.Key, m: r.Message, root: true}, r.Message.ProtoReflect())
+		if vh, ok := r.Message.(*routev3.VirtualHost); ok {
+			c.visitJoined(r.Key, vh)
+		}
 	}
 	c.findSources()
 	c.findAssignments()
 	c.refs = m.References()
 	return c
+}
+
+// joinedAt is where a virtual host stands in the route configuration that is made
+// of it; report takes it off.
+const joinedAt = "virtual_hosts[0]"
+
+// visitJoined lets the rules for route configurations look at a virtual host that
+// comes by VHDS: as one that has it alone.
+func (c *checker) visitJoined(k mesh.Key, vh *routev3.VirtualHost) {
+	rc := &routev3.RouteConfiguration{Name: vhdsRoute(k.Name), VirtualHosts: []*routev3.VirtualHost{vh}}
+	if r := c.mesh.Get(mesh.Key{Type: mesh.Route, Name: rc.GetName()}); r != nil {
+		rc.IgnorePortInHostMatching = r.Message.(*routev3.RouteConfiguration).GetIgnorePortInHostMatching()
+	}
+	name := rc.ProtoReflect().Descriptor().FullName()
+	c.byName[name] = append(c.byName[name], len(c.nodes))
+	c.nodes = append(c.nodes, node{key: k, m: rc})
 }
 
 // visit notes a message and all below it.

@@ -65,7 +65,7 @@ func asking(t *testing.T, routes, endpoints, more string, files map[string]strin
 // it, less hints.
 func judged(o *Opened, dir string) []string {
 	var out []string
-	for _, f := range append(append(append([]mesh.Finding(nil), o.Problems...), o.Notices...), check.MeshWith(o.Meshes[mesh.DefaultGroup], o.Known(mesh.DefaultGroup))...) {
+	for _, f := range append(append(append([]mesh.Finding(nil), o.Problems...), o.Notices...), check.MeshWith(o.Meshes[mesh.DefaultGroup], check.Around{Known: o.Known(mesh.DefaultGroup)})...) {
 		if f.Severity > mesh.Note {
 			f.Hint = ""
 			out = append(out, relative(f.String(), dir))
