@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nack"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
@@ -20,7 +21,8 @@ type event struct {
 	Time      time.Time `json:"time"`
 	Event     string    `json:"event"`
 	Node      string    `json:"node,omitempty"`
-	Type      string    `json:"type,omitempty"` // listener, route, cluster, endpoints, secret
+	Revision  int       `json:"revision,omitempty"`
+	Type      string    `json:"type,omitempty"` // listener, route, cluster, endpoints, secret and so on
 	Version   string    `json:"version,omitempty"`
 	Nonce     string    `json:"nonce,omitempty"`
 	Resources []string  `json:"resources,omitempty"`
@@ -37,6 +39,9 @@ type event struct {
 // line is the event for a person.
 func (e event) line() string {
 	parts := []string{e.Time.Format("15:04:05.000"), fmt.Sprintf("%-12s", e.Event)}
+	if e.Revision > 0 && e.Node == "" {
+		parts = append(parts, fmt.Sprintf("revision %d", e.Revision))
+	}
 	for _, p := range []string{e.Node, e.Type, e.Version} {
 		if p != "" {
 			parts = append(parts, p)
@@ -75,14 +80,16 @@ func (p printer) print(e event) error {
 // narrator turns what the server and the watcher show into events, each told
 // once. It keeps only what it needs to tell news from what was told.
 type narrator struct {
+	diagnose func(xds.Message) []nack.Diagnosis // takes a NACK apart; nil takes none
+
 	seq     uint64         // of the wire message told last
 	streams map[string]int // open streams by node
 	warming map[string][]string
 	active  map[string]map[mesh.Key]string // node → resource → version told as active
 }
 
-func newNarrator() *narrator {
-	return &narrator{streams: map[string]int{}, warming: map[string][]string{}, active: map[string]map[mesh.Key]string{}}
+func newNarrator(diagnose func(xds.Message) []nack.Diagnosis) *narrator {
+	return &narrator{diagnose: diagnose, streams: map[string]int{}, warming: map[string][]string{}, active: map[string]map[mesh.Key]string{}}
 }
 
 // wire tells what is new on the wire, in its order.
@@ -98,15 +105,20 @@ func (n *narrator) wire(w *xds.Wire) []event {
 		}
 		for _, m := range msgs {
 			n.seq = m.Seq
-			if e, ok := n.message(m); ok {
-				out = append(out, e)
+			e, ok := n.message(m)
+			if !ok {
+				continue
+			}
+			out = append(out, e)
+			if m.Kind == xds.NACK && n.diagnose != nil {
+				out = append(out, diagnoses(e, n.diagnose(m))...)
 			}
 		}
 	}
 }
 
 func (n *narrator) message(m xds.Message) (event, bool) {
-	e := event{Time: m.At, Node: m.Node, Version: m.Version, Nonce: m.Nonce, Detail: m.Detail}
+	e := event{Time: m.At, Node: m.Node, Version: m.Version, Nonce: m.Nonce, Revision: m.Revision, Detail: m.Detail}
 	if m.Type != 0 {
 		e.Type = m.Type.String()
 	}

@@ -42,7 +42,7 @@ func TestFindingsAreToldOnce(t *testing.T) {
 // A node that comes back has everything to prove again, and what is known of
 // one that is gone does not pile up.
 func TestTheNarratorForgetsWhoLeft(t *testing.T) {
-	n := newNarrator()
+	n := newNarrator(nil)
 	key := mesh.Key{Type: mesh.Cluster, Name: "app"}
 	at := time.Unix(100, 0)
 	node := &xds.Node{ID: "edge", Resources: xds.Resources{}.With(key, xds.ResourceStatus{Hash: "h", Served: xds.Fact{Version: "v1", At: at}})}

@@ -34,7 +34,8 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Evidence = s.watcher
 	d.DataPlane = dataPlane{s}
 	d.Product = s.plane.product
-	d.Truth, d.Plan = s.truthOf, planOf
+	d.Truth = s.truth
+	d.Plan = steps
 	if d.Trier == nil {
 		d.Trier = tester{s: s}
 	}

@@ -19,27 +19,29 @@ func newServe() *cobra.Command {
 		listen listenFlags
 		rolls  rolloutFlags
 		watch  bool
+		first  []string
 		asJSON bool
 	)
 	cmd := &cobra.Command{
 		Use:   "serve PATH",
 		Short: "Serve a workspace without a screen, one line an event",
 		Long: `Serve a filesystem-xDS folder or an Envoy bootstrap over xDS and print one line
-an event to stdout: listening, connected, disconnected, finding, sent, warming,
-acked, rejected, active. It starts no Envoy unless --nodes says how many.
+an event to stdout: listening, pushed, outcome, widened, connected, disconnected,
+finding, sent, warming, acked, rejected, active. It starts no Envoy unless --nodes says how many.
 
 A file that is wrong at the start ends it with status 1. With --watch a saved
 file is checked and pushed; a bad one is reported and the last good one is
 served on.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			s := &serving{watch: watch, printer: printer{out: cmd.OutOrStdout(), json: asJSON}}
+			s := &serving{watch: watch, first: first, printer: printer{out: cmd.OutOrStdout(), json: asJSON}}
 			return s.run(cmd.Context(), a[0], sessionOptions{listen: listen, rolls: rolls, envoys: envoys,
 				say: func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&watch, "watch", false, "push what is saved to the files")
+	f.StringArrayVar(&first, "first", nil, "with --watch: a glob of node ids that get a change first; the rest follows when they have accepted it; may be given several times")
 	f.BoolVar(&asJSON, "json", false, "one JSON object an event")
 	listen.bind(cmd)
 	rolls.bind(cmd)
@@ -51,7 +53,9 @@ served on.`,
 type serving struct {
 	printer
 	watch    bool
+	first    []string // who gets a change first; empty for all at once
 	narrator *narrator
+	teller   revisionTeller
 	session  *session
 	disk     *engine.DiskChange // told last
 	told     map[mesh.Finding]bool
@@ -71,7 +75,7 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 		}
 		err = errors.Join(err, s.session.stop())
 	}()
-	s.narrator = newNarrator()
+	s.narrator = newNarrator(s.session.diagnose)
 	state := s.session.workspace.State()
 	var first []event
 	for _, address := range s.session.listening.addresses() {
@@ -166,7 +170,8 @@ func (s *serving) news() []event {
 	if s.watch {
 		out = append(out, s.takeDisk()...)
 	}
-	return out
+	out = append(out, s.widen()...)
+	return append(out, s.teller.tell(s.session.workspace.State())...)
 }
 
 // takeDisk pushes a change that was saved to the files, or tells why not.
@@ -182,7 +187,7 @@ func (s *serving) takeDisk() []event {
 	}
 	err := w.TakeDisk()
 	if err == nil {
-		_, err = w.Push(engine.PushOptions{Note: "saved to disk"})
+		_, err = w.Push(engine.PushOptions{Note: "saved to disk", Only: s.first})
 	}
 	if errors.Is(err, engine.ErrNothingToPush) {
 		return []event{{Time: d.At, Event: "finding", Severity: mesh.Note.String(), Detail: "the files say what is served already"}}
