@@ -42,6 +42,7 @@ func (n *node) take(now time.Time) (again time.Duration) {
 	if step.Drains {
 		n.letGo = now
 	}
+	n.hurry(step, now)
 	n.offer(step, r.revision)
 	n.view = nil
 	n.srv.changed()

@@ -67,6 +67,23 @@ func TestEnvoyDrainsBeforeRemoval(t *testing.T) {
 	})
 }
 
+// watch reads the admin interface of a journey's Envoy until the test ends.
+func watch(j *journey) *envoy.Watcher {
+	w := envoy.NewWatcher(envoy.WatcherOptions{
+		Targets: func() []envoy.Target { return []envoy.Target{{Node: "envoy-1", Admin: j.admin()}} },
+		Served:  j.Served,
+	})
+	g, ctx := task.New(context.Background())
+	g.Go("watcher", func() error { return w.Run(ctx) })
+	j.t.Cleanup(func() {
+		g.Stop()
+		if err := g.Wait(); err != nil {
+			j.t.Error(err)
+		}
+	})
+	return w
+}
+
 // With its admin interface at hand an Envoy is not waited for longer than it
 // drains.
 func TestEnvoyTellsWhenItHasDrained(t *testing.T) {
@@ -75,20 +92,7 @@ func TestEnvoyTellsWhenItHasDrained(t *testing.T) {
 		j := startJourney(t, delta, xds.Options{
 			DrainWait: time.Hour,
 			Draining:  func(node string) (int, time.Time, bool) { return w.Draining(node) },
-		}, func(j *journey) {
-			w = envoy.NewWatcher(envoy.WatcherOptions{
-				Targets: func() []envoy.Target { return []envoy.Target{{Node: "envoy-1", Admin: j.admin()}} },
-				Served:  j.Served,
-			})
-			g, ctx := task.New(context.Background())
-			g.Go("watcher", func() error { return w.Run(ctx) })
-			t.Cleanup(func() {
-				g.Stop()
-				if err := g.Wait(); err != nil {
-					t.Error(err)
-				}
-			})
-		})
+		}, func(j *journey) { w = watch(j) })
 		losesNothing(t, j)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/plan"
 )
 
 // On an aggregated stream Envoy withholds its answer to clusters while one of
@@ -118,6 +119,21 @@ func (n *node) warmingText(names []string) string {
 		parts = append(parts, name)
 	}
 	return warmWords + strings.Join(parts, ", ")
+}
+
+// hurry has a response that takes away what holds an answer up go at once: it is
+// not held back until that answer, which it brings about.
+func (n *node) hurry(step plan.Step, now time.Time) {
+	for _, st := range n.counting() {
+		s := st.subs[mesh.Cluster.URL()]
+		if s == nil {
+			continue
+		}
+		cold := n.warming(s, now)
+		s.urgent = s.urgent || len(cold) > 0 && slices.ContainsFunc(step.ByType[mesh.Cluster], func(c mesh.Change) bool {
+			return c.New == nil && slices.Contains(cold, c.Key.Name)
+		})
+	}
 }
 
 // noteWarming enters which clusters the step waits for.
