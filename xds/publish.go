@@ -18,7 +18,7 @@ func (s *Server) Publish(r *engine.Revision) {
 		return
 	}
 	if s.revision == nil {
-		s.baseline.Store(baselineOf(r))
+		s.first.Store(r)
 	}
 	s.revision = r
 	s.published++
@@ -43,13 +43,18 @@ func follows(r, newest *engine.Revision) bool {
 	return len(newest.Only) > 0 && !slices.Equal(newest.Only, r.Only)
 }
 
-// baselineOf is what nodes that run hold when a server starts with a revision:
-// what was accepted before it, or the revision itself when it was.
-func baselineOf(first *engine.Revision) *engine.Revision {
-	if first.Base == nil && first.Outcome.Result == engine.Accepted {
-		return first
+// heldBefore is what a node that runs holds when a server starts with a
+// revision: what was accepted of its own before, or what it is to have when that
+// was; nil when it is not known.
+func heldBefore(first *engine.Revision, nodeID string) *engine.Revision {
+	target := first.For(nodeID)
+	switch {
+	case target == nil && first != nil:
+		return first.Base.For(nodeID)
+	case target == nil || target.Base == nil && target.Outcome.Result == engine.Accepted:
+		return target
 	}
-	return first.Base
+	return target.Base.For(nodeID)
 }
 
 // aim turns the node to what a publication has for it. A publication that has

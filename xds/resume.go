@@ -58,10 +58,7 @@ func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
 // forerunners is what a node holds that was served before this server started;
 // nil when that is not known.
 func (n *node) forerunners() *mesh.Mesh {
-	base := n.srv.baseline.Load()
-	if base != nil {
-		base = base.For(n.id)
-	}
+	base := heldBefore(n.srv.first.Load(), n.id)
 	if base == nil {
 		return nil
 	}

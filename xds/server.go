@@ -34,7 +34,7 @@ type Server struct {
 	o        Options
 	boot     string // tells the versions of this process from those of any other
 	versions atomic.Uint64
-	baseline atomic.Pointer[engine.Revision] // what nodes were served before this server; nil when unknown
+	first    atomic.Pointer[engine.Revision] // the first that was published; tells what nodes were served before
 	tracker  *tracker
 	wire     *Wire
 	plans    plan.Memory
