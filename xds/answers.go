@@ -251,6 +251,9 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	n.run.progress = rec.at
 	n.view = nil
 	n.srv.changed()
+	if rec.typ == mesh.Cluster {
+		n.nudge() // the answer may be withheld, and nothing else be heard meanwhile
+	}
 }
 
 // closed enters the end of a stream.

@@ -282,7 +282,7 @@ func (n *node) unasked(step plan.Step, absent string, grace time.Duration) unmet
 func (n *node) unanswered(s *sub, now time.Time) unmet {
 	switch {
 	case s.unsaid():
-		return unmet{what: s.typ.Service() + " to be sent"}
+		return unmet{what: s.typ.Service() + " to be sent and answered"}
 	case len(s.open) == 0:
 		return unmet{}
 	}
