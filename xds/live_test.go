@@ -117,7 +117,6 @@ func (l *live) source() string {
 // that it asks for first, "" for none.
 func (l *live) start(layer string) {
 	l.t.Helper()
-	path := xdstest.NeedEnvoy(l.t)
 	var config bytes.Buffer
 	err := liveBootstrap.Execute(&config, map[string]any{
 		"Admin": strings.TrimPrefix(l.envoy, "unix:"), "Socket": strings.TrimPrefix(l.addr, "unix:"),
@@ -126,8 +125,15 @@ func (l *live) start(layer string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.run(config.String())
+}
+
+// run starts a real Envoy with a bootstrap.
+func (l *live) run(config string) {
+	l.t.Helper()
+	path := xdstest.NeedEnvoy(l.t)
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "--config-yaml", config.String(), "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warn")
+	cmd := exec.CommandContext(ctx, path, "--config-yaml", config, "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warn")
 	cmd.SysProcAttr = dieWithUs()
 	log := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log

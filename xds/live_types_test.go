@@ -7,6 +7,7 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/envoy"
 )
 
 // A value of the runtime takes effect, changes, and goes when it is no longer
@@ -29,6 +30,25 @@ func TestLiveRuntime(t *testing.T) {
 		}
 		l.through("envoy-1", 4, engine.Accepted)
 		l.waitedForNothing()
+	})
+}
+
+// The bootstrap that we hand out asks for a layer of the runtime: who has none
+// pays nothing for it, and who has gets its values.
+func TestLiveRuntimeOfOurBootstrap(t *testing.T) {
+	liveVariants(t, []xds.Variant{xds.SotWADS, xds.DeltaADS}, func(t *testing.T, v xds.Variant) {
+		l := newLive(t, v, xds.Options{})
+		config, err := envoy.Bootstrap{NodeID: "envoy-1", XDS: l.addr, Admin: l.envoy, Delta: v == xds.DeltaADS}.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := l.mesh(liveWeb+liveRDS+liveRouter, says("main", "hello"))
+		l.Publish(revision(1, m))
+		l.run(config)
+		l.answers(200, "hello", "/")
+		l.waitedForNothing()
+		l.Publish(revision(2, with(t, m, l.resource("runtime\nname: "+envoy.RuntimeLayer+"\nlayer: {lab.percent: 30}\n"))))
+		eventually(t, "the value is there", func() bool { return l.runtime("lab.percent") == "30" })
 	})
 }
 

@@ -21,6 +21,10 @@ const AdminMetadata = "meshtui.admin"
 // ServerCluster is the name of the bootstrap's cluster that is meshtui itself.
 const ServerCluster = "meshtui_xds"
 
+// RuntimeLayer is the name of the runtime layer that the bootstrap asks for: that
+// of the Runtime resource which such an Envoy takes its values from.
+const RuntimeLayer = "meshtui"
+
 // MaxSocketPath is the longest path of a unix socket that Envoy and Go both
 // take, in bytes.
 const MaxSocketPath = 107
@@ -59,7 +63,7 @@ func (b Bootstrap) YAML() (string, error) {
 	var out strings.Builder
 	err = bootstrapTemplate.Execute(&out, map[string]any{
 		"B": b, "Cluster": cluster, "XDS": xds, "Admin": admin,
-		"Server": ServerCluster, "Metadata": AdminMetadata, "Pipe": EventPipe, "Flags": strings.Join(Flags(), " "),
+		"Server": ServerCluster, "Runtime": RuntimeLayer, "Metadata": AdminMetadata, "Pipe": EventPipe, "Flags": strings.Join(Flags(), " "),
 	})
 	if err != nil {
 		return "", fmt.Errorf("bootstrap: %w", err)
@@ -157,6 +161,13 @@ dynamic_resources:
           retry_back_off: {base_interval: 0.1s, max_interval: 0.5s}
   cds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 2s}
   lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 2s}
+
+layered_runtime:
+  layers:
+  - name: {{.Runtime}}  # runtime values that meshtui pushes (rtds.yaml); without any it is answered at once and costs nothing
+    rtds_layer: {name: {{.Runtime}}, rtds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 1s}}
+  - name: admin  # over it, what /runtime_modify of the admin interface sets
+    admin_layer: {}
 
 static_resources:
   clusters:

@@ -48,6 +48,9 @@ func TestBootstrapReadsBack(t *testing.T) {
 			if (got.GetAdmin() != nil) != (b.Admin != "") {
 				t.Errorf("admin is %v", got.GetAdmin())
 			}
+			if layer := got.GetLayeredRuntime().GetLayers()[0].GetRtdsLayer(); layer.GetName() != RuntimeLayer || layer.GetRtdsConfig().GetAds() == nil {
+				t.Errorf("the runtime's layer became %v", layer)
+			}
 			ads := got.GetDynamicResources().GetAdsConfig()
 			if delta := ads.GetApiType() == corev3.ApiConfigSource_DELTA_GRPC; delta != b.Delta {
 				t.Errorf("the API type is %s", ads.GetApiType())

@@ -16,6 +16,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -171,6 +172,7 @@ func (cp *controlPlane) push(t *testing.T, node string, over func(mesh.Type, pro
 	t.Helper()
 	byURL := map[resource.Type][]types.Resource{
 		resource.ClusterType: nil, resource.EndpointType: nil, resource.ListenerType: nil, resource.RouteType: nil,
+		resource.RuntimeType: {&runtimev3.Runtime{Name: RuntimeLayer}}, // an Envoy of ours asks for it first
 	}
 	served := map[mesh.Key]proto.Message{}
 	for _, text := range texts {
