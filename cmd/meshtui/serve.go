@@ -163,15 +163,17 @@ func (s *serving) follow(ctx context.Context, out *outbox) error {
 
 // news is what happened since it was asked last.
 func (s *serving) news() []event {
-	out := s.narrator.wire(s.session.server.Wire())
+	w := s.session.workspace
+	out := s.teller.tell(w.State())
+	out = append(out, s.narrator.wire(s.session.server.Wire())...)
 	for _, n := range s.session.server.State().Nodes {
 		out = append(out, s.narrator.facts(n, s.session.watcher.Facts(n.ID))...)
 	}
 	if s.watch {
 		out = append(out, s.takeDisk()...)
 	}
-	out = append(out, s.widen()...)
-	return append(out, s.teller.tell(s.session.workspace.State())...)
+	out = append(out, s.teller.tell(w.State())...)
+	return append(out, s.widen()...)
 }
 
 // takeDisk pushes a change that was saved to the files, or tells why not.
