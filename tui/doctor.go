@@ -122,7 +122,7 @@ func (p *doctor) lines(a *App, w, h int) []string {
 		body = append(body, paragraph("What mends it: "+s.fix.Says, w, a.th.Good)...)
 		body = append(body, diffLines(a.th, []mesh.Change{s.change}, w)...)
 	case s.note == "":
-		body = append(body, paragraph("There is no edit that mends it by itself: only you can know what was meant. e opens it at the place.", w, a.th.Info)...)
+		body = append(body, paragraph("There is no edit that mends it by itself: only you can know what was meant.", w, a.th.Info)...)
 	}
 	foot := []string{widget.Spaces(w), p.foot(a, w)}
 	p.list.Resize(len(body), max(1, min(len(body), h-len(foot))))
@@ -147,7 +147,9 @@ func (p *doctor) foot(a *App, w int) string {
 	if p.scripts[p.at].fix != nil {
 		pairs = append(pairs, "enter", "put it into the draft")
 	}
-	pairs = append(pairs, "e", "edit it there")
+	if !p.reason().Key.IsZero() {
+		pairs = append(pairs, "e", "edit it there")
+	}
 	if len(p.scripts) > 1 {
 		pairs = append(pairs, "tab", "next reason")
 	}

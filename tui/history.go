@@ -65,12 +65,23 @@ func (s *historyScreen) line(a *App, r *engine.Revision, cursor bool, w int) str
 		word = "accepted"
 	}
 	left := []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%5d  ", r.Number)}, {Style: style, Text: widget.Fit(glyph+" "+word, 14)},
-		{Text: widget.Fit(r.At.Format("2006-01-02 15:04:05"), 21)}, {Text: r.Note}}
+		{Text: widget.Fit(r.At.Format("2006-01-02 15:04:05"), 21)}, {Text: r.Note}, {Style: a.th.Dim, Text: wentTo(r)}}
 	right := []widget.Span{{Style: a.th.Dim, Text: strings.TrimSpace(r.Author + " " + short(r.Outcome.Took))}}
 	if cursor {
 		return widget.Row(w, &a.th.Selected, left, right)
 	}
 	return widget.Row(w, nil, left, right)
+}
+
+// wentTo says where a revision went that did not go to all at once.
+func wentTo(r *engine.Revision) string {
+	switch {
+	case len(r.Only) > 0:
+		return "  on " + listed(r.Only) + " only"
+	case len(r.First) > 0:
+		return "  first on " + listed(r.First)
+	}
+	return ""
 }
 
 func (s *historyScreen) key(_ *App, key string) bool { return s.list.Key(key) }

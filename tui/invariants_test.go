@@ -60,10 +60,11 @@ func hostileScene() *tuitest.Scene {
 	return s
 }
 
-var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene, "unreadable": unreadable, "grouped": grouped, "kept": keepers, "drafted": drafted, "cautious": cautious}
+var scenes = map[string]func() *tuitest.Scene{"calm": tuitest.Calm, "empty": tuitest.Empty, "troubled": tuitest.Troubled, "hostile": hostileScene, "unreadable": unreadable, "grouped": grouped, "kept": keepers, "drafted": drafted, "cautious": cautious,
+	"verdicts": tuitest.Verdicts, "others": tuitest.Others, "limited": limited, "stuck": stuckScene}
 
 var invariantKeys = []string{"j", "k", "j", "j", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "tab", "shift+tab", "1", "2", "3", "4", "5", "6", "enter", "esc",
-	"/", "a", "x", "上", "?", ":", "d", "p", "R", "N", "w", "m", "z", "P", "[", "]", "space", "+", "-", "u", "y", "n", "D", "q", "o", "s", "!", "pgdown", "backspace", "t", "ctrl+s", "ctrl+o", "ctrl+g", "ctrl+t"}
+	"/", "a", "x", "上", "?", ":", "d", "p", "R", "N", "w", "m", "z", "P", "[", "]", "space", "+", "-", "u", "y", "n", "D", "q", "o", "s", "!", "pgdown", "backspace", "t", "ctrl+s", "ctrl+o", "ctrl+g", "ctrl+t", "7", "f", "W", "C", "o", "e"}
 
 func TestEveryFrameFits(t *testing.T) {
 	sizes := [][2]int{{1, 1}, {2, 3}, {20, 10}, {59, 20}, {60, 19}, {60, 20}, {60, 24}, {61, 33}, {79, 24}, {80, 24}, {81, 25}, {99, 30},
@@ -101,7 +102,7 @@ func TestEveryFrameFits(t *testing.T) {
 func pressQuietly(a *App, k string) {
 	if _, cmd := a.Update(keyMsg(k)); cmd != nil && !a.quitting {
 		switch msg := cmd().(type) {
-		case dataMsg, intentDoneMsg, openMsg, forecastMsg, shotMsg, volleyMsg, samplesMsg:
+		case dataMsg, intentDoneMsg, openMsg, forecastMsg, shotMsg, volleyMsg, samplesMsg, showMsg, planMsg:
 			if _, next := a.Update(msg); next != nil {
 				a.Update(next()) // the tester asks, or sends the next
 			}

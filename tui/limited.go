@@ -136,7 +136,10 @@ func (a *App) limitedBar(r *engine.Revision) bar {
 		rest = fmt.Sprintf("the others keep revision %d", r.Rest.Number)
 	}
 	tail := a.keyOf("widen") + " widens"
-	if r.Rest != nil {
+	switch {
+	case r.Outcome.Result == engine.Rejected:
+		tail = "" // its own bar says what to do
+	case r.Rest != nil:
 		tail += "   " + a.keyOf("rollback") + " undoes"
 	}
 	return bar{text: fmt.Sprintf("revision %d is on %d of %s (%s); %s", r.Number, on, a.nodes(of), listed(r.Only), rest), tail: tail}

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"example.com/meshtui/engine"
@@ -129,7 +128,7 @@ func (a *App) nodeRowLine(row *nodeRow, name int, cols []nodeColumn, cursor bool
 		}
 		return style.Render(widget.Fit(indent+widget.Clean(row.text), w))
 	case row.r != nil:
-		left = a.resourceOnNode(row, name, cols)
+		left = a.resourceOnNode(row, name, cols, len(cols) == len(nodeColumns))
 	case row.t != 0:
 		left = a.typeOnNode(row, name, cols)
 	default:
@@ -254,8 +253,8 @@ func (a *App) stateOn(n *xds.Node, r *truth.Resource) mark.State {
 func drawn(r *truth.Resource) mark.State { return mark.Verdict(r.Verdict) }
 
 // resourceOnNode is a resource with the age of each fact that holds of it, and
-// its verdict in words where that has no line of its own.
-func (a *App) resourceOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Span {
+// its verdict in words where that has no line of its own and there is room.
+func (a *App) resourceOnNode(row *nodeRow, name int, cols []nodeColumn, says bool) []widget.Span {
 	state := a.stateOn(row.n, row.r)
 	glyph, style := state.Draw(a.th)
 	word := state.Word()
@@ -277,7 +276,7 @@ func (a *App) resourceOnNode(row *nodeRow, name int, cols []nodeColumn) []widget
 		}
 		out = append(out, widget.Span{Style: style, Text: fmt.Sprintf("%*s", c.width, text)})
 	}
-	if state.Good() && row.r.Says != "" && row.r.Says != word {
+	if says && state.Good() && row.r.Says != "" && row.r.Says != word {
 		out = append(out, widget.Span{Style: a.th.Dim, Text: "  " + row.r.Says})
 	}
 	return out
@@ -314,12 +313,10 @@ func rolloutText(n *xds.Node) string {
 	switch {
 	case r.Revision == 0:
 		return "nothing sent yet"
-	case r.Step > 0 && len(r.Warming) > 0:
-		s = fmt.Sprintf("revision %d: step %d of %d, waiting for warm: %s", r.Revision, r.Step, r.Steps, strings.Join(r.Warming, ", "))
 	case r.Step > 0 && r.Waiting == "":
 		s += fmt.Sprintf(" at step %d of %d", r.Step, r.Steps)
 	case r.Step > 0:
-		s = fmt.Sprintf("revision %d: step %d of %d, waits for %s", r.Revision, r.Step, r.Steps, r.Waiting)
+		s = fmt.Sprintf("revision %d: step %d of %d, waiting for %s", r.Revision, r.Step, r.Steps, r.Waiting)
 	case r.Detail != "":
 		s += ": " + r.Detail
 	case !r.Ended.IsZero() && r.Result == engine.Accepted:

@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine/text"
+	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/truth"
@@ -83,11 +84,7 @@ func (a *App) resourceSpot(n *xds.Node, at nodeSpot, w int) []string {
 func (a *App) truthLines(n *xds.Node, r *truth.Resource, w int) []string {
 	state := a.stateOn(n, r)
 	glyph, style := state.Draw(a.th)
-	says := glyph + " " + state.Word()
-	if r.Says != "" {
-		says += ": " + r.Says
-	}
-	out := paragraph(says, w, style)
+	out := paragraph(glyph+" "+inWords(state, r), w, style)
 	if refused := a.data.refusalOn(n.ID, r.Key); r.Rejected.Yes() && refused != nil {
 		out = append(out, a.reasonLines("", refused, &r.Key, w)...)
 	} else if r.Words != "" {
@@ -108,6 +105,18 @@ func (a *App) truthLines(n *xds.Node, r *truth.Resource, w int) []string {
 		}
 	}
 	return out
+}
+
+// inWords is how a resource stands, in a word and a sentence.
+func inWords(state mark.State, r *truth.Resource) string {
+	switch word := state.Word(); {
+	case r.Says == "":
+		return word
+	case strings.HasPrefix(r.Says, word):
+		return r.Says
+	default:
+		return word + ": " + r.Says
+	}
 }
 
 // factsText lists the facts that hold of a resource, each with its age and who

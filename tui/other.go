@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/widget"
 )
@@ -183,6 +184,23 @@ func (a *App) ruled(title string, w int) string {
 
 // others is how many resources stand on that screen, for the main one to say.
 func (a *App) others() int { return len(a.data.outline.Others) }
+
+// othersLine says at the foot of the first pane how many there are, and of what
+// is amiss among them the worst.
+func (a *App) othersLine(w int) string {
+	left := []widget.Span{{Style: a.th.Key, Text: " " + a.keyOf("other")}, {Style: a.th.Dim, Text: " " + count(a.others(), "other")}}
+	worst := mark.NoNode
+	for _, r := range a.data.outline.Others {
+		if s, _, _ := mark.Worst(r.Key, a.data.hash(r.Key), a.data.nodes, a.data.look(), a.at); !s.Good() {
+			worst = max(worst, s)
+		}
+	}
+	if worst == mark.NoNode {
+		return widget.Row(w, nil, left, nil)
+	}
+	glyph, style := worst.Draw(a.th)
+	return widget.Row(w, nil, left, []widget.Span{{Style: style, Text: glyph + " " + worst.Short()}})
+}
 
 // showOther opens the screen with the cursor on a resource.
 func (a *App) showOther(k mesh.Key) tea.Cmd {

@@ -33,6 +33,12 @@ func (a *App) paneLines(p outline.Pane, w, h int) []string {
 	for i := l.Top; i < l.End(); i++ {
 		out = append(out, a.rowLine(p, a.row(p, i), i == l.Cursor, w, c))
 	}
+	if p == outline.LDS && a.others() > 0 && len(out)+1 < h {
+		for len(out) < h-1 {
+			out = append(out, widget.Spaces(w))
+		}
+		out = append(out, a.othersLine(w))
+	}
 	return out
 }
 

@@ -86,7 +86,7 @@ func (c *nodeChoice) goesTo(a *App) string {
 			if h.Rest != nil {
 				keeps = h.Rest.Number
 			}
-			rest = fmt.Sprintf("the others keep revision %d until you widen it", keeps)
+			rest = fmt.Sprintf("the others keep revision %d", keeps)
 		}
 		return fmt.Sprintf("%d of %s first: %s; %s", len(ids), a.nodes(n), widget.Clean(listed(ids)), rest)
 	}

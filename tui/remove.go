@@ -52,6 +52,14 @@ func (a *App) consequence(t mesh.Type, used []mesh.Reference) string {
 		return "Without it, the cluster has no hosts: 503 (UH, no healthy upstream)."
 	case mesh.Secret:
 		return "Without it, TLS handshakes there fail."
+	case mesh.VirtualHost:
+		return "Without it, requests to its domains get 404."
+	case mesh.ScopedRoute:
+		return "Without it, requests with its key get 404."
+	case mesh.Extension:
+		return "Without it, " + a.product().the + " goes on with the filter that it has; one that starts anew answers 500 there."
+	case mesh.Runtime:
+		return "Without it, its keys fall back to what the bootstrap or the resources say."
 	}
 	return ""
 }

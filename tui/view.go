@@ -147,8 +147,6 @@ func (a *App) panelTitle(p Panel) string {
 func (a *App) panelNote(p Panel) string {
 	l := &a.lists[p]
 	switch {
-	case p == PanelLDS && a.others() > 0 && l.Len <= l.Height:
-		return fmt.Sprintf("%s: %d more", a.keyOf("other"), a.others())
 	case p == PanelWire && a.data.dropped > 0:
 		return fmt.Sprintf("%d dropped", a.data.dropped)
 	case l.Len <= l.Height || l.Len == 0:

@@ -127,7 +127,7 @@ func TestARolloutIsSaidAsItStands(t *testing.T) {
 	}{
 		{xds.Rollout{}, "nothing sent yet"},
 		{xds.Rollout{Revision: 6, Result: engine.Rejected, Step: 1, Steps: 2}, "revision 6: rejected at step 1 of 2"},
-		{xds.Rollout{Revision: 6, Result: engine.Pending, Step: 2, Steps: 2, Waiting: "CDS ACK"}, "revision 6: step 2 of 2, waits for CDS ACK"},
+		{xds.Rollout{Revision: 6, Result: engine.Pending, Step: 2, Steps: 2, Waiting: "CDS ACK"}, "revision 6: step 2 of 2, waiting for CDS ACK"},
 		{xds.Rollout{Revision: 6, Result: engine.TimedOut, Detail: "no answer"}, "revision 6: timed out: no answer"},
 	} {
 		if got := rolloutText(&xds.Node{Rollout: c.r}); got != c.want {
