@@ -28,6 +28,8 @@ type node struct {
 	cluster string
 	agent   string
 	admin   string
+	csds    string
+	info    *corev3.Node
 	variant Variant
 	streams []*stream // in the order in which they came
 	since   time.Time // of the present connection, or of its end
@@ -141,6 +143,11 @@ func (n *node) attach(st *stream, info *corev3.Node, now time.Time) (only bool) 
 		}
 	}
 	n.admin = info.GetMetadata().GetFields()[envoy.AdminMetadata].GetStringValue()
+	n.csds = info.GetMetadata().GetFields()[envoy.CSDSMetadata].GetStringValue()
+	n.info = &corev3.Node{
+		Id: info.GetId(), Cluster: info.GetCluster(), Metadata: info.GetMetadata(), Locality: info.GetLocality(),
+		UserAgentName: info.GetUserAgentName(), UserAgentVersionType: info.GetUserAgentVersionType(), ClientFeatures: info.GetClientFeatures(),
+	}
 	return only
 }
 

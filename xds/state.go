@@ -3,6 +3,8 @@ package xds
 import (
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 )
@@ -57,14 +59,18 @@ type Node struct {
 	Group       string
 	Agent       string // "envoy 1.40.0", as the node says of itself; "" when it does not
 	Admin       string // admin address from the node's metadata ("127.0.0.1:9901" or "unix:/path"); "" unknown
-	Variant     Variant
-	Connected   bool
-	Since       time.Time // of the present connection, or of its end
-	Streams     int
-	Revision    int // what the node is to have of what was published; 0: nothing yet
-	Rollout     Rollout
-	Types       map[mesh.Type]TypeStatus
-	Resources   Resources
+	CSDS        string // where a gRPC client tells its own status, from the node's metadata; "" unknown
+	// Info is what the node said of itself on its newest stream, without the
+	// extensions that it knows, which are many. It must not be changed.
+	Info      *corev3.Node
+	Variant   Variant
+	Connected bool
+	Since     time.Time // of the present connection, or of its end
+	Streams   int
+	Revision  int // what the node is to have of what was published; 0: nothing yet
+	Rollout   Rollout
+	Types     map[mesh.Type]TypeStatus
+	Resources Resources
 }
 
 // Rollout is one revision on its way to one node.

@@ -18,6 +18,10 @@ const EventPipe = "/dev/fd/3"
 // admin interface is.
 const AdminMetadata = "meshtui.admin"
 
+// CSDSMetadata is the key of node.metadata under which a gRPC client says where
+// it serves its own status (CSDS).
+const CSDSMetadata = "meshtui.csds"
+
 // ServerCluster is the name of the bootstrap's cluster that is meshtui itself.
 const ServerCluster = "meshtui_xds"
 
