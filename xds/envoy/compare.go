@@ -86,10 +86,10 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 		active.Message = withoutVirtualHosts(served, active.Message)
 	}
 	detail := d.errors[k.Name]
-	if isActive && active.Message != nil && difference(served, active.Message) == "" {
+	if isActive && active.Message != nil && Difference(served, active.Message) == "" {
 		return Active{State: ActiveSame, Since: active.Since, Detail: detail}
 	}
-	if isWarming && (warming.Message == nil || difference(served, warming.Message) == "") {
+	if isWarming && (warming.Message == nil || Difference(served, warming.Message) == "") {
 		return Active{State: Warming, Since: warming.Since, Detail: detail}
 	}
 	switch {
@@ -97,11 +97,11 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 		return Active{State: NotObservable, Since: active.Since, Detail: "what Envoy shows of it cannot be read"}
 	case isActive:
 		if detail == "" {
-			detail = "differs in " + difference(served, active.Message)
+			detail = "differs in " + Difference(served, active.Message)
 		}
 		return Active{State: ActiveOther, Since: active.Since, Detail: detail, Instead: active.Message}
 	case isWarming:
-		return Active{State: Warming, Since: warming.Since, Detail: "differs in " + difference(served, warming.Message)}
+		return Active{State: Warming, Since: warming.Since, Detail: "differs in " + Difference(served, warming.Message)}
 	case isStatic:
 		return overridden(k, served, static)
 	case detail == "" && isAPI(served):
@@ -117,7 +117,7 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 func overridden(k mesh.Key, served proto.Message, static dumped) Active {
 	a := Active{State: Overridden, Since: static.Since, Instead: static.Message}
 	a.Detail = fmt.Sprintf("its bootstrap has a %s of this name, which xDS does not replace", k.Type)
-	switch where := difference(served, static.Message); {
+	switch where := Difference(served, static.Message); {
 	case static.Message == nil:
 	case where == "":
 		a.Detail += "; it says the same now"

@@ -148,18 +148,18 @@ filter_chains:
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := parse(t, c.a), parse(t, c.b)
-			if got := difference(a, b); got != c.want {
+			if got := Difference(a, b); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if got := difference(b, a); got != c.want {
+			if got := Difference(b, a); got != c.want {
 				t.Errorf("the other way round: got %q, want %q", got, c.want)
 			}
-			if got := difference(a, a); got != "" {
+			if got := Difference(a, a); got != "" {
 				t.Errorf("differs from itself in %q", got)
 			}
 		})
 	}
-	if got := difference(nil, parse(t, "route\nname: a")); got != "." {
+	if got := Difference(nil, parse(t, "route\nname: a")); got != "." {
 		t.Errorf("nothing and something differ in %q", got)
 	}
 }
@@ -177,7 +177,7 @@ listener_filters:
     type_url: type.googleapis.com/acme.v1.Thing
     value: {depth: 3, inner: {"@type": type.googleapis.com/xds.type.v3.TypedStruct, type_url: type.googleapis.com/acme.v1.Other, value: {a: [b]}}}
 `)
-	if where := difference(want, m); where != "" {
+	if where := Difference(want, m); where != "" {
 		t.Errorf("differs in %s: %v", where, m)
 	}
 	for _, bad := range []string{"", "{", "null", "1", `{"@type":1}`, `{"@type":"type.googleapis.com/envoy.config.cluster.v3.Cluster","name":{}}`} {

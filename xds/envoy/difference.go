@@ -11,11 +11,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// difference is the path of the first field in which two messages differ, ""
+// Difference is the path of the first field in which two messages differ, ""
 // when they say the same. It steps into every Any, so that the order in which
 // bytes were packed does not count, and leaves out the fields that Envoy redacts
 // (keys and passwords). "." means that they are of different kinds.
-func difference(a, b proto.Message) string {
+func Difference(a, b proto.Message) string {
 	if a == nil || b == nil {
 		if a == nil && b == nil {
 			return ""

@@ -181,7 +181,7 @@ func TestEnvoyOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	w := watch(t, WatcherOptions{Targets: targets(Target{"theirs", b.Admin}), Served: cp.Served})
+	w := watch(t, WatcherOptions{Targets: targets(Target{Node: "theirs", Admin: b.Admin}), Served: cp.Served})
 	is := func(b *backend, want Health, why string) {
 		t.Helper()
 		facts(t, w, "theirs", b.Listener.Addr().String()+" is "+want.String(), func(f *Facts) bool {

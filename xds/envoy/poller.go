@@ -36,9 +36,13 @@ const (
 // errNoAdmin is why nothing is known beyond what the streams tell.
 var errNoAdmin = errors.New("the node does not say where its admin interface is (node.metadata, " + AdminMetadata + ")")
 
+// errNoStatus is why nothing is known of a gRPC client by a watcher that asks none.
+var errNoStatus = errors.New("the status (CSDS) of gRPC clients is not asked for")
+
 // poller watches one Envoy. Its fields from client on belong to its goroutine.
 type poller struct {
 	w           *Watcher
+	target      Target
 	node, addr  string
 	cancel      context.CancelFunc
 	wake        chan struct{}
@@ -66,15 +70,21 @@ type poller struct {
 	mayScan  time.Time                  // when it may be, if it is asked for
 }
 
-func newPoller(w *Watcher, node, addr string, cancel context.CancelFunc) *poller {
-	p := &poller{w: w, node: node, addr: addr, cancel: cancel, wake: make(chan struct{}, 1)}
-	p.facts.Store(&Facts{Node: node, Admin: addr})
+func newPoller(w *Watcher, t Target, cancel context.CancelFunc) *poller {
+	p := &poller{w: w, target: t, node: t.Node, addr: t.Admin, cancel: cancel, wake: make(chan struct{}, 1)}
+	if t.CSDS != "" {
+		p.addr = t.CSDS
+	}
+	p.facts.Store(&Facts{Node: p.node, Admin: p.addr})
 	return p
 }
 
 // run polls until ctx ends. An address that must not be asked is no error of
 // the watcher: the facts say so.
 func (p *poller) run(ctx context.Context) error {
+	if p.target.CSDS != "" {
+		return p.runStatus(ctx)
+	}
 	client, err := newAdmin(p.addr, p.w.o.Timeout)
 	if p.addr == "" {
 		err = errNoAdmin
@@ -84,13 +94,53 @@ func (p *poller) run(ctx context.Context) error {
 	}
 	p.client = client
 	defer client.close()
+	p.repeat(ctx, p.poll)
+	return nil
+}
+
+// runStatus is run for a node that is no Envoy.
+func (p *poller) runStatus(ctx context.Context) error {
+	if p.w.o.Status == nil {
+		return p.runBlind(ctx, errNoStatus)
+	}
+	looker, err := p.w.o.Status(p.node, p.target.CSDS)
+	if err != nil {
+		return p.runBlind(ctx, err)
+	}
+	defer looker.Close()
+	p.repeat(ctx, func(ctx context.Context) *Facts {
+		began := p.w.o.Now()
+		ctx, cancel := context.WithTimeout(ctx, p.w.o.Timeout)
+		defer cancel()
+		f, err := looker.Look(ctx, p.w.o.Served(p.node))
+		if err != nil {
+			return p.outOfDate(err)
+		}
+		f.Node, f.Admin, f.At = p.node, p.addr, began
+		return f
+	})
+	return nil
+}
+
+// repeat publishes what poll finds, until ctx ends.
+func (p *poller) repeat(ctx context.Context, poll func(context.Context) *Facts) {
 	for {
 		began := time.Now()
-		p.publish(p.poll(ctx))
+		p.publish(poll(ctx))
 		if !pause(ctx, wakeGap-time.Since(began), nil) || !pause(ctx, p.w.o.Interval-time.Since(began), p.wake) {
-			return nil
+			return
 		}
 	}
+}
+
+// outOfDate are the facts that were known, which say why they grow old.
+func (p *poller) outOfDate(why error) *Facts {
+	old := *p.facts.Load()
+	old.Err = why.Error()
+	if old.Active == nil {
+		old.Active = p.unobservable()
+	}
+	return &old
 }
 
 // runBlind says until ctx ends why nothing can be observed.
@@ -137,12 +187,7 @@ func (p *poller) poll(ctx context.Context) *Facts {
 	ready, err := p.ask(ctx, served)
 	if err != nil {
 		p.identity, p.nextFull, p.drainAt, p.compared, p.foreign = nil, time.Time{}, time.Time{}, nil, nil // it may be another process by now
-		old := *p.facts.Load()
-		old.Err = err.Error()
-		if old.Active == nil {
-			old.Active = p.unobservable()
-		}
-		return &old
+		return p.outOfDate(err)
 	}
 	f := &Facts{
 		Node: p.node, Admin: p.addr, At: began, Ready: ready, Version: p.identity.version,

@@ -45,7 +45,7 @@ func (o observed) virtualHost(served *routev3.VirtualHost) Active {
 			if vh.GetName() != served.GetName() {
 				continue
 			}
-			if where := difference(served, vh); where != "" {
+			if where := Difference(served, vh); where != "" {
 				return Active{State: ActiveOther, Detail: "differs in " + where, Instead: vh}
 			}
 			return Active{State: ActiveSame}

@@ -15,6 +15,15 @@ import (
 type Target struct {
 	Node  string
 	Admin string // "127.0.0.1:9901" or "unix:/path"; others are not asked
+	CSDS  string // of a gRPC client: where it tells its own status, same forms; asked in the place of Admin
+}
+
+// Looker looks into a node that is no Envoy. It belongs to one goroutine.
+type Looker interface {
+	// Look asks once how the node has what it was served. The facts that it
+	// returns need only say that; they are new each time.
+	Look(ctx context.Context, served map[mesh.Key]proto.Message) (*Facts, error)
+	Close()
 }
 
 // WatcherOptions says what to watch. Targets and Served must be set.
@@ -22,6 +31,7 @@ type WatcherOptions struct {
 	Targets  func() []Target                              // asked once an interval, so that nodes come and go
 	Served   func(node string) map[mesh.Key]proto.Message // what the node was served last, overlays included
 	Events   <-chan Event                                 // of the fleet; nil when there is none
+	Status   func(node, csds string) (Looker, error)      // makes what asks a target with CSDS; nil asks none
 	Interval time.Duration                                // between polls of one Envoy; 1 s when 0
 	Timeout  time.Duration                                // for one question; 1 s when 0
 	Now      func() time.Time
@@ -135,24 +145,24 @@ func (w *Watcher) Run(ctx context.Context) error {
 // reconcile starts pollers for targets that are new or moved, and ends those of
 // targets that are gone.
 func (w *Watcher) reconcile(ctx context.Context, group *task.Group) {
-	targets := map[string]string{}
+	targets := map[string]Target{}
 	for _, t := range w.o.Targets() {
-		targets[t.Node] = t.Admin
+		targets[t.Node] = t
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for node, p := range w.pollers {
-		if admin, ok := targets[node]; !ok || admin != p.addr {
+		if t, ok := targets[node]; !ok || t != p.target {
 			p.cancel()
 			delete(w.pollers, node)
 		}
 	}
-	for node, addr := range targets {
+	for node, t := range targets {
 		if w.pollers[node] != nil {
 			continue
 		}
 		pollCtx, cancel := context.WithCancel(ctx)
-		p := newPoller(w, node, addr, cancel)
+		p := newPoller(w, t, cancel)
 		w.pollers[node] = p
 		group.Go("watch "+node, func() error { return p.run(pollCtx) })
 	}

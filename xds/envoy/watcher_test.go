@@ -132,7 +132,7 @@ func TestWatcherOneHangs(t *testing.T) {
 	t.Cleanup(release)
 	good := newFakeAdmin(t, "good", noClusters)
 	w := watch(t, WatcherOptions{
-		Targets:  targets(Target{"bad", bad.Listener.Addr().String()}, Target{"good", good.address()}),
+		Targets:  targets(Target{Node: "bad", Admin: bad.Listener.Addr().String()}, Target{Node: "good", Admin: good.address()}),
 		Interval: 20 * time.Millisecond, Timeout: 50 * time.Millisecond,
 	})
 	f := facts(t, w, "bad", "the hung one is given up", func(f *Facts) bool { return f.Err != "" })
@@ -166,7 +166,7 @@ func TestWatcherSaysWhyItCannotObserve(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := watch(t, WatcherOptions{
-				Targets: targets(Target{"n", c.admin}), Interval: 10 * time.Millisecond,
+				Targets: targets(Target{Node: "n", Admin: c.admin}), Interval: 10 * time.Millisecond,
 				Served: func(string) map[mesh.Key]proto.Message { return served },
 			})
 			f := facts(t, w, "n", "an error", func(f *Facts) bool { return f.Err != "" })
@@ -194,7 +194,7 @@ func TestWatcherOverUnixSocket(t *testing.T) {
 	s.Listener = l
 	s.Start()
 	t.Cleanup(s.Close)
-	w := watch(t, WatcherOptions{Targets: targets(Target{"n", "unix:" + path})})
+	w := watch(t, WatcherOptions{Targets: targets(Target{Node: "n", Admin: "unix:" + path})})
 	f := facts(t, w, "n", "an answer", func(f *Facts) bool { return f.Ready == "LIVE" })
 	if f.Version != "1.40.0" || f.Err != "" {
 		t.Errorf("got %+v", f)
@@ -209,7 +209,7 @@ func TestWatcherKeepsWhatItKnewAndForgetsWhoLeft(t *testing.T) {
 		if !there.Load() {
 			return nil
 		}
-		return []Target{{"n", a.address()}}
+		return []Target{{Node: "n", Admin: a.address()}}
 	}})
 	facts(t, w, "n", "endpoints", func(f *Facts) bool { return len(f.Endpoints) == 2 })
 	a.CloseClientConnections()
@@ -235,7 +235,7 @@ func TestWatcherSparesALargeEnvoy(t *testing.T) {
 	events := make(chan Event, 1)
 	w := watch(t, WatcherOptions{
 		Events:  events,
-		Targets: targets(Target{"n", a.address()}), Interval: 10 * time.Millisecond, Timeout: 10 * time.Second,
+		Targets: targets(Target{Node: "n", Admin: a.address()}), Interval: 10 * time.Millisecond, Timeout: 10 * time.Second,
 		Now: func() time.Time { return time.Unix(clock.Load(), 0) },
 	})
 	f := facts(t, w, "n", "all endpoints", func(f *Facts) bool { return len(f.Endpoints) == 10000 })
@@ -254,7 +254,7 @@ func TestWatcherSparesALargeEnvoy(t *testing.T) {
 
 func TestWatcherPoke(t *testing.T) {
 	a := newFakeAdmin(t, "n", noClusters)
-	w := watch(t, WatcherOptions{Targets: targets(Target{"n", a.address()}), Interval: time.Hour})
+	w := watch(t, WatcherOptions{Targets: targets(Target{Node: "n", Admin: a.address()}), Interval: time.Hour})
 	facts(t, w, "n", "the first poll", func(f *Facts) bool { return f.Ready != "" })
 	before := a.count("/ready")
 	w.Poke("n")
@@ -266,7 +266,7 @@ func TestWatcherPoke(t *testing.T) {
 func TestWatcherDraining(t *testing.T) {
 	a := newFakeAdmin(t, "n", noClusters)
 	a.chains.Store(2)
-	w := watch(t, WatcherOptions{Targets: targets(Target{"n", a.address()}), Interval: time.Hour})
+	w := watch(t, WatcherOptions{Targets: targets(Target{Node: "n", Admin: a.address()}), Interval: time.Hour})
 	if _, _, ok := w.Draining("nobody"); ok {
 		t.Error("it knows of a node that is not watched")
 	}
