@@ -44,7 +44,9 @@ func (n *node) flight(to *mesh.Mesh) plan.Flight {
 	return f
 }
 
-// unasked is what the node was to ask for during the run and may not have.
+// unasked is what the node was to ask for during the run and may not have, each
+// once: a step waits for what it inherits, too, and to add up the two would
+// double them with each revision of a burst that nobody answers.
 func (r *run) unasked() []mesh.Reference {
 	if r.at >= len(r.steps) {
 		return nil
@@ -52,7 +54,12 @@ func (r *run) unasked() []mesh.Reference {
 	if !r.offered {
 		return r.inherited
 	}
-	return slices.Concat(r.inherited, r.steps[r.at].Needs)
+	seen := map[mesh.Reference]bool{}
+	return slices.DeleteFunc(slices.Concat(r.inherited, r.steps[r.at].Needs), func(need mesh.Reference) bool {
+		before := seen[need]
+		seen[need] = true
+		return before
+	})
 }
 
 // noteWay enters a resource that leads traffic and is being sent.

@@ -122,7 +122,11 @@ func (s *sub) heldBack(now time.Time) time.Duration {
 	if s.urgent || len(s.open) == 0 || !s.due() {
 		return 0
 	}
-	return max(0, holdBack-now.Sub(s.last.at))
+	waited := now.Sub(s.last.at)
+	if waited < 0 { // the clock was set back
+		return 0
+	}
+	return max(0, holdBack-waited)
 }
 
 // full reports whether a response must hold everything: only SotW listeners,

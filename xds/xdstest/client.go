@@ -26,6 +26,7 @@ type Config struct {
 	Agent    string            // node.user_agent_name; "envoy" makes the server expect an Envoy's habits
 	Metadata map[string]string // node.metadata
 	Delta    bool
+	Deaf     bool // its streams read nothing
 }
 
 // Client is one node's connection to a server. It may open many streams.
@@ -100,7 +101,9 @@ func (c *Client) open(t mesh.Type) *Stream {
 		c.t.Fatalf("open a stream: %v", err)
 	}
 	c.t.Cleanup(s.Close)
-	s.start()
+	if !c.config.Deaf {
+		s.start()
+	}
 	return s
 }
 

@@ -146,6 +146,12 @@ func (s *Stream) Close() {
 	_ = s.reader.Wait() // it ends with the stream's error, which Err tells
 }
 
+// CloseConn ends the connection that the stream is on, and so the stream.
+func (s *Stream) CloseConn() {
+	s.c.Close()
+	_ = s.reader.Wait() // it ends with the stream's error, which Err tells
+}
+
 // End says that no more requests come, and returns the responses that still came
 // before the server ended the stream, too.
 func (s *Stream) End() []Response {
@@ -338,7 +344,11 @@ func (s *Stream) Barrier() []Response {
 	if s.delta != nil {
 		s.SendDelta(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.RateLimitConfigType, ResourceNamesSubscribe: []string{name}})
 	} else {
-		s.SendSotW(&discovery.DiscoveryRequest{TypeUrl: resource.RateLimitConfigType, ResourceNames: []string{name}, ResponseNonce: s.nonce[resource.RuntimeType]})
+		s.names[resource.RateLimitConfigType] = []string{name} // which the ACK repeats
+		s.SendSotW(&discovery.DiscoveryRequest{
+			TypeUrl: resource.RateLimitConfigType, ResourceNames: []string{name},
+			VersionInfo: s.accepted[resource.RateLimitConfigType], ResponseNonce: s.nonce[resource.RateLimitConfigType],
+		})
 	}
 	var before []Response
 	for {
