@@ -11,7 +11,11 @@
 //     that lead nowhere and resources that nobody names (references.go);
 //   - what is known to go wrong in practice, one function for each rule
 //     (listeners.go, filters.go, routes.go, shadow.go, clusters.go,
-//     endpoints.go).
+//     endpoints.go; vhds.go, scopes.go, extensions.go; grpc.go for what gRPC
+//     clients ask for; certificates.go for what TLS is set up with).
+//
+// live_test.go holds all this against what a real Envoy was seen to answer, row by
+// row: for whatever it rejects, or takes and then fails on, there is a finding.
 //
 // rules.go lists every rule. [Change] adds what a push from one mesh to
 // another does to connections and requests in flight.

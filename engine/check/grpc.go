@@ -112,7 +112,8 @@ func grpcRoute(c *checker) {
 		reached[r.Key] = true
 	}
 	each(c, func(n node, r *routev3.Route) {
-		if !reached[n.key] && !(n.key.Type == mesh.Listener && strings.HasPrefix(n.path, "api_listener.")) {
+		inline := n.key.Type == mesh.Listener && strings.HasPrefix(n.path, "api_listener.")
+		if !inline && !reached[n.key] {
 			return
 		}
 		match, action := r.GetMatch(), r.GetRoute()

@@ -30,7 +30,8 @@ func noScopes(c *checker) {
 	})
 }
 
-// scopeRoute reports scopes that have no route configuration, or two.
+// scopeRoute reports scopes that have no route configuration, or two, of which
+// Envoy takes the one that stands in it.
 func scopeRoute(c *checker) {
 	each(c, func(n node, m *routev3.ScopedRouteConfiguration) {
 		named, own := m.GetRouteConfigurationName() != "", m.GetRouteConfiguration() != nil
@@ -39,10 +40,8 @@ func scopeRoute(c *checker) {
 			c.report(mesh.Error, n.key, n.path, "this scope has no route configuration, and Envoy rejects it",
 				"add route_configuration_name")
 		case named && own:
-			c.report(mesh.Error, n.key, n.at("route_configuration"), "this scope has a route configuration and the name of one, and Envoy rejects that",
-				"remove one of them")
-		case m.GetKey() == nil:
-			c.report(mesh.Error, n.key, n.path, "this scope has no key, so that no request is of it", "add key: {fragments: [{string_key: …}]}")
+			c.report(mesh.Warning, n.key, n.at("route_configuration_name"),
+				fmt.Sprintf("Envoy passes over route %q: this scope has a route configuration of its own", m.GetRouteConfigurationName()), "remove one of them")
 		}
 	})
 }
