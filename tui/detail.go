@@ -145,9 +145,11 @@ func (a *App) findingsOf(r *outline.Row) []mesh.Finding {
 	return append(here, rest...)
 }
 
-// rejections are Envoy's own words about the served version of a resource.
+// rejections are why the nodes reject the served version of a resource, in plain
+// words and in their own.
 func (a *App) rejections(k mesh.Key, w int) []string {
 	var out []string
+	var said *refusal // by the node before
 	for _, n := range a.data.nodes {
 		st := n.Resources.Get(k)
 		if st.Rejected == nil {
@@ -158,9 +160,14 @@ func (a *App) rejections(k mesh.Key, w int) []string {
 			times = fmt.Sprintf(", sent %d times", st.Rejected.Sent)
 		}
 		text := fmt.Sprintf("%s rejected version %s %s ago%s", n.ID, st.Rejected.Version, age(a.at, st.Rejected.At), times)
-		if refused := a.data.refusalOn(n.ID, k); refused != nil {
+		refused := a.data.refusalOn(n.ID, k)
+		switch {
+		case refused != nil && said != nil && refused.text == said.text:
+			out = append(out, indented(text+", in the same words", a.th.Glyph.Rejected+" ", w, a.th.Bad)...)
+		case refused != nil:
+			said = refused
 			out = append(out, a.reasonLines(text, refused, &k, w)...)
-		} else {
+		default:
 			out = append(out, indented(text+": "+st.Rejected.Detail, a.th.Glyph.Rejected+" ", w, a.th.Bad)...)
 		}
 		if left := a.afterRejection(n.ID, k, st.Acked); left != "" {

@@ -236,12 +236,12 @@ func (a *App) reasonText(r *refusal, reason *nack.Diagnosis, w int) []string {
 // reasonRest is a reason without the sentence that says what is wrong.
 func (a *App) reasonRest(r *refusal, reason *nack.Diagnosis, w int) []string {
 	var out []string
-	if place := reasonPlace(reason); place != "" {
-		out = append(out, indented(place, "  ", w, a.th.Accent)...)
-	}
-	for _, more := range []string{reason.Why, reason.Hint} {
-		if more != "" {
-			out = append(out, indented(more, "  ", w, theme.Style{})...)
+	for _, l := range []struct {
+		head, text string
+		style      theme.Style
+	}{{"at   ", reasonPlace(reason), a.th.Accent}, {"why  ", reason.Why, theme.Style{}}, {"do   ", reason.Hint, theme.Style{}}} {
+		if l.text != "" {
+			out = append(out, indented(l.text, "  "+l.head, w, l.style)...)
 		}
 	}
 	if words := strings.TrimSpace(reason.Words); words != "" && words != reason.Plain {
