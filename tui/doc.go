@@ -15,6 +15,10 @@
 //	form → question → forecast (a Cmd) → View
 //	enter → Trier (a Cmd) → shot: predicted and observed, side by side
 //
+// What a node made of what it was sent is never judged here: package truth comes
+// to a verdict on every resource, package nack to the reasons of a rejection; the
+// picture holds both, made when their sources change (truths.go, reasons.go).
+//
 // Every key is an action in one registry (actions.go), from which the footer,
 // the help and the command palette are made. Only the root is a tea.Model;
 // screens and overlays are plain structs that it asks for lines. Layout is a

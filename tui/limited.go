@@ -61,7 +61,7 @@ func (a *App) askCancel() tea.Cmd {
 	if waits := a.warming(); len(waits) > 0 {
 		text = fmt.Sprintf("It waits for warm: %s.\n%s", strings.Join(waits, ", "), text)
 	}
-	a.open(&confirm{head: fmt.Sprintf("Cancel revision %d?", h.Number), text: text, yes: "C", yesText: "cancel the revision", harm: true, do: func(a *App) tea.Cmd {
+	a.open(&confirm{head: fmt.Sprintf("Cancel revision %d?", h.Number), text: text, yes: "C", yesText: "cancel the revision", noText: "go on waiting", harm: true, do: func(a *App) tea.Cmd {
 		ws := a.deps.Workspace
 		return a.wantRevision("cancel", ws.Cancel, func(rev *engine.Revision) string {
 			return fmt.Sprintf("cancelled: revision %d says what was accepted before; the draft still has the rest", rev.Number)
@@ -151,7 +151,7 @@ func (a *App) stuckBar() (bar, bool) {
 	if r == nil {
 		return bar{}, false
 	}
-	b := bar{text: fmt.Sprintf("%s on %s is stuck in warming: %s", r.Key, n.ID, r.Says)}
+	b := bar{text: fmt.Sprintf("%s on %s is stuck, %s", r.Key, n.ID, r.Says)}
 	if ok, _ := canCancel(a); ok {
 		b.tail = fmt.Sprintf("%s cancels revision %d", a.keyOf("cancel"), a.data.head.Number)
 	}

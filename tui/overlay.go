@@ -111,8 +111,9 @@ func paragraph(text string, w int, style theme.Style) []string {
 type confirm struct {
 	head, text   string
 	yes, yesText string
-	harm         bool // enter is not enough
-	entered      bool // enter was pressed all the same
+	noText       string // what esc does; "" is "cancel"
+	harm         bool   // enter is not enough
+	entered      bool   // enter was pressed all the same
 	do           func(*App) tea.Cmd
 	no           func(*App)
 }
@@ -130,7 +131,7 @@ func (c *confirm) lines(a *App, w, _ int) []string {
 	if !c.harm {
 		yes = "enter"
 	}
-	return append(out, a.keysLine(w, yes, c.yesText, "esc", "cancel"))
+	return append(out, a.keysLine(w, yes, c.yesText, "esc", orText(c.noText, "cancel")))
 }
 
 func (c *confirm) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {

@@ -152,7 +152,7 @@ func TestStuckWarmingIsNamedAndCancelled(t *testing.T) {
 		a := stage(t, depsOf(s), size[0], size[1])
 		shows(t, a, "warm", "app-v2", "C cancels revision 12")
 		if size[0] == 150 {
-			shows(t, a, "rev 12 ◐ waiting for warm: app-v2", "cluster app-v2 on envoy-1 is stuck in warming: warming for 40 s: waits for endpoints app-v2")
+			shows(t, a, "rev 12 ◐ waiting for warm: app-v2", "cluster app-v2 on envoy-1 is stuck, warming for 40 s: waits for endpoints app-v2")
 		}
 		if strings.Contains(a.View(), "unanswered") {
 			t.Errorf("a withheld answer is called lost:\n%s", a.View())

@@ -68,30 +68,18 @@ func (d *data) truthOf(node string, k mesh.Key) *truth.Resource {
 // look is where marks come from.
 func (d *data) look() mark.Look { return mark.Look{Facts: d.factsOf, Truth: d.truthOf} }
 
-// source says who told a fact, in a word.
-func source(s truth.Source) string {
-	switch s {
-	case truth.Stream:
-		return "stream"
-	case truth.Admin:
-		return "admin"
-	}
-	return ""
-}
-
 // fact is one thing that holds of a resource, and since when.
 type fact struct {
 	name string
 	mark truth.Mark
-	bad  bool
 }
 
 // factsIn are the facts of a resource that hold, in the order in which they
 // come about.
 func factsIn(r *truth.Resource) []fact {
 	var out []fact
-	for _, f := range []fact{{"served", r.Served, false}, {"warming", r.Warming, false}, {"ACKed", r.Acked, false},
-		{"active", r.Active, false}, {"carrying traffic", r.Carrying, false}, {"rejected", r.Rejected, true}} {
+	for _, f := range []fact{{"served", r.Served}, {"warming", r.Warming}, {"ACKed", r.Acked},
+		{"active", r.Active}, {"carrying traffic", r.Carrying}, {"rejected", r.Rejected}} {
 		if f.mark.Yes() {
 			out = append(out, f)
 		}
