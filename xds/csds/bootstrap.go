@@ -17,12 +17,11 @@ type Bootstrap struct {
 	Cluster string // node.cluster; "meshtui" when empty
 	XDS     string // where the control plane listens: "unix:/path" or "host:port"
 	CSDS    string // where the client serves its own status, same forms; none when empty
-	TLS     TLS    // of the connection to the control plane; none when zero
+	// TLS is that of the connection to the control plane; none when zero. The
+	// client reads the files again when they change, and checks the server's
+	// certificate for the host of XDS: another name cannot be asked for.
+	TLS envoy.TLS
 }
-
-// TLS are the files of a mutual TLS connection, in PEM. The client reads them
-// again when they change.
-type TLS struct{ CA, Certificate, Key string }
 
 // JSON is the bootstrap in the form that gRPC reads from the file that
 // GRPC_XDS_BOOTSTRAP names, or from GRPC_XDS_BOOTSTRAP_CONFIG. It fails when a
@@ -35,9 +34,9 @@ func (b Bootstrap) JSON() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("bootstrap: the xDS address: %w", err)
 	}
-	creds, err := b.TLS.credentials()
+	creds, err := credentials(b.TLS)
 	if err != nil {
-		return "", fmt.Errorf("bootstrap: TLS: %w", err)
+		return "", fmt.Errorf("bootstrap: %w", err)
 	}
 	node := map[string]any{"id": b.NodeID, "cluster": "meshtui"}
 	if b.Cluster != "" {
@@ -80,18 +79,17 @@ func (b Bootstrap) server() (string, error) {
 }
 
 // credentials are the channel's, by gRFC A65.
-func (t TLS) credentials() (map[string]any, error) {
-	if t == (TLS{}) {
+func credentials(t envoy.TLS) (map[string]any, error) {
+	if t == (envoy.TLS{}) {
 		return map[string]any{"type": "insecure"}, nil
 	}
-	if (t.Certificate == "") != (t.Key == "") {
-		return nil, errors.New("a certificate needs its key, and a key its certificate")
+	if t.ServerName != "" {
+		return nil, errors.New("gRPC checks the server's certificate for the host of the xDS address; another server name cannot be set")
 	}
-	config := map[string]string{}
-	for name, file := range map[string]string{"ca_certificate_file": t.CA, "certificate_file": t.Certificate, "private_key_file": t.Key} {
-		if file != "" {
-			config[name] = file
-		}
+	if err := t.Complete(); err != nil {
+		return nil, err
 	}
-	return map[string]any{"type": "tls", "config": config}, nil
+	return map[string]any{"type": "tls", "config": map[string]string{
+		"ca_certificate_file": t.CA, "certificate_file": t.Certificate, "private_key_file": t.Key,
+	}}, nil
 }

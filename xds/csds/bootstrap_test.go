@@ -7,12 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/meshtui/xds/csds"
+	"example.com/meshtui/xds/envoy"
 )
 
 func TestBootstrap(t *testing.T) {
 	got, err := csds.Bootstrap{
 		NodeID: "grpc-1", XDS: "control.test:18000", CSDS: "127.0.0.1:50051",
-		TLS: csds.TLS{CA: "/etc/ca.pem", Certificate: "/etc/node.pem", Key: "/etc/node.key"},
+		TLS: envoy.TLS{CA: "/etc/ca.pem", Certificate: "/etc/node.pem", Key: "/etc/node.key"},
 	}.JSON()
 	want := `{
   "node": {
@@ -53,12 +54,13 @@ func TestBootstrapRefuses(t *testing.T) {
 		t.Errorf("%s %v", out, err)
 	}
 	for want, change := range map[string]func(*csds.Bootstrap){
-		"needs an id":                      func(b *csds.Bootstrap) { b.NodeID = "" },
-		"the xDS address: unix: needs":     func(b *csds.Bootstrap) { b.XDS = "unix:" },
-		"has at most 107 characters":       func(b *csds.Bootstrap) { b.XDS = "unix:/" + strings.Repeat("a", 107) },
-		`"nonsense" is neither unix:PATH`:  func(b *csds.Bootstrap) { b.XDS = "nonsense" },
-		"the CSDS address: 192.0.2.1:1: ":  func(b *csds.Bootstrap) { b.CSDS = "192.0.2.1:1" },
-		"TLS: a certificate needs its key": func(b *csds.Bootstrap) { b.TLS.Certificate = "/x" },
+		"needs an id":                       func(b *csds.Bootstrap) { b.NodeID = "" },
+		"the xDS address: unix: needs":      func(b *csds.Bootstrap) { b.XDS = "unix:" },
+		"has at most 107 characters":        func(b *csds.Bootstrap) { b.XDS = "unix:/" + strings.Repeat("a", 107) },
+		`"nonsense" is neither unix:PATH`:   func(b *csds.Bootstrap) { b.XDS = "nonsense" },
+		"the CSDS address: 192.0.2.1:1: ":   func(b *csds.Bootstrap) { b.CSDS = "192.0.2.1:1" },
+		"the authority that":                func(b *csds.Bootstrap) { b.TLS.Certificate = "/x" },
+		"another server name cannot be set": func(b *csds.Bootstrap) { b.TLS.ServerName = "x" },
 	} {
 		b := good
 		change(&b)

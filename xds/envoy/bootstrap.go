@@ -42,6 +42,36 @@ type Bootstrap struct {
 	Admin   string // where Envoy's admin interface listens, same forms; none when empty
 	Delta   bool   // the incremental variant of xDS instead of the state of the world
 	Events  bool   // write health and outlier events to EventPipe, which the starter must open
+	TLS     TLS    // of the connection to the control plane; none when zero
+}
+
+// TLS are the files, in PEM, with which a client speaks mutual TLS to its control
+// plane. CA, Certificate and Key must be set; Envoy reads them at its start.
+type TLS struct {
+	CA, Certificate, Key string
+	// ServerName is what the server's certificate must be for, where that is not
+	// the host of the address: a host name or an IP address.
+	ServerName string
+}
+
+// Complete fails when a file is missing, naming it; the zero TLS is complete.
+func (t TLS) Complete() error {
+	switch {
+	case t == (TLS{}):
+	case t.CA == "":
+		return errors.New("TLS needs the file of the authority that the server's certificate is of")
+	case t.Certificate == "", t.Key == "":
+		return errors.New("mutual TLS needs the files of a certificate and of its key")
+	}
+	return nil
+}
+
+// verified is the name or IP address that the server's certificate must have.
+func (t TLS) verified(xds address) string {
+	if t.ServerName != "" {
+		return t.ServerName
+	}
+	return xds.Host
 }
 
 // YAML is the bootstrap as commented YAML. It fails when a field is missing or
@@ -53,6 +83,13 @@ func (b Bootstrap) YAML() (string, error) {
 	xds, err := parseAddress(b.XDS)
 	if err != nil {
 		return "", fmt.Errorf("bootstrap: the xDS address: %w", err)
+	}
+	if err := b.TLS.Complete(); err != nil {
+		return "", fmt.Errorf("bootstrap: %w", err)
+	}
+	name := b.TLS.verified(xds)
+	if b.TLS != (TLS{}) && name == "" {
+		return "", errors.New("bootstrap: TLS over a unix socket needs the server's name")
 	}
 	var admin address
 	if b.Admin != "" {
@@ -67,6 +104,7 @@ func (b Bootstrap) YAML() (string, error) {
 	var out strings.Builder
 	err = bootstrapTemplate.Execute(&out, map[string]any{
 		"B": b, "Cluster": cluster, "XDS": xds, "Admin": admin,
+		"TLS": b.TLS != (TLS{}), "ServerName": name, "IsIP": net.ParseIP(name) != nil,
 		"Server": ServerCluster, "Runtime": RuntimeLayer, "Metadata": AdminMetadata, "Pipe": EventPipe, "Flags": strings.Join(Flags(), " "),
 	})
 	if err != nil {
@@ -190,6 +228,25 @@ static_resources:
         explicit_http_config:
           http2_protocol_options:
             connection_keepalive: {interval: 1s, timeout: 2s}  # notices a control plane that hangs
+{{- if .TLS}}
+    transport_socket:  # each side shows a certificate of the same authority
+      name: envoy.transport_sockets.tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+{{- if not .IsIP}}
+        sni: {{quote .ServerName}}
+{{- end}}
+        common_tls_context:
+          alpn_protocols: [h2]
+          tls_certificates:
+          - certificate_chain: {filename: {{quote .B.TLS.Certificate}}}
+            private_key: {filename: {{quote .B.TLS.Key}}}
+          validation_context:
+            trusted_ca: {filename: {{quote .B.TLS.CA}}}
+            match_typed_subject_alt_names:
+            - san_type: {{if .IsIP}}IP_ADDRESS{{else}}DNS{{end}}
+              matcher: {exact: {{quote .ServerName}}}
+{{- end}}
 {{- if .B.Events}}
 
 cluster_manager:

@@ -94,6 +94,9 @@ func TestBootstrapRefuses(t *testing.T) {
 		{Bootstrap{NodeID: "a", XDS: "127.0.0.1:0"}, "from 1 to 65535"},
 		{Bootstrap{NodeID: "a", XDS: ":18000"}, "the host is missing"},
 		{Bootstrap{NodeID: "a", XDS: "unix:/x", Admin: "9901"}, "the admin address"},
+		{Bootstrap{NodeID: "a", XDS: "h:1", TLS: TLS{Certificate: "/c", Key: "/k"}}, "the authority"},
+		{Bootstrap{NodeID: "a", XDS: "h:1", TLS: TLS{CA: "/a", Certificate: "/c"}}, "a certificate and of its key"},
+		{Bootstrap{NodeID: "a", XDS: "unix:/x", TLS: TLS{CA: "/a", Certificate: "/c", Key: "/k"}}, "needs the server's name"},
 	} {
 		if _, err := c.b.YAML(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.b, err, c.want)

@@ -82,7 +82,7 @@ func TestEnvoyActiveCarryingHung(t *testing.T) {
 			}
 			l.until(k.Type, k.Name, truth.Active, "no request in the last")
 		}
-		if n := l.truth(); n.Worst < truth.Active || len(n.Types) != 4 || len(n.Foreign) != 0 || n.Stale {
+		if n := l.truth(); n.Worst < truth.Active || len(n.Types) != 5 || len(n.Foreign) != 0 || n.Stale {
 			t.Errorf("%+v", n)
 		}
 		if err := l.envoy.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -102,9 +102,9 @@ func TestEnvoyOverriddenByItsBootstrap(t *testing.T) {
 		port := freePort(t)
 		l := newLab(t, delta, fmt.Sprintf(bootstrapParts, port))
 		l.push(append(l.texts(newBackend(t)), edsCluster("fixed"), webListener("fixed", port, rdsMain),
-			"runtime\nname: rt0\nlayer: {shop: {limit: 3, on: true}, text: x, share: {numerator: 5, denominator: HUNDRED}}\n",
+			"runtime\nname: "+envoy.RuntimeLayer+"\nlayer: {shop: {limit: 3, on: true}, text: x, share: {numerator: 5, denominator: HUNDRED}}\n",
 			"listener\nname: api\napi_listener: {api_listener: {'@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: a, "+rdsMain+"}}\n")...)
-		l.active(append(shop, keys(mesh.Runtime, "rt0")...)...)
+		l.active(append(shop, keys(mesh.Runtime, envoy.RuntimeLayer)...)...)
 		r := l.until(mesh.Cluster, "fixed", truth.Overridden, "its bootstrap has a cluster of this name, which xDS does not replace; it differs in ")
 		if c, ok := r.Instead.(*clusterv3.Cluster); !ok || c.GetConnectTimeout().GetSeconds() != 7 || !r.Acked.Yes() {
 			t.Errorf("%+v", r)
@@ -118,20 +118,16 @@ func TestEnvoyOverriddenByItsBootstrap(t *testing.T) {
 		})
 
 		l.admin("/runtime_modify?shop.limit=77")
-		r = l.until(mesh.Runtime, "rt0", truth.Drifted, "shop.limit is 77 instead of 3: the layer admin overrides it")
+		r = l.until(mesh.Runtime, envoy.RuntimeLayer, truth.Drifted, "shop.limit is 77 instead of 3: the layer admin overrides it")
 		if rt, ok := r.Instead.(*runtimev3.Runtime); !ok || rt.GetLayer().GetFields()["shop.limit"].GetNumberValue() != 77 {
 			t.Errorf("%+v", r)
 		}
 		l.admin("/runtime_modify?shop.limit=")
-		l.active(keys(mesh.Runtime, "rt0")...)
+		l.active(keys(mesh.Runtime, envoy.RuntimeLayer)...)
 	})
 }
 
-const bootstrapParts = `layered_runtime:
-  layers:
-  - {name: rtds, rtds_layer: {name: rt0, rtds_config: {ads: {}, resource_api_version: V3}}}
-  - {name: admin, admin_layer: {}}
-static_resources:
+const bootstrapParts = `static_resources:
   listeners:
   - {name: fixed, address: {socket_address: {address: 127.0.0.1, port_value: %d}}, filter_chains: [{filters: []}]}
   clusters:

@@ -51,12 +51,20 @@ const plainStatic = "static_resources:\n  clusters:\n"
 // plainStatic.
 func newLab(t *testing.T, delta bool, static string) *lab {
 	t.Helper()
+	return newLabOver(t, xds.Options{}, envoy.Bootstrap{Delta: delta}, static)
+}
+
+// newLabOver is newLab with a server and a bootstrap of the caller's choice. The
+// bootstrap's XDS is where the server listens; "" is a socket of the lab's own.
+func newLabOver(t *testing.T, o xds.Options, b envoy.Bootstrap, static string) *lab {
+	t.Helper()
 	binary := xdstest.NeedEnvoy(t)
 	dir, err := os.MkdirTemp("", "truth")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, dir: dir, port: freePort(t), Server: xds.New(xds.Options{DrainWait: -1})}
+	o.DrainWait = -1
+	l := &lab{t: t, dir: dir, port: freePort(t), Server: xds.New(o)}
 	tasks, ctx := task.New(context.Background())
 	t.Cleanup(func() {
 		tasks.Stop()
@@ -64,8 +72,11 @@ func newLab(t *testing.T, delta bool, static string) *lab {
 			t.Error(err)
 		}
 	})
-	address := "unix:" + filepath.Join(dir, "xds")
-	socket, err := xds.Listen(address)
+	b.NodeID, b.Admin = "envoy-1", "unix:"+filepath.Join(dir, "admin")
+	if b.XDS == "" {
+		b.XDS = "unix:" + filepath.Join(dir, "xds")
+	}
+	socket, err := xds.Listen(b.XDS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +89,7 @@ func newLab(t *testing.T, delta bool, static string) *lab {
 	})
 	tasks.Go("watcher", func() error { return l.watcher.Run(ctx) })
 	tasks.Go("pokes", func() error { l.pokeOnNews(ctx); return nil })
-	config, err := envoy.Bootstrap{NodeID: "envoy-1", XDS: address, Admin: "unix:" + filepath.Join(dir, "admin"), Delta: delta}.YAML()
+	config, err := b.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,18 +221,32 @@ func (l *lab) eventually(what string, ok func(*truth.Node) bool) {
 func (l *lab) admin(path string) {
 	l.t.Helper()
 	defer l.watcher.Poke("envoy-1")
+	if status, body := l.ask(http.MethodPost, path); status != http.StatusOK {
+		l.t.Fatalf("%s: %d %s", path, status, body)
+	}
+}
+
+// ask asks the admin interface; the status is 0 while nobody listens there.
+func (l *lab) ask(method, path string) (status int, body string) {
+	l.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(l.dir, "admin"))
 	}}}
 	defer client.CloseIdleConnections()
-	resp, err := client.Post("http://admin"+path, "", http.NoBody)
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://admin"+path, http.NoBody)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		l.t.Fatalf("%s: %s %v", path, body, err)
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err.Error()
 	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
 }
 
 // request sends one request through the listener web.
