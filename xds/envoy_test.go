@@ -52,13 +52,19 @@ static_resources:
 // startEnvoy runs a real Envoy against the server until the test ends.
 func startEnvoy(t testing.TB, s *served, id string, delta bool) {
 	t.Helper()
-	path := xdstest.NeedEnvoy(t)
 	var config bytes.Buffer
 	if err := bootstrap.Execute(&config, map[string]any{"ID": id, "Delta": delta, "Socket": strings.TrimPrefix(s.addr, "unix:")}); err != nil {
 		t.Fatal(err)
 	}
+	runEnvoy(t, config.String(), "--disable-hot-restart", "--drain-time-s", "1")
+}
+
+// runEnvoy runs a real Envoy with a bootstrap until the test ends.
+func runEnvoy(t testing.TB, config string, flags ...string) {
+	t.Helper()
+	path := xdstest.NeedEnvoy(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "--config-yaml", config.String(), "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warn")
+	cmd := exec.CommandContext(ctx, path, append(flags, "--config-yaml", config, "--concurrency", "1", "--log-level", "warn")...)
 	cmd.SysProcAttr = dieWithUs()
 	log := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -93,4 +99,4 @@ func freePort(t testing.TB) int {
 func urlOf(port int) string { return fmt.Sprintf("http://127.0.0.1:%d/", port) }
 
 // admin is the admin interface of the Envoy of a journey.
-func (j *journey) admin() string { return j.addr + ".envoy-1" }
+func (j *journey) admin() string { return j.addr + "." + j.id }

@@ -2,14 +2,7 @@ package xds_test
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,117 +14,9 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/xdstest"
 )
-
-// backend answers with its name.
-func backend(t testing.TB, name string) int {
-	t.Helper()
-	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, name) // a client that has gone misses nothing
-	}))
-	t.Cleanup(b.Close)
-	_, port, _ := strings.Cut(strings.TrimPrefix(b.URL, "http://"), ":")
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// load is a steady stream of requests over kept connections. It is bounded: at
-// most so many requests, whatever happens.
-type load struct {
-	url   string
-	group *task.Group
-	sent  atomic.Int64
-	bad   atomic.Int64
-
-	mu       sync.Mutex
-	failures map[string]int
-}
-
-const (
-	workers     = 8
-	maxRequests = 200_000
-)
-
-func startLoad(t testing.TB, url string) *load {
-	t.Helper()
-	g, ctx := task.New(context.Background())
-	l := &load{url: url, group: g, failures: map[string]int{}}
-	for range workers {
-		g.Go("load", func() error {
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}, Timeout: 10 * time.Second}
-			defer client.CloseIdleConnections()
-			for ctx.Err() == nil && l.sent.Add(1) <= maxRequests {
-				if _, err := get(ctx, client, l.url); err != nil && ctx.Err() == nil {
-					l.fail(err)
-				}
-			}
-			return nil
-		})
-	}
-	t.Cleanup(l.stop)
-	return l
-}
-
-func (l *load) fail(err error) {
-	l.bad.Add(1)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.failures[err.Error()]++
-}
-
-func (l *load) stop() {
-	l.group.Stop()
-	_ = l.group.Wait() // the workers return nil
-}
-
-// flow waits until so many more requests were answered.
-func (l *load) flow(t testing.TB, n int64) {
-	t.Helper()
-	from := l.sent.Load()
-	eventually(t, "requests flow", func() bool { return l.sent.Load() >= from+n })
-}
-
-func get(ctx context.Context, c *http.Client, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%d %s", resp.StatusCode, body)
-	}
-	return string(body), nil
-}
-
-// eventually polls what no channel tells.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(xdstest.Patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("it never came to be: %s", what)
-		}
-	}
-}
 
 // answers waits until the URL is answered by that backend.
 func answers(t testing.TB, url, want string) {
@@ -159,6 +44,7 @@ func weighted(rc *routev3.RouteConfiguration, weights ...uint32) *routev3.RouteC
 type journey struct {
 	*served
 	t        testing.TB
+	id       string // of the Envoy
 	front    int
 	v1, v2   int
 	revision int
@@ -173,7 +59,13 @@ func startJourney(t testing.TB, delta bool, o xds.Options, before ...func(*journ
 	if o.DrainWait == 0 {
 		o.DrainWait = drainWait
 	}
-	j := &journey{served: serve(t, o), t: t, front: freePort(t), v1: backend(t, "v1"), v2: backend(t, "v2")}
+	return journeyOn(t, delta, serve(t, o), before...)
+}
+
+// journeyOn begins a journey on a server of its own.
+func journeyOn(t testing.TB, delta bool, s *served, before ...func(*journey)) *journey {
+	t.Helper()
+	j := &journey{served: s, t: t, id: "envoy-1", front: freePort(t), v1: backend(t, "v1"), v2: backend(t, "v2")}
 	j.push(j.mesh("blue", cluster("blue", time.Second)))
 	for _, do := range before {
 		do(j)
@@ -229,9 +121,7 @@ func TestEnvoyLosesNoRequest(t *testing.T) {
 			l.flow(t, 50)
 			j.accepted(step.m)
 			l.flow(t, 50)
-			if bad := l.bad.Load(); bad > 0 {
-				t.Fatalf("%s: %d of %d requests failed: %v", step.name, bad, l.sent.Load(), l.failures)
-			}
+			l.lostNone(t, step.name)
 		}
 		answers(t, urlOf(j.front), "v2")
 		t.Logf("%d requests, none failed", l.sent.Load())
