@@ -3,6 +3,8 @@ package xds
 import (
 	"regexp"
 	"strings"
+
+	"example.com/meshtui/engine/mesh"
 )
 
 var (
@@ -14,6 +16,27 @@ var (
 	// dumpsAfter are the phrases behind which Envoy prints a whole message.
 	dumpsAfter = []string{"Unable to unpack as ", "in DiscoveryResponse ", " is missing in: "}
 )
+
+// A NACK may hold a dump of the very secret that it is about.
+var (
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
+	inlineData = regexp.MustCompile(`(inline_string|inline_bytes|value): ?("(?:\\.|[^"\\])*("|$)|'(?:\\.|[^'\\])*('|$))`)
+)
+
+const maxWords = 256 << 10 // bytes of a NACK's words that are kept
+
+// cleanWords takes out of a NACK's words what must not be shown, and what no
+// node says in earnest.
+func cleanWords(t mesh.Type, words string) string {
+	if len(words) > maxWords {
+		words = strings.ToValidUTF8(words[:maxWords], "")
+	}
+	words = privateKey.ReplaceAllString(words, "[redacted]")
+	if t == mesh.Secret {
+		words = inlineData.ReplaceAllString(words, `$1: "[redacted]"`)
+	}
+	return words
+}
 
 const (
 	reasonMarker = "Proto constraint validation failed"

@@ -269,6 +269,9 @@ func (n *node) servedNow() map[mesh.Key]proto.Message {
 	for k := range n.status {
 		if r := n.offered.mesh.Get(k); r != nil {
 			out[k] = n.served(r).Message
+			if k.Type == mesh.Secret {
+				out[k] = mesh.Redacted(out[k])
+			}
 		}
 	}
 	return out

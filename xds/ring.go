@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine/mesh"
 )
 
 // The wire's bounds: whichever is reached first.
@@ -26,8 +28,9 @@ type Wire struct {
 }
 
 type wireEntry struct {
-	message Message
-	body    proto.Message
+	message  Message
+	body     proto.Message
+	redacted bool // the secrets in body have been taken out
 }
 
 func newWire(messages, bytes int) *Wire { return &Wire{limit: messages, room: bytes} }
@@ -43,10 +46,10 @@ func (w *Wire) add(m Message, body proto.Message) {
 	switch {
 	case len(w.entries) < w.limit:
 		w.compact()
-		w.entries = append(w.entries, wireEntry{m, body})
+		w.entries = append(w.entries, wireEntry{message: m, body: body})
 	default:
 		w.bytes -= w.entries[w.first].message.Bytes
-		w.entries[w.first] = wireEntry{m, body}
+		w.entries[w.first] = wireEntry{message: m, body: body}
 		w.first = (w.first + 1) % len(w.entries)
 	}
 	for w.bytes > w.room && len(w.entries) > 1 {
@@ -104,14 +107,43 @@ func (w *Wire) Since(seq uint64, max int) (msgs []Message, dropped uint64) {
 }
 
 // Body is the DiscoveryRequest or DiscoveryResponse (SotW or delta) of a
-// message, read-only; ok is false when it has none or was dropped.
+// message, read-only; ok is false when it has none or was dropped. Private keys
+// and the like in it read "[redacted]".
 func (w *Wire) Body(seq uint64) (proto.Message, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	oldest := w.newest - uint64(len(w.entries)) + 1
-	if len(w.entries) == 0 || seq < oldest || seq > w.newest {
+	e := w.entry(seq)
+	if e == nil || e.body == nil {
 		return nil, false
 	}
-	body := w.at(int(seq - oldest)).body
-	return body, body != nil
+	if e.redacted {
+		return e.body, true
+	}
+	body := mesh.Redacted(e.body) // which may take a while
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i, ok := w.index(seq); ok {
+		w.entries[i].body, w.entries[i].redacted = body, true
+	}
+	return body, true
+}
+
+// entry is a copy of the entry with that number, or nil.
+func (w *Wire) entry(seq uint64) *wireEntry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, ok := w.index(seq)
+	if !ok {
+		return nil
+	}
+	e := w.entries[i]
+	return &e
+}
+
+// index is where the entry with that number lies; ok is false when it is not
+// there.
+func (w *Wire) index(seq uint64) (i int, ok bool) {
+	oldest := w.newest - uint64(len(w.entries)) + 1
+	if len(w.entries) == 0 || seq < oldest || seq > w.newest {
+		return 0, false
+	}
+	return (w.first + int(seq-oldest)) % len(w.entries), true
 }

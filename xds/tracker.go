@@ -145,6 +145,9 @@ func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) err
 		return err
 	}
 	req.Node = st.client
+	if e := req.GetErrorDetail(); e != nil {
+		e.Message = cleanWords(typeOf(req.GetTypeUrl()), e.GetMessage())
+	}
 	body := proto.Message(req)
 	if repeated {
 		body = &discovery.DiscoveryRequest{
@@ -177,6 +180,9 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 		return err
 	}
 	req.Node = st.client
+	if e := req.GetErrorDetail(); e != nil {
+		e.Message = cleanWords(typeOf(req.GetTypeUrl()), e.GetMessage())
+	}
 	body := req
 	if onDemand := req.GetTypeUrl() == mesh.VirtualHost.URL(); repeated || onDemand {
 		body = &discovery.DeltaDiscoveryRequest{
