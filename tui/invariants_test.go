@@ -16,6 +16,7 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/tuitest"
+	"example.com/meshtui/xds/truth"
 )
 
 // checkFrame: exactly h lines, each exactly w cells, and no control character
@@ -195,6 +196,36 @@ func BenchmarkData(b *testing.B) {
 				d.seq += uint64(i) + 1
 				a.Update(dataMsg{data: &d})
 				a.Update(clockMsg(time.Time{}))
+				_ = a.View()
+			}
+		})
+	}
+}
+
+// BenchmarkNodesFrame is Update and View of one key on the nodes screen: the time
+// with 10,000 resources must not exceed 1.2 times that with 100.
+func BenchmarkNodesFrame(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		b.Run(fmt.Sprintf("resources=%d", n), func(b *testing.B) {
+			m := tuitest.Mesh()
+			s := &tuitest.Scene{Workspace: tuitest.NewWorkspace(m, m), Nodes: tuitest.NodesFor(m, "envoy-1"), Evidence: tuitest.EvidenceFor(m, "envoy-1")}
+			one := &truth.Node{ID: "envoy-1", Connected: true, Seen: tuitest.Now}
+			for i := range n {
+				one.Resources = append(one.Resources, truth.Resource{Key: mesh.Key{Type: mesh.Cluster, Name: fmt.Sprintf("cluster-%d", i)},
+					Verdict: truth.Active, Says: "active", Served: truth.Mark{At: tuitest.Now, Source: truth.Stream}})
+			}
+			s.Said = map[string]*truth.Node{"envoy-1": one}
+			a := stage(b, depsOf(s), 200, 60)
+			a.th = theme.New(theme.Options{})
+			press(a, "N")
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				k := "j"
+				if i/40%2 == 1 {
+					k = "k"
+				}
+				a.Update(keyMsg(k))
 				_ = a.View()
 			}
 		})

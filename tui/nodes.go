@@ -21,8 +21,9 @@ type nodesScreen struct {
 	list widget.List
 	at   nodeSpot // what the cursor is on, to find it again
 
-	of   *data // that rows were made from
-	rows []nodeRow
+	of      *data // that rows were made from
+	rows    []nodeRow
+	longest int // of the names in rows, in cells
 }
 
 // nodeSpot is a row by what it stands for.
@@ -39,6 +40,7 @@ type nodeRow struct {
 	r    *truth.Resource // of a resource
 	text string          // of a line that only says something about the row above it
 	bad  bool            // of text
+	sum  typeSum         // of a type
 }
 
 // remark reports whether the cursor passes over the row.
@@ -81,6 +83,10 @@ func (s *nodesScreen) refresh(a *App) {
 	i := slices.IndexFunc(s.rows, func(r nodeRow) bool { return !r.remark() && r.nodeSpot == s.at })
 	if i < 0 {
 		i = slices.IndexFunc(s.rows, func(r nodeRow) bool { return !r.remark() && r.node == s.at.node })
+	}
+	s.longest = 0
+	for j := range s.rows {
+		s.longest = max(s.longest, widget.Width(s.rows[j].key.Name))
 	}
 	s.list.Len = len(s.rows)
 	s.list.Select(max(0, i))
@@ -169,7 +175,7 @@ func (a *App) rowsOfNode(n *xds.Node, all bool) []nodeRow {
 			}
 		}
 		if spoken {
-			out = append(append(out, nodeRow{nodeSpot: spot, n: n}), rows...)
+			out = append(append(out, nodeRow{nodeSpot: spot, n: n, sum: a.sumOf(n, ty)}), rows...)
 		}
 	}
 	if t != nil && len(t.Foreign) > 0 {

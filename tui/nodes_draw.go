@@ -38,11 +38,7 @@ const (
 
 // nameWidth is the room that the longest name needs, within bounds.
 func (s *nodesScreen) nameWidth(w int) int {
-	n := nodeNameWidth
-	for i := range s.rows {
-		n = max(n, widget.Width(s.rows[i].key.Name)+7)
-	}
-	return max(nodeNameWidth, min(n, w/3))
+	return max(nodeNameWidth, min(s.longest+7, w/3))
 }
 
 // nodeColumnsIn are the columns that fit in the room beside name and verdict.
@@ -170,7 +166,7 @@ func agentOf(n *xds.Node) string {
 // typeOnNode sums up the conversation about a type.
 func (a *App) typeOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Span {
 	st := row.n.Types[row.t]
-	total, active, worst := a.sumOf(row.n, row.t)
+	total, active, worst := row.sum.total, row.sum.active, row.sum.worst
 	what := row.t.String()
 	if row.t == mesh.Endpoints {
 		what = "assignment"
@@ -211,35 +207,40 @@ func (a *App) typeOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Spa
 	return out
 }
 
-// sumOf counts the resources of a type that a node has to have, and how many of
-// them are active, with the worst state among them.
-func (a *App) sumOf(n *xds.Node, t mesh.Type) (total, active int, worst mark.State) {
+// typeSum is how many resources of a type a node is to have, how many of them
+// are active, and the worst state among them.
+type typeSum struct {
+	total, active int
+	worst         mark.State
+}
+
+func (s *typeSum) add(active bool, state mark.State) {
+	s.total++
+	if active {
+		s.active++
+	}
+	s.worst = max(s.worst, state)
+}
+
+func (a *App) sumOf(n *xds.Node, t mesh.Type) typeSum {
+	var sum typeSum
 	if tn := a.data.truths[n.ID]; tn != nil {
 		for i := range tn.Resources {
 			r := &tn.Resources[i]
-			if r.Key.Type != t {
-				continue
+			if r.Key.Type == t {
+				sum.add(r.Active.Yes(), a.stateOn(n, r))
 			}
-			total++
-			if r.Active.Yes() {
-				active++
-			}
-			worst = max(worst, a.stateOn(n, r))
 		}
-		return total, active, worst
+		return sum
 	}
+	f := a.data.facts[n.ID]
 	for k := range n.Resources.All() {
-		if k.Type != t {
-			continue
+		if k.Type == t {
+			s, _, _ := mark.Worst(k, a.data.hash(k), []*xds.Node{n}, a.data.look(), a.at)
+			sum.add(f != nil && f.Active[k].State == envoy.ActiveSame, s)
 		}
-		total++
-		if f := a.data.facts[n.ID]; f != nil && f.Active[k].State == envoy.ActiveSame {
-			active++
-		}
-		s, _, _ := mark.Worst(k, a.data.hash(k), []*xds.Node{n}, a.data.look(), a.at)
-		worst = max(worst, s)
 	}
-	return total, active, worst
+	return sum
 }
 
 // stateOn is how a resource is drawn on a node.
