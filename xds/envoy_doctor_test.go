@@ -148,7 +148,37 @@ func (d *doctor) rejected(c nacktest.Case) (*xds.Rejection, []nack.Diagnosis) {
 // them into use; false when there are none, which the case must say too.
 func (d *doctor) mend(c nacktest.Case, diagnoses []nack.Diagnosis) bool {
 	d.t.Helper()
-	m, keys, reasons := c.Mesh, map[mesh.Key]bool{}, map[string]bool{}
+	m, keys := d.edited(c, c.Mesh, diagnoses)
+	if want := fixes(c); len(keys) != want {
+		d.t.Errorf("%s: %d resources mended, want %d", c.Name, len(keys), want)
+	}
+	if len(keys) == 0 {
+		return false
+	}
+	for range 10 {
+		d.push(m)
+		n := d.ended()
+		if n.Rollout.Result == engine.Accepted {
+			break
+		}
+		rej := n.Types[c.Type].Rejected
+		if rej == nil || !strings.Contains(rej.Raw, "Address already in use") {
+			d.t.Fatalf("%s: what was mended is %v: %s", c.Name, n.Rollout.Result, n.Rollout.Detail)
+		}
+		// Somebody on this machine has the port that was proposed: ask again.
+		m, _ = d.edited(c, m, nack.Diagnose(nack.Rejection{Text: rej.Raw, Type: c.Type, Changed: rej.Resources, Mesh: m, Before: c.Before}))
+	}
+	for k := range keys {
+		d.active(c.Name, k)
+	}
+	return true
+}
+
+// edited is a mesh with the first edit that is offered for each reason, and the
+// resources that were edited.
+func (d *doctor) edited(c nacktest.Case, m *mesh.Mesh, diagnoses []nack.Diagnosis) (*mesh.Mesh, map[mesh.Key]bool) {
+	d.t.Helper()
+	keys, reasons := map[mesh.Key]bool{}, map[string]bool{}
 	for _, x := range diagnoses {
 		if reasons[x.Words] || x.Fix == nil {
 			continue // a further guess at the same reason
@@ -161,17 +191,16 @@ func (d *doctor) mend(c nacktest.Case, diagnoses []nack.Diagnosis) bool {
 		m = m.Replace(x.Fix.Key, r)
 		keys[r.Key] = true
 	}
-	if want := len(fixes(c)); len(keys) != want {
-		d.t.Errorf("%s: %d resources mended, want %d", c.Name, len(keys), want)
-	}
-	if len(keys) == 0 {
-		return false
-	}
-	d.accepted(m)
-	for k := range keys {
-		d.active(c.Name, k)
-	}
-	return true
+	return m, keys
+}
+
+// ended waits for the end of the newest revision's rollout, whatever it is.
+func (d *doctor) ended() *xds.Node {
+	d.t.Helper()
+	return d.until("the end of the rollout", func(st *xds.State) bool {
+		n := st.Node("envoy-1")
+		return n != nil && n.Rollout.Revision == d.revision && n.Rollout.Result != engine.Pending && !n.Rollout.Ended.IsZero()
+	}).Node("envoy-1")
 }
 
 // active waits until Envoy has a resource in use.
@@ -205,15 +234,15 @@ func archived(c nacktest.Case) string {
 	return ""
 }
 
-// fixes are the mended texts of a case's archive.
-func fixes(c nacktest.Case) []string {
-	var out []string
+// fixes is how many mended texts a case's archive has.
+func fixes(c nacktest.Case) int {
+	n := 0
 	for _, f := range c.Archive.Files {
-		if strings.HasPrefix(f.Name, "fixed") {
-			out = append(out, string(f.Data))
+		if strings.HasPrefix(f.Name, "fixed ") {
+			n++
 		}
 	}
-	return out
+	return n
 }
 
 func record(t *testing.T, c nacktest.Case, words string) {

@@ -50,7 +50,7 @@ func brokenRules(s suspect, m []string) []place {
 	var roots []string
 	walk("", s.Message.ProtoReflect(), func(path string, m proto.Message) {
 		at[path] = m
-		if messageName(m) == links[0].message {
+		if links[0].message == "" && lacks(m, links[0].field) || isCalled(m, links[0].message) {
 			roots = append(roots, path)
 		}
 	})
@@ -69,6 +69,18 @@ func brokenRules(s suspect, m []string) []place {
 		return certain
 	}
 	return possible
+}
+
+// isCalled reports whether generated validation calls a message so: Envoy's
+// leaves out what a message is nested in, Go's does not.
+func isCalled(m proto.Message, name string) bool {
+	return string(m.ProtoReflect().Descriptor().Name()) == name || messageName(m) == name
+}
+
+// lacks reports whether a message has a oneof of that name, and nothing in it.
+func lacks(m proto.Message, oneof string) bool {
+	od := m.ProtoReflect().Descriptor().Oneofs().ByName(protoreflect.Name(oneof))
+	return od != nil && m.ProtoReflect().WhichOneof(od) == nil
 }
 
 // alternatives are the fields of a oneof, a few of them.
@@ -98,7 +110,7 @@ func follow(at map[string]proto.Message, root string, links []link) (b breach, o
 	path := root
 	for i, l := range links {
 		m := at[path]
-		if m == nil || l.message != "" && messageName(m) != l.message {
+		if m == nil || l.message != "" && !isCalled(m, l.message) {
 			return breach{}, false
 		}
 		md := m.ProtoReflect().Descriptor()
@@ -138,7 +150,7 @@ func breaks(m proto.Message, goField string) bool {
 
 func (b breach) place(s suspect) place {
 	p := place{path: b.path, plain: text.Broken(b.reason, b.called)}
-	if value := byPath(s.Resource)[b.path]; value != "" {
+	if value := byPath(s.Resource)[b.path]; value != "" && !secret(b.path) {
 		p.plain += ", and it is " + shown(value)
 	}
 	p.plain += "."
@@ -146,10 +158,14 @@ func (b breach) place(s suspect) place {
 	if b.packed {
 		p.why = fmt.Sprintf("Envoy refuses the %s, and keeps the one that it had", s.Key.Type)
 	}
-	if p.mend = b.mend(s); p.mend == nil {
-		p.hint = "correct " + b.called
-	} else {
+	p.mend = b.mend(s)
+	switch {
+	case p.mend != nil:
 		p.hint = p.mend.says
+	case strings.HasSuffix(b.reason, "is required") || notEmpty.MatchString(b.reason):
+		p.hint = "add " + b.called
+	default:
+		p.hint = "correct " + b.called
 	}
 	return p
 }
@@ -157,7 +173,7 @@ func (b breach) place(s suspect) place {
 var (
 	bound    = regexp.MustCompile(`value must be (less|greater) than (or equal to )?(-?\d+)$`)
 	notEmpty = regexp.MustCompile(`^value (length )?must (be|contain) at least 1 `)
-	positive = regexp.MustCompile(`^value must be greater than (or equal to )?-?0(\.0+)?s`)
+	positive = regexp.MustCompile(`^value must be greater than (or equal to )?-?[\d.]+m?s$`)
 )
 
 // mend is an edit that keeps the rule, where there is an obvious one.
@@ -179,6 +195,11 @@ func (b breach) mend(s suspect) *mending {
 	case notEmpty.MatchString(b.reason):
 		if name := s.impliedName(b.path, b.holder); name != "" {
 			return set(fmt.Sprintf("set %s to %s", field, name), b.path, name)
+		}
+	case field == "path_separated_prefix":
+		value := byPath(s.Resource)[b.path]
+		if short := strings.TrimRight(value, "/"); short != value && strings.HasPrefix(short, "/") {
+			return set("write "+shown(short), b.path, short)
 		}
 	case b.reason == "value is required" && field == "match" && messageName(b.holder) == "Route":
 		return set(`match every path: prefix "/"`, b.path, map[string]any{"prefix": "/"})

@@ -64,7 +64,7 @@ const noReasonHint = "look into the node's log, or undo the push and make its ch
 // explain tells of one reason, the likeliest place first.
 func (r Rejection) explain(why reason) []Diagnosis {
 	groups := r.suspects(why)
-	for _, kind := range rules {
+	for _, kind := range slices.Concat(rules, sayings) {
 		m := kind.says.FindStringSubmatch(why.text)
 		if m == nil {
 			continue

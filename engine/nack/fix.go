@@ -2,6 +2,7 @@ package nack
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -66,7 +67,11 @@ func (s suspect) putBack(path string) *mending {
 	if yaml.Unmarshal([]byte(old.Text), &node) != nil || len(node.Content) != 1 || node.Content[0].Kind != yaml.ScalarNode {
 		return nil
 	}
-	return set(fmt.Sprintf("put %s back to %s", lastStep(path), shown(value)), path, node.Content[0])
+	says := fmt.Sprintf("put %s back to %s", lastStep(path), shown(value))
+	if secret(path) {
+		says = fmt.Sprintf("put %s back to what it was", lastStep(path))
+	}
+	return set(says, path, node.Content[0])
 }
 
 // lastStep is what a field at a path is called: its name, with its index.
@@ -77,6 +82,12 @@ func lastStep(path string) string {
 	}
 	return strings.TrimPrefix(path[len(parent):], ".")
 }
+
+var secretFields = regexp.MustCompile(`(^|[.\]])(private_key|password|session_ticket_keys|generic_secret|hmac|token_secret|keys|inline_bytes|inline_string)($|[.\[])`)
+
+// secret reports whether what stands at a path is nobody's business: it is
+// neither told nor put on a button.
+func secret(path string) bool { return secretFields.MatchString(path) }
 
 // shown is a value as it stands in a sentence.
 func shown(value string) string {

@@ -189,6 +189,14 @@ func (s suspect) onlyMissing(t mesh.Type) string {
 // lackingEndpoints is the one EDS cluster for which the mesh has no endpoints.
 func (s suspect) lackingEndpoints() string { return s.onlyMissing(mesh.Endpoints) }
 
+// onlyRoute is the mesh's one route configuration; "" when there are several.
+func (s suspect) onlyRoute() string {
+	if routes := s.in.List(mesh.Route); len(routes) == 1 {
+		return routes[0].Key.Name
+	}
+	return ""
+}
+
 // similar is the one of the known names that a wrong one probably means, or "".
 func similar(name string, known []string) string {
 	rest, ok := strings.CutPrefix(text.Suggest(name, known...), "did you mean ")

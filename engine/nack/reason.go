@@ -155,6 +155,7 @@ func (r Rejection) bare(text string) reason {
 		name, _ := nameIn(before)
 		if k := (mesh.Key{Type: r.Type, Name: name}); r.Mesh.Get(k) != nil {
 			out.named = k
+			out.words = strings.TrimPrefix(out.words, name+": ")
 		}
 	}
 	if m := ofRoute.FindStringSubmatch(out.text); m != nil && r.Type == mesh.Route {

@@ -8,13 +8,14 @@ var rules = []rule{
 	// every type
 	{regexp.MustCompile(`Proto constraint validation failed \((.*)\)`), brokenRules},
 	{regexp.MustCompile(`Expected positive duration|Invalid duration`), negativeDuration},
-	{regexp.MustCompile(`Didn't find a registered implementation for (?:name: )?'([^']*)'(?: with type URL: '([^']*)')?`), unknownExtension},
+	{regexp.MustCompile(`[Dd]idn't find a registered [\w ]*implementation for (?:name: )?'([^']*)'(?: with type URL: '([^']*)')?`), unknownExtension},
+	{regexp.MustCompile(`didn't find a registered load balancer factory implementation for cluster: '[^']*' with names from \[([^\],]*)()`), unknownExtension},
 	{regexp.MustCompile(`no filter implementation found for ()"([^"]*)"`), unknownExtension},
 	{regexp.MustCompile(`(?:[Ii]nvalid name |[Nn]o such field: '?|Cannot find field: '?)(\w+)`), unknownField},
-	{regexp.MustCompile(`(?:Invalid path: |from path: |[Uu]nable to read file: |[Ff]ile not found: )(\S+?)[.,]?(?:\s|$)`), missingFile},
+	{regexp.MustCompile(`(?:Invalid path: |[Uu]nable to read file: |[Ff]ile not found: |^file |existing path in the system: '|filesystem watch for file |from(?: path:)? )(/[^\s']*[^\s',.:])`), missingFile},
 	{regexp.MustCompile(`Path "([^"]*)" exceeds maximum UNIX domain socket path size of (\d+)`), longPath},
 	{regexp.MustCompile(`malformed IP address: (\S+)`), nameForIP},
-	{regexp.MustCompile(`^(missing \]|missing \)|unexpected \)|no argument for repetition operator|bad repetition operator|bad repetition argument|invalid escape sequence|invalid character class|invalid character class range|invalid perl operator|invalid named capture group|invalid UTF-8|trailing \\|bad regex|regex)|invalid regex`), badRegex},
+	{regexp.MustCompile(`^(?:missing [\])]:|unexpected \)|no argument for repetition operator|invalid repetition size|bad repetition operator|invalid escape sequence|invalid character class|invalid perl operator|invalid named capture group|invalid UTF-8|trailing \\)|invalid regex`), badRegex},
 
 	// listeners
 	{regexp.MustCompile(`'([^']*)' has duplicate address '([^']*)'`), duplicateAddress},

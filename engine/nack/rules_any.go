@@ -11,7 +11,10 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -76,11 +79,36 @@ func unknownExtension(s suspect, m []string) []place {
 		}); ok && name != "" && named.GetName() == name {
 			out = append(out, s.unknownName(path, name, named.GetTypedConfig() == nil))
 		}
-		if c, ok := msg.(*clusterv3.Cluster_CustomClusterType); ok && name != "" && c.GetName() == name {
-			out = append(out, s.unknownName(path, name, c.GetTypedConfig() == nil))
+		if c, ok := msg.(*clusterv3.Cluster); ok && name != "" && c.GetTypedExtensionProtocolOptions()[name] != nil {
+			out = append(out, place{path: text.Field(text.Field(path, "typed_extension_protocol_options"), name),
+				plain: fmt.Sprintf("There are no protocol options called %s.", shown(name)),
+				why:   "the key says which protocol is meant; for HTTP it is " + httpOptions,
+				hint:  "write the key " + httpOptions, mend: renameOptions(path, name, c)})
 		}
 	})
 	return out
+}
+
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+// renameOptions gives options of HTTP the key that means HTTP.
+func renameOptions(path, name string, c *clusterv3.Cluster) *mending {
+	options := c.GetTypedExtensionProtocolOptions()
+	if options[httpOptions] != nil || options[name].GetTypeUrl() != anyPrefix+httpOptions {
+		return nil
+	}
+	at := text.Field(text.Field(path, "typed_extension_protocol_options"), name)
+	return &mending{"write the key " + httpOptions, func(in string) (string, error) {
+		value, ok := text.Sub(in, at)
+		if !ok {
+			return in, fmt.Errorf("%s is not there", at)
+		}
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(value.Text), &node); err != nil || len(node.Content) != 1 {
+			return in, fmt.Errorf("%s cannot be read: %w", at, err)
+		}
+		return text.Rename(in, at, httpOptions, node.Content[0])
+	}}
 }
 
 // unknownType is an extension whose type this Envoy was not built with.
@@ -88,6 +116,11 @@ func (s suspect) unknownType(path, typeName string) place {
 	p := place{path: path, plain: fmt.Sprintf("The node knows no extension of the type %s.", typeName),
 		why:  "what an Envoy was not built with it cannot run, and it leaves nothing out in silence",
 		hint: "take the extension out, correct its @type, or use an Envoy that has it"}
+	if _, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(typeName)); err == nil && !s.reason.gRPC {
+		p.plain = fmt.Sprintf("The type %s is none for this place.", typeName)
+		p.why = "an extension has its place: HTTP filters stand in http_filters, network filters in filters, listener filters in listener_filters"
+		p.hint = "move it to where its kind belongs, or take it out"
+	}
 	at := text.Field(path, "@type")
 	if meant := similarType(s.Resource, at); meant != "" {
 		p.mend = set("take the type "+meant, at, anyPrefix+meant)
@@ -163,12 +196,16 @@ func (s suspect) holding(value string) []string {
 
 func missingFile(s suspect, m []string) []place {
 	var out []place
-	for _, path := range s.holding(m[1]) {
+	file := strings.TrimRight(m[1], "/") // of a folder
+	values(s.Resource, func(path, value string) {
+		if value != m[1] && (file == m[1] || !strings.HasPrefix(value, file+"/")) {
+			return
+		}
 		out = append(out, place{path: path, mend: s.putBack(path),
-			plain: fmt.Sprintf("The file %s cannot be read by the node.", m[1]),
+			plain: fmt.Sprintf("The file %s cannot be read by the node.", value),
 			why:   "Envoy reads the file as it takes the resource, on its own machine and as its own user",
 			hint:  "put the file there and let the node's user read it, or correct the path"})
-	}
+	})
 	return out
 }
 
@@ -187,21 +224,25 @@ func longPath(s suspect, m []string) []place {
 func nameForIP(s suspect, m []string) []place {
 	host := strings.TrimSuffix(m[1], ".")
 	var out []place
-	each(s.Resource, func(path string, a *corev3.SocketAddress) {
-		if a.GetAddress() != host {
-			return
+	for _, at := range s.holding(host) {
+		p := place{path: at, plain: fmt.Sprintf("%s is no IP address.", host), hint: "write an IP address"}
+		if lastStep(at) == "address" {
+			p.why, p.hint, p.mend = s.namesInPlaceOfIPs(host, at)
 		}
-		at := text.Field(path, "address")
-		p := place{path: at, plain: fmt.Sprintf("%s is no IP address.", host)}
-		p.why, p.hint, p.mend = s.namesInPlaceOfIPs(host, at)
+		if p.mend == nil {
+			p.mend = s.putBack(at)
+		}
 		out = append(out, p)
-	})
+	}
 	return out
 }
 
 func (s suspect) namesInPlaceOfIPs(host, at string) (why, hint string, mend *mending) {
 	switch s.Key.Type {
 	case mesh.Cluster:
+		if !strings.HasPrefix(at, "load_assignment.") {
+			return "Envoy looks no names up for an address of its own", "write the IP address", nil
+		}
 		why = "a STATIC cluster looks no names up; STRICT_DNS does, and takes every address that it gets"
 		return why, "make the cluster STRICT_DNS", set("set type to STRICT_DNS", "type", "STRICT_DNS")
 	case mesh.Endpoints:

@@ -209,8 +209,7 @@ func noRouteSpecifier(s suspect, _ []string) []place {
 		p := place{path: path, plain: "The http_connection_manager says nothing about routes.",
 			why:  "without rds or route_config nobody knows where a request goes",
 			hint: "add rds: {route_config_name: …, config_source: {ads: {}}} or a route_config"}
-		if routes := s.in.List(mesh.Route); len(routes) == 1 {
-			name := routes[0].Key.Name
+		if name := s.onlyRoute(); name != "" {
 			p.mend = set("take the routes "+name, text.Field(path, "rds"), map[string]any{"route_config_name": name, "config_source": overADS})
 		}
 		out = append(out, p)
@@ -226,8 +225,8 @@ func noRouteName(s suspect, _ []string) []place {
 		}
 		p := place{path: text.Field(path, "route_config_name"), plain: "rds does not say which routes are wanted.",
 			hint: "write the name of a route configuration"}
-		if routes := s.in.List(mesh.Route); len(routes) == 1 {
-			p.mend = set("take the routes "+routes[0].Key.Name, p.path, routes[0].Key.Name)
+		if name := s.onlyRoute(); name != "" {
+			p.mend = set("take the routes "+name, p.path, name)
 			p.hint = p.mend.says
 		}
 		out = append(out, p)
