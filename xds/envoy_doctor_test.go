@@ -69,6 +69,7 @@ func (p ports) written(s string) string {
 // one says the same, and takes the mended configuration into use.
 func TestEnvoyTakesWhatTheDoctorMends(t *testing.T) {
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		p := ports{"21150": freePair(t)}
 		held, err := net.Listen("tcp", "127.0.0.1:"+p["21150"])
 		if err != nil {
@@ -105,7 +106,13 @@ type doctor struct {
 
 func startDoctor(t *testing.T, delta bool) *doctor {
 	d := &doctor{served: serve(t, xds.Options{}), t: t}
-	startEnvoy(t, d.served, "envoy-1", delta)
+	var config strings.Builder
+	if err := bootstrap.Execute(&config, map[string]any{"ID": "envoy-1", "Delta": delta, "Socket": strings.TrimPrefix(d.addr, "unix:")}); err != nil {
+		t.Fatal(err)
+	}
+	// It is to say more in a few seconds than an Envoy otherwise may.
+	runEnvoy(t, strings.Replace(config.String(), "rate_limit_settings: {}", "rate_limit_settings: {max_tokens: 100000}", 1),
+		"--disable-hot-restart", "--drain-time-s", "1")
 	d.watch = envoy.NewWatcher(envoy.WatcherOptions{
 		Targets: func() []envoy.Target { return []envoy.Target{{Node: "envoy-1", Admin: d.addr + ".envoy-1"}} },
 		Served:  d.Served,
