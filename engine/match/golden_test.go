@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // Each file in testdata/explain is a mesh, requests and what is said of them:
-// lds.yaml, rds.yaml, cds.yaml, eds.yaml (lists of resources), requests (one a
+// lds.yaml, rds.yaml, cds.yaml, eds.yaml and so on (lists of resources), requests (one a
 // line, in curl's manner) and want.
 func TestExplain(t *testing.T) {
 	files, err := filepath.Glob("testdata/explain/*.txtar")

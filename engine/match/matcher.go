@@ -20,7 +20,7 @@ type Matcher struct {
 	listeners []*listener // in the order of the mesh
 	byName    map[string]*listener
 	compiled  map[*mesh.Resource]*listener
-	tables    map[*mesh.Resource]*table // of the RouteConfigurations served by RDS
+	tables    map[*mesh.Resource]*table // of the RouteConfigurations served by RDS, and those that stand in scopes served by SRDS
 }
 
 // Listener is one listener of the mesh, for whoever offers a choice.
@@ -54,6 +54,14 @@ func (m *Matcher) Renew(to *mesh.Mesh) *Matcher {
 			t = &table{config: config, key: r.Key}
 		}
 		n.tables[r] = t
+	}
+	for _, r := range to.List(mesh.ScopedRoute) {
+		scope, _ := r.Message.(*routev3.ScopedRouteConfiguration)
+		if t := m.tables[r]; t != nil {
+			n.tables[r] = t
+		} else if own := scope.GetRouteConfiguration(); own != nil {
+			n.tables[r] = &table{config: own, key: r.Key, path: "route_configuration"}
+		}
 	}
 	for _, r := range to.List(mesh.Listener) {
 		l := m.compiled[r]

@@ -3,6 +3,7 @@ package match
 import (
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
@@ -33,12 +34,16 @@ func newScopes(key mesh.Key, path string, s *hcmv3.ScopedRoutes) *scopes {
 }
 
 func (n *scopes) choose(m *Matcher, r *routes.Request) (t *table, why, wrong string, undecided bool) {
-	if n.proto.GetScopedRds() != nil {
+	served := m.mesh.List(mesh.ScopedRoute)
+	if n.proto.GetScopedRds() != nil && (len(served) == 0 || !fromHere(n.proto.GetScopedRds().GetScopedRdsConfigSource())) {
 		return nil, "", "the scope is discovered by scoped RDS, which is not part of the mesh", true
 	}
 	key, lacking := n.key(r)
 	if lacking != "" {
 		return nil, "", "the request has no scope, for " + lacking + ": Envoy answers 404", false
+	}
+	if n.proto.GetScopedRds() != nil {
+		return m.servedScope(key, served)
 	}
 	for _, each := range n.proto.GetScopedRouteConfigurationsList().GetScopedRouteConfigurations() {
 		if !sameScope(key, each.GetKey().GetFragments()) {
@@ -51,7 +56,33 @@ func (n *scopes) choose(m *Matcher, r *routes.Request) (t *table, why, wrong str
 		t, wrong = m.served(each.GetRouteConfigurationName())
 		return t, why, wrong, false
 	}
-	return nil, "", "no scope has the key " + strings.Join(key, ", ") + ": Envoy answers 404", false
+	return nil, "", noScope(key), false
+}
+
+func noScope(key []string) string {
+	return "no scope has the key " + strings.Join(key, ", ") + ": Envoy answers 404"
+}
+
+// fromHere reports whether a config source asks the server that the mesh is served
+// by.
+func fromHere(s *corev3.ConfigSource) bool { return s.GetAds() != nil || s.GetSelf() != nil }
+
+// servedScope chooses among the scopes that SRDS serves. One that has a route
+// configuration of its own and names another is taken by its own.
+func (m *Matcher) servedScope(key []string, served []*mesh.Resource) (t *table, why, wrong string, undecided bool) {
+	for _, r := range served {
+		scope, _ := r.Message.(*routev3.ScopedRouteConfiguration)
+		if !sameScope(key, scope.GetKey().GetFragments()) {
+			continue
+		}
+		why := "scope " + r.Key.Name + " of " + strings.Join(key, ", ")
+		if t := m.tables[r]; t != nil {
+			return t, why, "", false
+		}
+		t, wrong = m.served(scope.GetRouteConfigurationName())
+		return t, why, wrong, false
+	}
+	return nil, "", noScope(key), false
 }
 
 // key builds the scope's key; lacking says which part a request does not have.
