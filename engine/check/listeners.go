@@ -28,7 +28,7 @@ func resourceName(c *checker) {
 		case mesh.Listener:
 			c.report(mesh.Warning, r.Key, "", "this listener has no name, so Envoy calls it by a random one",
 				"give it a name: without one it cannot be changed or removed by a later push")
-		case mesh.Route, mesh.Secret, mesh.Runtime:
+		case mesh.Route, mesh.Secret:
 			c.report(mesh.Error, r.Key, "", fmt.Sprintf("this %s has no name, and Envoy asks for it by name", r.Key.Type),
 				"give it the name that is used where it is referred to")
 		}

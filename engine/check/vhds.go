@@ -71,7 +71,8 @@ func (c *checker) absent(k mesh.Key) bool {
 // noJoinedHost reports route configurations that ask for virtual hosts in vain.
 func noJoinedHost(c *checker) {
 	each(c, func(n node, rc *routev3.RouteConfiguration) {
-		if rc.GetVhds() == nil || sourceOf(rc.GetVhds().GetConfigSource()) != ours || len(c.joined(rc.GetName())) > 0 {
+		if rc.GetVhds() == nil || sourceOf(rc.GetVhds().GetConfigSource()) != ours || len(c.joined(rc.GetName())) > 0 ||
+			c.absent(mesh.Key{Type: mesh.VirtualHost, Name: rc.GetName() + "/"}) {
 			return
 		}
 		c.report(mesh.Warning, n.key, n.at("vhds"),

@@ -36,6 +36,7 @@ func openDump(path, content string, found []foundDump) (*Opened, error) {
 	if v2 := ofV2(found[0].configs); v2 != nil {
 		return nil, fmt.Errorf("%s:%d is the dump of an Envoy with the v2 API, which was removed in Envoy 1.18", path, v2.line())
 	}
+	d.missing(mesh.DefaultGroup).types[mesh.VirtualHost] = true // a dump does not list them by themselves
 	d.head(found)
 	d.build()
 	if len(d.collected) == 0 && len(d.Problems) == 0 {

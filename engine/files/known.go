@@ -85,7 +85,7 @@ func (b *bootstrap) comesFrom(dynamic *bootstrapv3.Bootstrap_DynamicResources) {
 	foreign := b.missing(mesh.DefaultGroup).foreign
 	const another = "another control plane"
 	if dynamic.GetAdsConfig() != nil {
-		for _, t := range []mesh.Type{mesh.Route, mesh.Endpoints, mesh.Secret, mesh.Extension} {
+		for _, t := range []mesh.Type{mesh.Route, mesh.Endpoints, mesh.Secret, mesh.Extension, mesh.ScopedRoute, mesh.VirtualHost} {
 			foreign[t] = another
 		}
 	}

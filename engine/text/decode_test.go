@@ -17,7 +17,8 @@ import (
 )
 
 var typeByName = map[string]mesh.Type{"listener": mesh.Listener, "route": mesh.Route, "cluster": mesh.Cluster,
-	"endpoints": mesh.Endpoints, "secret": mesh.Secret}
+	"endpoints": mesh.Endpoints, "secret": mesh.Secret, "virtual_host": mesh.VirtualHost, "scoped_route": mesh.ScopedRoute,
+	"extension": mesh.Extension, "runtime": mesh.Runtime}
 
 // Each archive in testdata/decode holds cases of three files: NAME/TYPE is a
 // text, NAME/findings what Decode says about it, NAME/encoded what Encode makes
