@@ -41,6 +41,7 @@ type data struct {
 	outline  *outline.Outline
 	nginx    *nginxView
 	findings map[mesh.Key][]mesh.Finding
+	besides  []mesh.Finding // those of findings that are not of the draft
 	// unchecked are the clusters that look after no endpoint's health, so that
 	// Envoy calls every one healthy.
 	unchecked map[string]bool
@@ -180,6 +181,7 @@ func (m *maker) make(group, node string) *data {
 		d.seq = m.last.seq + 1
 	}
 	m.workspace(d)
+	m.findBesides(d)
 	m.routings(d)
 	m.askKept(d)
 	m.people(d)
@@ -206,15 +208,30 @@ func (m *maker) workspace(d *data) {
 	}
 	d.outline = m.builder.Build(d.gs.Draft, d.gs.Changes)
 	d.unchecked = uncheckedIn(d.gs.Draft, d.live)
-	d.findings = make(map[mesh.Key][]mesh.Finding)
-	for _, f := range d.gs.Findings {
-		d.findings[f.Key] = append(d.findings[f.Key], f)
-	}
+	d.findings = byKey(d.gs.Findings)
 	if l := m.last; l != nil && l.gs.Draft == d.gs.Draft {
 		d.nginx = l.nginx
 		return
 	}
 	d.nginx = newNginxView(m.deps.Project(d.gs.Draft))
+}
+
+func byKey(findings []mesh.Finding) map[mesh.Key][]mesh.Finding {
+	out := make(map[mesh.Key][]mesh.Finding)
+	for _, f := range findings {
+		out[f.Key] = append(out[f.Key], f)
+	}
+	return out
+}
+
+// findBesides adds what is amiss with the files that resources name.
+func (m *maker) findBesides(d *data) {
+	if m.deps.Findings != nil {
+		d.besides = m.deps.Findings()
+	}
+	if len(d.besides) > 0 || m.last != nil && len(m.last.besides) > 0 {
+		d.findings = byKey(slices.Concat(d.gs.Findings, d.besides))
+	}
 }
 
 // uncheckedIn finds the clusters without health checks and without outlier

@@ -164,6 +164,9 @@ type Deps struct {
 	// joined; it returns nil for a node that is not known. It is asked again when
 	// the node's state or facts have changed, and once a second.
 	Truth func(node string) *truth.Node
+	// Findings are what is amiss besides the draft: with the files that secrets
+	// are read from. They are asked for with every picture.
+	Findings func() []mesh.Finding
 	// Plan says in one sentence a step how a group's nodes get from one mesh to
 	// another; the first may be empty. It may take its time.
 	Plan func(from, to *mesh.Mesh) []string

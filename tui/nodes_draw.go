@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/meshtui/engine"
@@ -345,7 +346,11 @@ func (a *App) adminText(n *xds.Node) string {
 	case f.Err != "":
 		text = fmt.Sprintf("%s %s does not answer: %s", name, f.Admin, f.Err)
 	default:
-		text = fmt.Sprintf("%s %s: %s, %s %s, seen %s ago", name, f.Admin, f.Ready, productOf(n).one, f.Version, old)
+		who := strings.TrimSpace(productOf(n).one + " " + f.Version)
+		if f.Ready != "" {
+			who = f.Ready + ", " + who
+		}
+		text = fmt.Sprintf("%s %s: %s, seen %s ago", name, f.Admin, who, old)
 		if len(f.Warming) > 0 {
 			text += fmt.Sprintf(", %d warming", len(f.Warming))
 		}

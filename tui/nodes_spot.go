@@ -7,6 +7,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/theme"
@@ -165,7 +166,7 @@ func (a *App) openOnNode(row *nodeRow) tea.Cmd {
 	return func() tea.Msg {
 		if instead != nil {
 			p.text = append(p.text, "# What "+n.ID+" has in its place:")
-			if yaml, err := text.Encode(hideSecrets(instead)); err == nil {
+			if yaml, err := text.Encode(mesh.Redacted(instead)); err == nil {
 				p.text = append(p.text, splitLines(yaml)...)
 			}
 			p.text = append(p.text, "", "# What was served:")

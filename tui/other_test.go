@@ -127,3 +127,25 @@ func TestTheCursorGoesToANewOther(t *testing.T) {
 		t.Errorf("the cursor is on %+v", r)
 	}
 }
+
+// What is amiss with the files of a secret is said with the secret, in the list
+// of findings and, where it is an error, in a bar.
+func TestTroubleWithSecretsIsSaid(t *testing.T) {
+	s := tuitest.Others()
+	d := depsOf(s)
+	found := []mesh.Finding{{Severity: mesh.Error, Key: mesh.Key{Type: mesh.Secret, Name: "upstream_ca"}, Path: "validation_context.trusted_ca.filename",
+		Message: "/etc/ssl/ca.pem cannot be read", Hint: "make it readable"}}
+	d.Findings = func() []mesh.Finding { return found }
+	a := stage(t, d, 120, 30)
+	shows(t, a, "secret upstream_ca: /etc/ssl/ca.pem cannot be read")
+	press(a, "!")
+	shows(t, a, "make it readable")
+	press(a, "esc")
+	toOther(t, a, found[0].Key)
+	shows(t, a, "1 error", "make it readable")
+	found = nil
+	run(a, dataMsg{data: a.maker.make(a.group, a.node)})
+	if strings.Contains(a.View(), "1 error") {
+		t.Errorf("it is said when it is mended:\n%s", a.View())
+	}
+}

@@ -62,7 +62,7 @@ func (a *App) allFindings(w int) []string {
 		}
 		out = append(out, widget.Spaces(w))
 	}
-	all := slices.Clone(a.data.ws.Notices)
+	all := slices.Concat(a.data.ws.Notices, a.data.besides)
 	for i := range a.data.ws.Groups {
 		g := &a.data.ws.Groups[i]
 		for _, f := range g.Findings {

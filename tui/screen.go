@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 	"example.com/meshtui/tui/widget"
 	"example.com/meshtui/xds"
@@ -141,7 +142,7 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 		if m.Kind == xds.NACK {
 			lines = append(lines, a.inPlainWords(d, &m)...)
 		}
-		yaml, err := text.Encode(hideSecrets(body))
+		yaml, err := text.Encode(mesh.Redacted(body))
 		if err != nil {
 			return openMsg{title: title, lines: append(lines, "", "# it cannot be shown as YAML: "+err.Error())}
 		}

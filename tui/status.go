@@ -242,6 +242,12 @@ func (a *App) wayOut() string {
 func (a *App) bars() []bar {
 	var out []bar
 	out = append(out, a.rolloutBars()...)
+	for _, f := range a.data.besides {
+		if f.Severity == mesh.Error {
+			out = append(out, bar{bad: true, text: f.Key.String() + ": " + f.Message, tail: a.keyOf("findings") + " lists all"})
+			break
+		}
+	}
 	for _, n := range a.data.notices {
 		out = append(out, bar{bad: n.Bad, text: n.Text})
 	}
