@@ -72,7 +72,7 @@ func (n *node) shown() *Node {
 		return n.view
 	}
 	v := &Node{
-		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, CSDS: n.csds, Info: n.info, Variant: n.variant,
+		ID: n.id, Cluster: n.cluster, Group: n.group, Agent: n.agent, Admin: n.admin, CSDS: n.csds, Info: n.info, Remote: n.remote, Variant: n.variant,
 		Connected: len(n.streams) > 0, Since: n.since, Streams: len(n.streams),
 		Rollout: n.run.shown(), Types: map[mesh.Type]TypeStatus{}, Resources: Resources{maps.Clone(n.status)},
 	}

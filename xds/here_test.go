@@ -31,3 +31,18 @@ func TestFurtherServicesAreForThisMachine(t *testing.T) {
 		}
 	}
 }
+
+// What a node beyond this machine says of its loopback is not about ours.
+func TestWhereAPeerConnectsFrom(t *testing.T) {
+	for _, tc := range []struct {
+		at   net.Addr
+		want string
+	}{
+		{nil, ""}, {&net.UnixAddr{Name: "@", Net: "unix"}, ""}, {&net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 7}, ""},
+		{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7}, "192.0.2.1:7"},
+	} {
+		if got := remoteOf(Peer{Remote: tc.at}); got != tc.want {
+			t.Errorf("%v: %q, want %q", tc.at, got, tc.want)
+		}
+	}
+}

@@ -27,6 +27,7 @@ type node struct {
 	mu      sync.Mutex
 	cluster string
 	agent   string
+	remote  string
 	admin   string
 	csds    string
 	info    *corev3.Node
@@ -135,6 +136,7 @@ func (n *node) attach(st *stream, info *corev3.Node, now time.Time) (only bool) 
 	n.streams = append(n.streams, st)
 	n.variant = st.variant
 	n.agent = agentOf(info)
+	n.remote = remoteOf(st.peer)
 	if cluster := info.GetCluster(); cluster != n.cluster {
 		n.cluster = strings.Clone(cluster)
 		if n.target != nil {
@@ -156,6 +158,14 @@ func (n *node) detach(st *stream, now time.Time) {
 	if len(n.streams) == 0 {
 		n.since = now
 	}
+}
+
+// remoteOf is where a peer beyond this machine connects from; "" for one on it.
+func remoteOf(p Peer) string {
+	if p.Remote == nil || local(p.Remote) {
+		return ""
+	}
+	return p.Remote.String()
 }
 
 // agentOf is what a node says of itself: "envoy 1.40.0".

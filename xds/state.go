@@ -63,6 +63,7 @@ type Node struct {
 	// Info is what the node said of itself on its newest stream, without the
 	// extensions that it knows, which are many. It must not be changed.
 	Info      *corev3.Node
+	Remote    string // where it connects from, when that is beyond this machine; "" else
 	Variant   Variant
 	Connected bool
 	Since     time.Time // of the present connection, or of its end

@@ -10,9 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds"
+	"example.com/meshtui/xds/csds"
 	"example.com/meshtui/xds/envoy"
 )
 
@@ -89,6 +92,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		Warming:   s.warming,
 		TLS:       s.listening.tls,
 		Allow:     o.listen.permit,
+		Register:  func(g grpc.ServiceRegistrar) { csds.Register(g, func() csds.Source { return s.server }) },
 	})
 	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author(), AutoRollback: o.rolls.auto})
 	if err != nil {
@@ -188,6 +192,7 @@ func (s *session) watch() {
 	o := envoy.WatcherOptions{
 		Targets: s.targets,
 		Served:  s.server.Served,
+		Status:  csds.Look,
 	}
 	if s.fleet != nil {
 		o.Events = s.fleet.Events()
@@ -205,8 +210,9 @@ func (s *session) targets() []envoy.Target {
 	}
 	for _, n := range s.server.State().Nodes {
 		known := slices.ContainsFunc(out, func(t envoy.Target) bool { return t.Node == n.ID })
-		if n.Connected && !known {
-			out = append(out, envoy.Target{Node: n.ID, Admin: n.Admin})
+		// An address on loopback is of the node's own machine.
+		if n.Connected && !known && n.Remote == "" {
+			out = append(out, envoy.Target{Node: n.ID, Admin: n.Admin, CSDS: n.CSDS})
 		}
 	}
 	return out
