@@ -123,7 +123,7 @@ typed_config:
       numerator: 0 # of 100 requests; changes without a drain
 `,
 	mesh.Runtime: `# A layer of runtime values, asked for by the rtds_layer with this name in
-# Envoy's bootstrap.
+# Envoy's bootstrap. Envoys that meshtui starts ask for the one called meshtui.
 name: NAME
 layer:
   # a number, a text or true and false for a key that the other resources name as

@@ -234,7 +234,13 @@ func unused(c *checker) {
 	}
 	for _, r := range c.mesh.All() {
 		switch r.Key.Type {
-		case mesh.Listener, mesh.VirtualHost, mesh.Runtime: // a bootstrap asks for runtimes; virtual-host-name is about the others
+		case mesh.Listener, mesh.VirtualHost: // virtual-host-name is about these
+			continue
+		case mesh.Runtime:
+			if r.Key.Name != "" && r.Key.Name != mesh.RuntimeLayer {
+				c.report(mesh.Note, r.Key, "name", fmt.Sprintf("an Envoy that meshtui starts asks for the runtime %q, and not for this one", mesh.RuntimeLayer),
+					"call it that, unless the bootstrap of another Envoy has an rtds_layer of this name")
+			}
 			continue
 		case mesh.ScopedRoute:
 			used[r.Key] = c.asksForScopes()

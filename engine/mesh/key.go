@@ -30,6 +30,10 @@ const (
 	Runtime                     // RTDS: envoy.service.runtime.v3.Runtime, one layer of runtime values
 )
 
+// RuntimeLayer is the name of the Runtime that an Envoy asks for which meshtui
+// starts: a bootstrap says which, and nothing else names runtimes.
+const RuntimeLayer = "meshtui"
+
 // typeInfo is what differs from type to type; index 0 is the unknown type.
 var typeInfo = [...]struct{ name, service, message, file string }{
 	{"unknown", "?", "", ""},

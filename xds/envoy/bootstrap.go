@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"example.com/meshtui/engine/mesh"
 )
 
 // EventPipe is the path under which an Envoy started by a Fleet finds the pipe
@@ -27,7 +29,7 @@ const ServerCluster = "meshtui_xds"
 
 // RuntimeLayer is the name of the runtime layer that the bootstrap asks for: that
 // of the Runtime resource which such an Envoy takes its values from.
-const RuntimeLayer = "meshtui"
+const RuntimeLayer = mesh.RuntimeLayer
 
 // MaxSocketPath is the longest path of a unix socket that Envoy and Go both
 // take, in bytes.
