@@ -48,6 +48,7 @@ var rules = []rule{
 	{regexp.MustCompile(`unsupported cluster type \((\w+)`), clusterType},
 
 	// what gRPC's xDS client asks for
+	{regexp.MustCompile(`; must be (<=|>=|>) (\d+)$`), outOfBounds},
 	{regexp.MustCompile(`RDS configSource is not ADS|ConfigSource is not ADS`), routesNotByADS},
 	{regexp.MustCompile(`no RouteSpecifier`), noRouteSpecifier},
 	{regexp.MustCompile(`empty route_config_name`), noRouteName},

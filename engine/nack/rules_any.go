@@ -1,8 +1,10 @@
 package nack
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 
 	xdstype "github.com/cncf/xds/go/xds/type/v3"
@@ -258,15 +260,15 @@ func (s suspect) namesInPlaceOfIPs(host, at string) (why, hint string, mend *men
 	return why, hint, mend
 }
 
-func badRegex(s suspect, m []string) []place {
+func badRegex(s suspect, _ []string) []place {
 	var out []place
 	each(s.Resource, func(path string, r *matcherv3.RegexMatcher) {
-		_, err := regexp.Compile(r.GetRegex())
-		if err == nil {
+		var wrong *syntax.Error
+		if _, err := regexp.Compile(r.GetRegex()); !errors.As(err, &wrong) {
 			return
 		}
 		p := place{path: text.Field(path, "regex"),
-			plain: fmt.Sprintf("%s is no regular expression: %s.", shown(r.GetRegex()), s.reason.words),
+			plain: fmt.Sprintf("%s is no regular expression: %s.", shown(r.GetRegex()), wrong.Code),
 			why:   "Envoy uses RE2, which has no lookahead and no backreferences",
 			hint:  "correct it; test it as RE2 or Go does"}
 		if strings.HasPrefix(r.GetRegex(), "*") {

@@ -21,9 +21,36 @@ func noEDSConfig(s suspect, _ []string) []place {
 	if !has(s.Resource, at) {
 		path = "type"
 	}
-	return []place{{path: path, plain: "The cluster is of type EDS and does not say where its endpoints come from.",
-		why:  "endpoints are asked for on a stream of their own unless eds_config says on which",
-		hint: "add eds_config with ads: {}", mend: set("add eds_config: {ads: {}}", at, overADS)}}
+	p := place{path: path, plain: "The cluster is of type EDS and does not say where its endpoints come from.",
+		why:  "EDS has no default: eds_config says whom to ask, and ads: {} is the stream that the cluster came by",
+		mend: set("set eds_config to ads: {}", at, overADS)}
+	if c.GetEdsClusterConfig().GetEdsConfig() != nil {
+		p.plain = "The endpoints are to come from elsewhere than ADS."
+		p.why = oneStream
+	}
+	p.hint = p.mend.says
+	return []place{p}
+}
+
+// oneStream is why a gRPC client takes no other source.
+const oneStream = "a gRPC client has one stream to its control plane and asks for everything there"
+
+// outOfBounds is what gRPC says of a number, whose path it tells.
+func outOfBounds(s suspect, m []string) []place {
+	path := s.reason.path
+	if path == "" {
+		return nil
+	}
+	limit := atoi(m[2])
+	if m[1] == ">" {
+		limit++
+	}
+	says := fmt.Sprintf("set %s to %d", lastStep(path), limit)
+	p := place{path: path, plain: fmt.Sprintf("%s is %s, and it must be %s %s.", lastStep(path), shown(byPath(s.Resource)[path]), m[1], m[2]), hint: says}
+	if p.mend = s.putBack(path); p.mend == nil {
+		p.mend = set(says, path, limit)
+	}
+	return []place{p}
 }
 
 func duplicateCluster(s suspect, m []string) []place {
@@ -119,7 +146,7 @@ func lbPolicy(s suspect, _ []string) []place {
 	if !ok {
 		return nil
 	}
-	p := place{path: "lb_policy", plain: fmt.Sprintf("This node does not know the load balancing %s.", c.GetLbPolicy()),
+	p := place{path: "lb_policy", plain: fmt.Sprintf("This node has no load balancing policy %s.", c.GetLbPolicy()),
 		why:  "an Envoy may know it; this node is another kind of xDS client",
 		hint: "ROUND_ROBIN is known to all"}
 	if p.mend = s.putBack(p.path); p.mend == nil {
@@ -133,7 +160,11 @@ func clusterType(s suspect, _ []string) []place {
 	if !ok {
 		return nil
 	}
-	return []place{{path: "type", plain: fmt.Sprintf("This node does not know clusters of type %s.", c.GetType()),
+	p := place{path: "type", plain: fmt.Sprintf("This node does not know clusters of type %s.", c.GetType()),
 		why:  "a gRPC client knows EDS, LOGICAL_DNS and aggregate clusters alone",
-		hint: "make it EDS and put its endpoints into a resource of their own", mend: s.putBack("type")}}
+		hint: "make it EDS and put its endpoints into a resource of their own"}
+	if fromADS(c.GetEdsClusterConfig().GetEdsConfig()) {
+		p.mend = set("set type to EDS", p.path, "EDS")
+	}
+	return []place{p}
 }

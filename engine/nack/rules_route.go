@@ -192,7 +192,7 @@ func routesNotByADS(s suspect, _ []string) []place {
 		}
 		at := text.Field(path, "config_source")
 		out = append(out, place{path: at, plain: "The routes are to come from elsewhere than ADS.",
-			why:  "a gRPC client has one stream to its control plane and asks for everything there",
+			why:  oneStream,
 			hint: "set config_source to ads: {}", mend: set("set config_source to ads: {}", at, overADS)})
 	})
 	return out

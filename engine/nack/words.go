@@ -13,14 +13,14 @@ var (
 
 	// dump is a message as text, in Envoy's or in Go's writing: fields and braces
 	// in a row.
-	dump = regexp.MustCompile(dumped + `(?:[\s,]+(?:` + dumped + `|[}>]))*`)
+	dump = regexp.MustCompile(dumped + `(?:[\s,]*(?:` + dumped + `|[}>]))*`)
 
 	// between are the links of a chain of broken constraints that only say where
 	// the next one is.
 	between = regexp.MustCompile(`: embedded message failed validation \| caused by .* \| caused by `)
 )
 
-const dumped = `(?:\w+\s*:\s*(?:"(?:[^"\\]|\\.)*"|[{<]|[-+\w.]+)|\w+\s*\{|\[[\w./]+\]\s*:?\s*\{)`
+const dumped = `(?:\w+\s*:\s*(?:"(?:[^"\\]|\\.)*"|[{<]|[-+\w.]+(?:[\s,}>]|$))|\w+\s*\{|\[[\w./]+\]\s*:?\s*\{)`
 
 const (
 	maxText  = 256 << 10 // bytes of a NACK that are looked at: a dump of a whole response can be huge
@@ -51,13 +51,17 @@ func Words(text string) string {
 
 // shortened is a dump as it is shown: whole when it is a field or two.
 func shortened(dump string) string {
-	if len(dump) <= 40 && strings.Count(dump, "{") == strings.Count(dump, "}") || len(dump) <= 10 {
+	if !strings.ContainsAny(dump, "{<\"") || len(dump) <= 10 || len(dump) <= 40 && strings.Count(dump, "{") == strings.Count(dump, "}") {
 		return dump
 	}
-	if name, ok := nameIn(dump); ok && name != "" {
-		return name + " …"
+	rest := ""
+	if strings.HasSuffix(dump, " ") {
+		rest = " "
 	}
-	return "…"
+	if name, ok := nameIn(dump); ok && name != "" {
+		return name + " …" + rest
+	}
+	return "…" + rest
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
