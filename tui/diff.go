@@ -38,7 +38,12 @@ func diffLines(th *theme.Theme, changes []mesh.Change, w int) []string {
 			what = "removed"
 		}
 		out = append(out, th.Strong.Render(widget.Fit(widget.Clean(fmt.Sprintf("%s  %s (%s)", c.Key.Type.Service(), c.Key, what)), w)))
-		for line := range strings.SplitSeq(strings.TrimRight(engine.TextDiff(c), "\n"), "\n") {
+		diff := engine.TextDiff(mesh.Change{Key: c.Key, Old: withoutKeys(c.Old), New: withoutKeys(c.New)})
+		if diff == "" {
+			out = append(out, th.Dim.Render(widget.Fit("only private keys differ, and those are not shown", w)))
+			continue
+		}
+		for line := range strings.SplitSeq(strings.TrimRight(diff, "\n"), "\n") {
 			if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "+++") {
 				continue
 			}
@@ -55,6 +60,14 @@ func diffLines(th *theme.Theme, changes []mesh.Change, w int) []string {
 		}
 	}
 	return out
+}
+
+// withoutKeys is a resource with the text that may be seen of it.
+func withoutKeys(r *mesh.Resource) *mesh.Resource {
+	if r == nil || r.Key.Type != mesh.Secret && r.Key.Type != mesh.Listener && r.Key.Type != mesh.Cluster || mesh.Redacted(r.Message) == r.Message {
+		return r
+	}
+	return &mesh.Resource{Key: r.Key, Message: r.Message, Source: mesh.Source{Text: strings.Join(shownText(r), "\n")}}
 }
 
 // findingLines draws one finding: what, where, and what to do.

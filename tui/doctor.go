@@ -62,7 +62,10 @@ func (d *data) prescribe(r *refusal) []prescription {
 		}
 		p.change = mesh.Change{Key: p.fix.Key, Old: now}
 		if p.fix.Text != "" {
-			p.change.New = &mesh.Resource{Key: now.Key, Message: now.Message, Source: mesh.Source{Text: p.fix.Text}}
+			p.change.New, _ = text.Decode(p.fix.Key.Type, mesh.Source{Text: p.fix.Text})
+			if p.change.New == nil {
+				p.change.New = &mesh.Resource{Key: now.Key, Message: now.Message, Source: mesh.Source{Text: p.fix.Text}}
+			}
 		}
 	}
 	return out

@@ -188,7 +188,7 @@ func (a *App) others() int { return len(a.data.outline.Others) }
 // othersLine says at the foot of the first pane how many there are, and of what
 // is amiss among them the worst.
 func (a *App) othersLine(w int) string {
-	left := []widget.Span{{Style: a.th.Key, Text: " " + a.keyOf("other")}, {Style: a.th.Dim, Text: " " + count(a.others(), "other")}}
+	left := []widget.Span{{Style: a.th.Key, Text: " " + a.keyOf("other")}, {Style: a.th.Dim, Text: ": " + count(a.others(), "other")}}
 	worst := mark.NoNode
 	for _, r := range a.data.outline.Others {
 		if s, _, _ := mark.Worst(r.Key, a.data.hash(r.Key), a.data.nodes, a.data.look(), a.at); !s.Good() {

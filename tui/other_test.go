@@ -47,7 +47,7 @@ func TestOthersAreNotAmongTheListeners(t *testing.T) {
 			t.Errorf("%s is listed among the listeners", r.Key)
 		}
 	}
-	shows(t, a, "7 6 others")
+	shows(t, a, "7: 6 others")
 }
 
 // toOther puts the cursor of the other resources' screen on a row.
@@ -147,5 +147,33 @@ func TestTroubleWithSecretsIsSaid(t *testing.T) {
 	run(a, dataMsg{data: a.maker.make(a.group, a.node)})
 	if strings.Contains(a.View(), "1 error") {
 		t.Errorf("it is said when it is mended:\n%s", a.View())
+	}
+}
+
+// A diff shows no private key, and says when that is all that differs.
+func TestDiffsShowNoKeys(t *testing.T) {
+	s := tuitest.Others()
+	k := mesh.Key{Type: mesh.Secret, Name: "www_cert"}
+	change := func(old, put string) {
+		s.Workspace.Set(func(st *engine.State) {
+			live := st.Groups[0].Live
+			st.Groups[0].Draft = live.With(tuitest.Resource(mesh.Secret, strings.Replace(live.Get(k).Source.Text, old, put, 1)))
+			st.Groups[0].Changes = mesh.DiffText(live, st.Groups[0].Draft)
+			st.Draft = 1
+		})
+	}
+	change(tuitest.PrivateKey, "MC4CNewKeyNewKey")
+	a := stage(t, depsOf(s), 120, 40)
+	press(a, "d")
+	shows(t, a, "only private keys differ")
+	if v := a.View(); strings.Contains(v, "NewKeyNewKey") || strings.Contains(v, tuitest.PrivateKey) {
+		t.Errorf("a key is shown:\n%s", v)
+	}
+	change("-----BEGIN CERTIFICATE-----", "-----BEGIN ANOTHER-----")
+	a = stage(t, depsOf(s), 120, 40)
+	press(a, "d")
+	shows(t, a, "BEGIN ANOTHER")
+	if strings.Contains(a.View(), tuitest.PrivateKey) {
+		t.Errorf("a key is shown:\n%s", a.View())
 	}
 }
