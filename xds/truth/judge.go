@@ -120,9 +120,9 @@ func (w *witness) active(r *Resource, e evidence) (Verdict, string) {
 	}
 	switch {
 	case r.Carrying.Yes():
-		return Carrying, fmt.Sprintf("%s; %s in the last %s", says, plural(r.Requests, "request"), age(e.traffic.To.Sub(e.traffic.From)))
+		return Carrying, fmt.Sprintf("%s; %s in the last %s", says, plural(r.Requests, "request"), span(e.traffic.To.Sub(e.traffic.From)))
 	case r.Counted:
-		says += fmt.Sprintf("; no request in the last %s", age(e.traffic.To.Sub(e.traffic.From)))
+		says += fmt.Sprintf("; no request in the last %s", span(e.traffic.To.Sub(e.traffic.From)))
 	}
 	return Active, says
 }

@@ -111,8 +111,8 @@ func TestVerdicts(t *testing.T) {
 		says string // part of Says
 	}{
 		{"active", func(*scene) {}, truth.Active, "active"},
-		{"carrying", func(s *scene) { s.facts.Traffic[s.key] = envoy.Traffic{Requests: 7, From: at(-970), To: at(30)} }, truth.Carrying, "7 requests in the last 1 s"},
-		{"idle", func(s *scene) { s.facts.Traffic[s.key] = envoy.Traffic{From: at(-970), To: at(30)} }, truth.Active, "no request in the last 1 s"},
+		{"carrying", func(s *scene) { s.facts.Traffic[s.key] = envoy.Traffic{Requests: 7, From: at(-970), To: at(30)} }, truth.Carrying, "7 requests in the last second"},
+		{"idle", func(s *scene) { s.facts.Traffic[s.key] = envoy.Traffic{From: at(-970), To: at(30)} }, truth.Active, "no request in the last second"},
 		{"in another version than its own", func(s *scene) {
 			s.status(func(st *xds.ResourceStatus) { st.Acked = fact("v0", 20) })
 		}, truth.Active, "active"},
@@ -245,7 +245,7 @@ func TestMarks(t *testing.T) {
 	want := truth.Resource{
 		Key: s.key, Revision: 3, Served: truth.Mark{At: at(10), Source: truth.Stream}, Rejected: truth.Mark{At: at(20), Source: truth.Stream},
 		Active: truth.Mark{At: at(12), Source: truth.Admin}, Carrying: truth.Mark{At: at(30), Source: truth.Admin},
-		Verdict: truth.Carrying, Says: "active; taken, although the response that it came in was rejected; 1 request in the last 1 s",
+		Verdict: truth.Carrying, Says: "active; taken, although the response that it came in was rejected; 1 request in the last second",
 		Words: "bad: malformed", Partly: true, Requests: 1, Counted: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

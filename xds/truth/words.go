@@ -19,6 +19,15 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%d h", int(d.Hours()))
 }
 
+// span is age in whole seconds, for what is told again each second: "second",
+// "8 seconds".
+func span(d time.Duration) string {
+	if n := int(d.Round(time.Second) / time.Second); n > 1 {
+		return fmt.Sprintf("%d seconds", n)
+	}
+	return "second"
+}
+
 // plural is a number of things.
 func plural(n uint64, thing string) string {
 	if n == 1 {
