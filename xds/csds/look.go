@@ -145,7 +145,7 @@ func one(served proto.Message, g *statusv3.ClientConfig_GenericXdsConfig) envoy.
 		out.State = envoy.ActiveSame
 		return out
 	}
-	out.State, out.Instead = envoy.ActiveOther, envoy.Redact(has)
+	out.State, out.Instead = envoy.ActiveOther, mesh.Redacted(has)
 	if out.Detail == "" {
 		out.Detail = "differs in " + where
 	}

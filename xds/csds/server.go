@@ -20,7 +20,6 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/xds"
-	"example.com/meshtui/xds/envoy"
 )
 
 // Source is what is told to those who ask. *xds.Server is one.
@@ -132,7 +131,7 @@ func statusOf(n *xds.Node, k mesh.Key, served proto.Message) *statusv3.ClientCon
 		ConfigStatus: statusv3.ConfigStatus_STALE, ClientStatus: adminv3.ClientResourceStatus_REQUESTED,
 	}
 	if served != nil {
-		if packed, err := anypb.New(envoy.Redact(served)); err == nil {
+		if packed, err := anypb.New(mesh.Redacted(served)); err == nil {
 			out.XdsConfig = packed
 		}
 	}

@@ -99,7 +99,7 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 		if detail == "" {
 			detail = "differs in " + Difference(served, active.Message)
 		}
-		return Active{State: ActiveOther, Since: active.Since, Detail: detail, Instead: active.Message}
+		return Active{State: ActiveOther, Since: active.Since, Detail: detail, Instead: mesh.Redacted(active.Message)}
 	case isWarming:
 		return Active{State: Warming, Since: warming.Since, Detail: "differs in " + Difference(served, warming.Message)}
 	case isStatic:
@@ -115,7 +115,7 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 // overridden is what stands in the place of a resource whose name the bootstrap
 // has taken. Envoy accepts such a resource and does nothing with it.
 func overridden(k mesh.Key, served proto.Message, static dumped) Active {
-	a := Active{State: Overridden, Since: static.Since, Instead: static.Message}
+	a := Active{State: Overridden, Since: static.Since, Instead: mesh.Redacted(static.Message)}
 	a.Detail = fmt.Sprintf("its bootstrap has a %s of this name, which xDS does not replace", k.Type)
 	switch where := Difference(served, static.Message); {
 	case static.Message == nil:

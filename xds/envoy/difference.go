@@ -139,8 +139,15 @@ func mapDifference(at string, fd protoreflect.FieldDescriptor, a, b protoreflect
 	return least, !found
 }
 
-// redacted reports whether Envoy hides the field's content in its dumps.
+// genericSecrets is shown by Envoy, and hidden by us wherever a secret is shown.
+const genericSecrets = "envoy.extensions.transport_sockets.tls.v3.GenericSecret.secrets"
+
+// redacted reports whether the field's content is hidden in Envoy's dumps, or in
+// what we keep of what was served.
 func redacted(fd protoreflect.FieldDescriptor) bool {
+	if fd.FullName() == genericSecrets {
+		return true
+	}
 	sensitive, ok := proto.GetExtension(fd.Options(), annotations.E_Sensitive).(bool)
 	return ok && sensitive
 }
