@@ -49,6 +49,7 @@ type node struct {
 	hosts   hosts             // of what is offered; found anew when that changes
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain
 	resumes bool              // it runs with what another server gave it
+	guess   guess             // what it was taken for by a claim that says little
 	items   map[mesh.Key]item // resources with the overlay on; empty without one
 
 	status map[mesh.Key]ResourceStatus

@@ -36,23 +36,80 @@ func (n *node) believe(c claim) holds {
 	return holdsOther
 }
 
+// guess is what a node was taken for by an empty claim, which says little where
+// a node may well hold nothing of that type: an Envoy asks for its runtime
+// layers first, and most have none.
+type guess uint8
+
+const (
+	certain guess = iota
+	asNew         // nothing is known of it, and it claimed nothing
+	asAlive       // it is known, but not to hold anything of the type that it asked for
+)
+
 // meet decides what a node that has opened a stream is to be taken for; only
 // says that it has no other stream.
-func (n *node) meet(st *stream, has holds, only bool, now time.Time) {
+func (n *node) meet(st *stream, c claim, only bool, now time.Time) {
+	has := n.believe(c)
 	switch {
-	case has == holdsNothing && (only || st.ads()):
-		// A process that holds nothing is offered everything at once: it asks
-		// for one type after the other by itself. Another stream of the same
-		// name is that of a process that is gone or going.
-		n.reset()
-		n.born = now
+	case has == holdsNothing && !only && !st.ads():
+	case has == holdsNothing && n.ready() && !n.took(c.typ):
+		n.guess = asAlive
+	case has == holdsNothing:
+		n.guess = certain
+		if !n.ready() {
+			n.guess = asNew
+		}
+		n.bear(now)
 	case has == holdsOther && only && (!n.ready() || !st.delta()):
 		n.reset()
-		n.resumes = true
+		n.guess, n.resumes = certain, true
+	default:
+		n.guess = certain
 	}
 	if only {
 		n.run.step, n.run.progress = now, now
 	}
+}
+
+// bear makes a node a process that holds nothing. It is offered everything at
+// once: it asks for one type after the other by itself. Another stream of the
+// same name is that of a process that is gone or going.
+func (n *node) bear(now time.Time) {
+	n.reset()
+	n.born = now
+}
+
+// claims takes what the first request of a further type says of what the node
+// has, where it was guessed before.
+func (n *node) claims(st *stream, c claim) {
+	if n.guess == certain || !n.counts(st) {
+		return
+	}
+	now, has := n.srv.o.Now(), n.believe(c)
+	switch {
+	case n.guess == asNew && has == holdsOther:
+		n.reset()
+		n.resumes = true
+	case n.guess == asAlive && has == holdsNothing && n.took(c.typ):
+		n.bear(now)
+	case has == holdsNothing:
+		return
+	}
+	n.guess = certain
+	if !n.ready() && n.target != nil {
+		n.startRun(now)
+	}
+}
+
+// took reports whether the node is known to have accepted something of a type.
+func (n *node) took(t mesh.Type) bool {
+	for k, st := range n.status {
+		if k.Type == t && st.Acked != (Fact{}) {
+			return true
+		}
+	}
+	return false
 }
 
 // forerunners is what a node holds that was served before this server started;

@@ -84,7 +84,7 @@ func (s *Server) bind(st *stream, info *corev3.Node, has claim) error {
 	defer n.mu.Unlock()
 	st.node = n
 	now := s.o.Now()
-	n.meet(st, n.believe(has), n.attach(st, info, now), now)
+	n.meet(st, has, n.attach(st, info, now), now)
 	if !n.ready() && n.target != nil {
 		n.startRun(now)
 	}

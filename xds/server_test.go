@@ -2,6 +2,7 @@ package xds_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +30,7 @@ type served struct {
 	*xds.Server
 	t    testing.TB
 	addr string
+	wrap func(net.Listener) net.Listener // what is served in place of its listener; nil: itself
 	stop func()
 
 	mu       sync.Mutex
@@ -50,6 +52,14 @@ func serve(t testing.TB, o xds.Options) *served {
 
 func serveAt(t testing.TB, addr string, o xds.Options) *served {
 	t.Helper()
+	s := prepare(t, addr, o)
+	s.start()
+	return s
+}
+
+// prepare is a server that is not started yet.
+func prepare(t testing.TB, addr string, o xds.Options) *served {
+	t.Helper()
 	s := &served{t: t, addr: addr, heard: make(chan struct{}, 1)}
 	if o.DrainWait == 0 {
 		o.DrainWait = -1 // scripts drain nothing
@@ -67,7 +77,6 @@ func serveAt(t testing.TB, addr string, o xds.Options) *served {
 		s.wake()
 	}
 	s.Server = xds.New(o)
-	s.start()
 	return s
 }
 
@@ -77,6 +86,9 @@ func (s *served) start() {
 	l, err := xds.Listen(s.addr)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.wrap != nil {
+		l = s.wrap(l)
 	}
 	g, ctx := task.New(context.Background())
 	g.Go("server", func() error { return s.Serve(ctx, l) })

@@ -18,6 +18,7 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 	if first {
 		s.asked = req.GetResourceNames()
 		s.names = want.SubscribedResources()
+		n.claims(s.stream, claim{typ: s.typ, version: req.GetVersionInfo()})
 		ours := n.gave(s.typ, req.GetVersionInfo())
 		if ours {
 			s.accepted = req.GetVersionInfo()
@@ -62,6 +63,7 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 		for name, version := range req.GetInitialResourceVersions() {
 			s.held[name] = version
 		}
+		n.claims(s.stream, claim{typ: s.typ, resources: len(s.held) > 0})
 		n.begin(s, len(s.held) > 0)
 	} else {
 		for _, name := range req.GetResourceNamesSubscribe() {

@@ -176,7 +176,7 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 		return err
 	}
 	repeated := st.client != nil
-	if err := t.identify(st, req.GetNode(), claim{resources: len(req.GetInitialResourceVersions()) > 0}); err != nil {
+	if err := t.identify(st, req.GetNode(), claim{typ: typeOf(req.GetTypeUrl()), resources: len(req.GetInitialResourceVersions()) > 0}); err != nil {
 		return err
 	}
 	req.Node = st.client
