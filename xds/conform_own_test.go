@@ -80,6 +80,7 @@ func TestPublishToOneNode(t *testing.T) {
 			mustBe(t, r, mesh.Cluster, "app", "legacy")
 			st.Ack(r)
 		}
+		s.until("it has its clusters", func(st *xds.State) bool { return st.Node("envoy-1").Types[mesh.Cluster].Acked.Version != "" })
 		s.PublishTo("envoy-1", meshOf(t, cluster("own", time.Second)), nil)
 		for held := true; held; { // first it comes, then the others go
 			r := one.Next()
