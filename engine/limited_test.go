@@ -232,3 +232,34 @@ func TestWhatTheOthersHaveStaysInTheHistory(t *testing.T) {
 	_, err := w.Rollback(s.Limited.Rest.Number)
 	l.must(err)
 }
+
+// What a push does to the nodes that do not have the newest revision yet is said
+// as long as they do not, also before it is widened.
+func TestFindingsOfAChangeAreAboutTheOthersToo(t *testing.T) {
+	l := newLab(t)
+	w := l.open()
+	l.must(w.Edit(mesh.DefaultGroup, engine.SetField{Key: mesh.Key{Type: mesh.Listener, Name: "app"},
+		Path: "address.socket_address.port_value", Value: 10001}))
+	moved := func() int {
+		n := 0
+		for _, f := range w.State().Group(mesh.DefaultGroup).Findings {
+			if f.Rule == "listener-moved" {
+				n++
+			}
+		}
+		return n
+	}
+	if moved() != 1 {
+		t.Fatal("a listener that moves is not found")
+	}
+	_, err := w.Push(engine.PushOptions{Only: []string{"envoy-1"}})
+	l.must(err)
+	if moved() != 1 {
+		t.Errorf("%d findings about the others, whose listener is where it was", moved())
+	}
+	_, err = w.Widen()
+	l.must(err)
+	if moved() != 0 {
+		t.Errorf("%d findings after the widening", moved())
+	}
+}

@@ -56,6 +56,7 @@ type Workspace struct {
 // checked remembers what the checks said of one draft against one live mesh.
 type checked struct {
 	live, draft *mesh.Mesh
+	rest        *mesh.Mesh    // what the nodes have that the newest revision does not go to yet; nil where it goes to all
 	opened      *files.Opened // which knows what is absent
 	changes     []mesh.Change
 	ofDraft     []mesh.Finding // of the draft by itself, whatever is live
@@ -234,18 +235,32 @@ func (w *Workspace) groupState(name string, live, draft *mesh.Mesh) GroupState {
 	if live == nil {
 		live = &mesh.Mesh{}
 	}
+	rest := w.restMesh(name)
 	c, ok := w.checked[name]
-	if !ok || c.live != live || c.draft != draft || c.opened != w.opened {
-		fresh := checked{live: live, draft: draft, opened: w.opened, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
+	if !ok || c.live != live || c.rest != rest || c.draft != draft || c.opened != w.opened {
+		fresh := checked{live: live, rest: rest, draft: draft, opened: w.opened, changes: mesh.DiffText(live, draft), ofDraft: c.ofDraft}
 		if !ok || c.draft != draft || c.opened != w.opened {
 			fresh.ofDraft = check.MeshWith(draft, around(w.opened, name, w.options.Now()))
 		}
 		fresh.findings = append(slices.Clone(fresh.ofDraft), check.Change(live, draft)...)
+		if rest != nil {
+			fresh.findings = append(fresh.findings, check.Change(rest, draft)...)
+		}
 		worstFirst(fresh.findings)
+		fresh.findings = slices.Compact(fresh.findings)
 		c = fresh
 		w.checked[name] = c
 	}
 	return GroupState{Name: name, Live: live, Draft: draft, Changes: c.changes, Findings: c.findings}
+}
+
+// restMesh is what the nodes of a group have that the newest revision does not go
+// to yet; nil where it goes to all, or where they have nothing.
+func (w *Workspace) restMesh(group string) *mesh.Mesh {
+	if head := w.head(); head != nil && head.Rest != nil {
+		return head.Rest.Meshes[group]
+	}
+	return nil
 }
 
 // worstFirst orders findings by severity, then by file and line; those of no

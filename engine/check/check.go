@@ -65,6 +65,7 @@ type checker struct {
 	refs        []mesh.Reference // every name in the mesh that means another resource
 	assignments []assignment
 	tables      map[*routev3.RouteConfiguration]compiled
+	grpc        map[mesh.Key]bool // what gRPC clients come to; nil while nobody asked
 
 	rule     string // the id of the rule that runs
 	findings []mesh.Finding

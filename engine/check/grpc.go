@@ -30,37 +30,39 @@ func (c *checker) grpcManagers(visit func(n node, m *hcmv3.HttpConnectionManager
 // reachedByGRPC lists the resources of a type that gRPC clients come to from
 // their listeners.
 func (c *checker) reachedByGRPC(t mesh.Type) []*mesh.Resource {
-	seen := map[mesh.Key]bool{}
-	var next []mesh.Key
-	c.grpcManagers(func(n node, _ *hcmv3.HttpConnectionManager) { next = append(next, n.key) })
-	for len(next) > 0 {
-		k := next[0]
-		next = next[1:]
-		if seen[k] {
-			continue
-		}
-		seen[k] = true
-		for _, ref := range c.refsFrom(k) {
-			next = append(next, ref.To)
-		}
+	if c.grpc == nil {
+		c.grpc = c.grpcReach()
 	}
 	var out []*mesh.Resource
 	for _, r := range c.mesh.List(t) {
-		if seen[r.Key] {
+		if c.grpc[r.Key] {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-func (c *checker) refsFrom(k mesh.Key) []mesh.Reference {
-	var out []mesh.Reference
+// grpcReach is what reachedByGRPC looks up; it is never nil.
+func (c *checker) grpcReach() map[mesh.Key]bool {
+	seen := map[mesh.Key]bool{}
+	var next []mesh.Key
+	c.grpcManagers(func(n node, _ *hcmv3.HttpConnectionManager) { next = append(next, n.key) })
+	if len(next) == 0 {
+		return seen
+	}
+	names := map[mesh.Key][]mesh.Key{}
 	for _, ref := range c.refs {
-		if ref.From == k {
-			out = append(out, ref)
+		names[ref.From] = append(names[ref.From], ref.To)
+	}
+	for len(next) > 0 {
+		k := next[len(next)-1]
+		next = next[:len(next)-1]
+		if !seen[k] {
+			seen[k] = true
+			next = append(next, names[k]...)
 		}
 	}
-	return out
+	return seen
 }
 
 // grpcFilters are the HTTP filters that a gRPC client knows.

@@ -283,11 +283,15 @@ func (p *plan) fileOfAll(group string, t mesh.Type) string {
 // unnamed are the resources of a type that are asked for by a config source that
 // says no names: all, but of routes those that scopes name.
 func unnamed(m *mesh.Mesh, t mesh.Type) []mesh.Key {
+	scoped := map[mesh.Key]bool{}
+	for _, ref := range m.References() {
+		if ref.From.Type == mesh.ScopedRoute || strings.Contains(ref.Path, "scoped_route_configurations_list") {
+			scoped[ref.To] = true
+		}
+	}
 	var out []mesh.Key
 	for _, r := range m.List(t) {
-		if t != mesh.Route || slices.ContainsFunc(m.UsedBy(r.Key), func(ref mesh.Reference) bool {
-			return ref.From.Type == mesh.ScopedRoute || strings.Contains(ref.Path, "scoped_route_configurations_list")
-		}) {
+		if t != mesh.Route || scoped[r.Key] {
 			out = append(out, r.Key)
 		}
 	}
