@@ -52,7 +52,7 @@ func (w *world) all() []string {
 func (w *world) listener(bad bool) string {
 	text := strings.Replace(listener, "rds:", fmt.Sprintf("stat_prefix: n%d\n    rds:", w.rng.IntN(1000)), 1)
 	if bad { // no filter that routes
-		text = text[:strings.Index(text, "    http_filters:")]
+		text, _, _ = strings.Cut(text, "    http_filters:")
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -151,7 +152,7 @@ func TestEnvoyWarmingAndStuck(t *testing.T) {
 			slow += "health_checks: [{timeout: 60s, interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /}}]\n"
 			missing = endpointsOf("slow", blackHole(t))
 		}
-		next := append(texts, slow, "cluster\nname: fine\ntype: STATIC\nconnect_timeout: 1s\n")
+		next := append(slices.Clone(texts), slow, "cluster\nname: fine\ntype: STATIC\nconnect_timeout: 1s\n")
 		if delta {
 			next = append(next, missing)
 		}
