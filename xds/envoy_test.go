@@ -52,11 +52,16 @@ static_resources:
 // startEnvoy runs a real Envoy against the server until the test ends.
 func startEnvoy(t testing.TB, s *served, id string, delta bool) {
 	t.Helper()
+	runEnvoy(t, bootstrapOf(t, s, id, delta), "--disable-hot-restart", "--drain-time-s", "1")
+}
+
+func bootstrapOf(t testing.TB, s *served, id string, delta bool) string {
+	t.Helper()
 	var config bytes.Buffer
 	if err := bootstrap.Execute(&config, map[string]any{"ID": id, "Delta": delta, "Socket": strings.TrimPrefix(s.addr, "unix:")}); err != nil {
 		t.Fatal(err)
 	}
-	runEnvoy(t, config.String(), "--disable-hot-restart", "--drain-time-s", "1")
+	return config.String()
 }
 
 // runEnvoy runs a real Envoy with a bootstrap until the test ends.
