@@ -100,13 +100,13 @@ func (s *wireScreen) line(a *App, m *xds.Message, cursor bool, w int) string {
 	} else {
 		runes[20] = '▸'
 	}
-	if m.Kind == xds.Connected || m.Kind == xds.Disconnected {
+	if isEvent(m) {
 		runes = []rune("  stream              ")[:21]
 	}
 	left := []widget.Span{{Style: a.th.Dim, Text: " " + clock(m.At) + "  "}, {Text: widget.Fit(widget.Clean(m.Node), 12) + "  "},
 		{Style: style, Text: string(runes) + "  "}, {Style: style, Text: widget.Fit(verdict, 14)}, {Style: a.th.Dim, Text: widget.Fit(widget.Clean(shortVersion(m.Version)), 7)},
 		{Text: wireSubject(m)}}
-	if m.Kind == xds.NACK {
+	if m.Kind == xds.NACK || m.Kind == xds.Refused {
 		left = append(left, widget.Span{Style: a.th.Bad, Text: m.Detail})
 	}
 	if cursor {
@@ -131,6 +131,8 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 		switch m.Kind {
 		case xds.Connected:
 			return openMsg{title: title, lines: append(lines, "# "+m.Node+" opened this stream ("+m.Variant.String()+"). It is no message: there is nothing more to show.")}
+		case xds.Refused:
+			return openMsg{title: title, lines: append(lines, "# meshtui ended this stream. It is no message: there is nothing more to show.")}
 		case xds.Disconnected:
 			return openMsg{title: title, lines: append(lines, "# the stream of "+m.Node+" ended. It is no message: there is nothing more to show.",
 				"# "+name.The()+" keeps what it has and connects again by itself.")}
@@ -150,11 +152,16 @@ func (a *App) openMessage(m xds.Message) tea.Cmd {
 	}
 }
 
+// isEvent reports whether an entry of the wire is no message but tells of a stream.
+func isEvent(m *xds.Message) bool {
+	return m.Kind == xds.Connected || m.Kind == xds.Disconnected || m.Kind == xds.Refused
+}
+
 // messageLines is what the wire knows of a message beside its body, as YAML
 // comments.
 func messageLines(m *xds.Message) []string {
 	out := []string{fmt.Sprintf("# message %d on stream %d (%s), %d bytes", m.Seq, m.Stream, m.Variant, m.Bytes)}
-	if m.Kind == xds.Connected || m.Kind == xds.Disconnected {
+	if isEvent(m) {
 		out[0] = fmt.Sprintf("# event %d, of stream %d (%s)", m.Seq, m.Stream, m.Variant)
 	}
 	if m.Revision > 0 {

@@ -58,7 +58,7 @@ func (a *App) wireLine(m *xds.Message, cursor bool, w int) string {
 	}
 	left = append(left, widget.Span{Text: wireSubject(m)})
 	right := []widget.Span{{Style: style, Text: verdict + " "}}
-	if m.Kind == xds.NACK {
+	if m.Kind == xds.NACK || m.Kind == xds.Refused {
 		left = append(left, widget.Span{Style: a.th.Bad, Text: " " + verdict + " " + m.Detail})
 		right = nil
 	}
@@ -93,6 +93,8 @@ func (a *App) wireWords(m *xds.Message) (arrow, verdict string, style theme.Styl
 		return g.Back, strings.TrimSpace(g.Acked + " ACK " + short(m.RTT)), a.th.Good
 	case xds.NACK:
 		return g.Back, g.Rejected + " NACK", a.th.Bad
+	case xds.Refused:
+		return g.Offline, g.Rejected + " refused", a.th.Bad
 	case xds.StaleACK:
 		return g.Back, "late answer", a.th.Dim
 	}

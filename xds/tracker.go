@@ -2,7 +2,9 @@ package xds
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -23,6 +25,49 @@ type tracker struct {
 	mu       sync.Mutex
 	streams  map[streamKey]*stream
 	byClient map[*corev3.Node]*stream
+	turned   map[string]refusal // by node id, what was told last
+}
+
+// refusal is that a node was not let in, or sent away.
+type refusal struct {
+	why string
+	at  time.Time
+}
+
+const (
+	// refusedAgain is how often the same refusal of a node that knocks on is told.
+	refusedAgain = 30 * time.Second
+	// maxRefusals is how many are remembered: the ids come from outside.
+	maxRefusals = 1000
+)
+
+// refused enters on the wire that a request is the end of its stream, and
+// returns why it is; a nil error is that it is not.
+func (t *tracker) refused(st *stream, info *corev3.Node, err error) error {
+	if err == nil {
+		return nil
+	}
+	id := info.GetId()
+	if st.node != nil {
+		id = st.node.id
+	}
+	id = strings.ToValidUTF8(strings.Clone(id[:min(len(id), maxNodeID)]), "")
+	why, now := status.Convert(err).Message(), t.srv.o.Now()
+	t.mu.Lock()
+	last, known := t.turned[id]
+	told := known && last.why == why && now.Sub(last.at) < refusedAgain
+	if !told {
+		if len(t.turned) >= maxRefusals {
+			clear(t.turned)
+		}
+		t.turned[id] = refusal{why, now}
+	}
+	t.mu.Unlock()
+	if !told {
+		t.srv.wire.add(Message{At: now, Node: id, Stream: st.id, Variant: st.variant, Kind: Refused, TypeURL: st.url, Detail: why}, nil)
+		t.srv.changed()
+	}
+	return err
 }
 
 type streamKey struct {
@@ -31,7 +76,7 @@ type streamKey struct {
 }
 
 func newTracker(s *Server) *tracker {
-	return &tracker{srv: s, streams: map[streamKey]*stream{}, byClient: map[*corev3.Node]*stream{}}
+	return &tracker{srv: s, streams: map[streamKey]*stream{}, byClient: map[*corev3.Node]*stream{}, turned: map[string]refusal{}}
 }
 
 // streamOf is the stream that a request came on, by the node that the tracker
@@ -137,6 +182,10 @@ func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) err
 	if st == nil {
 		return errNoStream
 	}
+	return t.refused(st, req.GetNode(), t.sotwRequest(st, req))
+}
+
+func (t *tracker) sotwRequest(st *stream, req *discovery.DiscoveryRequest) error {
 	if err := t.srv.checkSotW(req); err != nil {
 		return err
 	}
@@ -169,6 +218,10 @@ func (t *tracker) OnStreamDeltaRequest(id int64, req *discovery.DeltaDiscoveryRe
 	if st == nil {
 		return errNoStream
 	}
+	return t.refused(st, req.GetNode(), t.deltaRequest(st, req))
+}
+
+func (t *tracker) deltaRequest(st *stream, req *discovery.DeltaDiscoveryRequest) error {
 	if req.GetTypeUrl() == "" {
 		req.TypeUrl = st.url
 	}

@@ -18,6 +18,7 @@ const (
 	ACK                                 // node → us: accepted
 	NACK                                // node → us: rejected, Detail has the words
 	StaleACK                            // node → us: an answer to a nonce that was superseded
+	Refused                             // a stream was ended by us, Detail says why; the same is told twice a minute at most
 )
 
 // String is the kind in one word.
@@ -37,6 +38,8 @@ func (k MessageKind) String() string {
 		return "NACK"
 	case StaleACK:
 		return "stale ACK"
+	case Refused:
+		return "refused"
 	}
 	return "unknown"
 }

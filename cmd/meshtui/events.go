@@ -127,6 +127,9 @@ func (n *narrator) message(m xds.Message) (event, bool) {
 		n.streams[m.Node]++
 		e.Event = "connected"
 		return e, n.streams[m.Node] == 1
+	case xds.Refused:
+		e.Event = "refused"
+		return e, true
 	case xds.Disconnected:
 		n.streams[m.Node]--
 		if e.Event = "disconnected"; n.streams[m.Node] > 0 {

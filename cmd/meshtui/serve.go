@@ -27,7 +27,7 @@ func newServe() *cobra.Command {
 		Short: "Serve a workspace without a screen, one line an event",
 		Long: `Serve a filesystem-xDS folder or an Envoy bootstrap over xDS and print one line
 an event to stdout: listening, pushed, outcome, widened, connected, disconnected,
-finding, sent, warming, acked, rejected, active. It starts no Envoy unless --nodes says how many.
+refused, finding, sent, warming, acked, rejected, active. It starts no Envoy unless --nodes says how many.
 
 A file that is wrong at the start ends it with status 1. With --watch a saved
 file is checked and pushed; a bad one is reported and the last good one is
@@ -59,6 +59,7 @@ type serving struct {
 	session  *session
 	disk     *engine.DiskChange // told last
 	told     map[mesh.Finding]bool
+	noted    int // how many of the session's notes were told
 }
 
 // run serves until the context ends.
@@ -113,9 +114,17 @@ func (s *serving) opened(state *engine.State) []event {
 		all = append(all, g.Findings...)
 	}
 	out = append(out, s.findings(state.At, all)...)
-	for _, n := range s.session.noted() {
-		out = append(out, event{Time: state.At, Event: "finding", Detail: n})
+	return append(out, s.notes(state.At)...)
+}
+
+// notes tells what the session noted since it was asked last.
+func (s *serving) notes(at time.Time) []event {
+	var out []event
+	noted := s.session.noted()
+	for _, n := range noted[s.noted:] {
+		out = append(out, event{Time: at, Event: "finding", Severity: mesh.Warning.String(), Detail: n})
 	}
+	s.noted = len(noted)
 	return out
 }
 
@@ -164,7 +173,7 @@ func (s *serving) follow(ctx context.Context, out *outbox) error {
 // news is what happened since it was asked last.
 func (s *serving) news() []event {
 	w := s.session.workspace
-	out := s.teller.tell(w.State())
+	out := append(s.notes(time.Now()), s.teller.tell(w.State())...)
 	out = append(out, s.narrator.wire(s.session.server.Wire())...)
 	for _, n := range s.session.server.State().Nodes {
 		out = append(out, s.narrator.facts(n, s.session.watcher.Facts(n.ID))...)
