@@ -1,6 +1,7 @@
 package xds_test
 
 import (
+	"strings"
 	"testing"
 
 	"example.com/meshtui/xds"
@@ -32,6 +33,22 @@ func TestLiveMissing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The configuration of a filter cannot be made up: an empty one may let everybody
+// in. An Envoy that starts waits for it for as long as it is told to, in delta too,
+// where it would wait for ever if it heard that there is none.
+func TestLiveMissingExtension(t *testing.T) {
+	liveVariants(t, allVariants(), func(t *testing.T, v xds.Variant) {
+		l := newLive(t, v, xds.Options{})
+		source := strings.Replace(l.source(), "{", "{initial_fetch_timeout: 0.5s, ", 1)
+		l.Publish(revision(1, l.mesh(liveWeb+liveRDS+strings.Replace(liveToggle, "SOURCE", source, 1)+liveRouter, says("main", "hello"))))
+		l.start("")
+		l.answers(500, "", "/")
+		l.Publish(revision(2, l.mesh(liveWeb+liveRDS+strings.Replace(liveToggle, "SOURCE", source, 1)+liveRouter, says("main", "hello"),
+			strings.Replace(liveFault, "PERCENT", "0", 1))))
+		l.answers(200, "hello", "/")
+	})
 }
 
 // What did not exist when an Envoy started takes the place of what it got instead

@@ -79,21 +79,23 @@ func (l *live) waitedForNothing() {
 	}
 }
 
-const liveFault = `extension
+// liveToggle is a filter whose configuration comes by ECDS, liveFault such a one.
+const (
+	liveToggle = "      - {name: toggle, config_discovery: {config_source: SOURCE, type_urls: [type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault]}}\n"
+	liveFault  = `extension
 name: toggle
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
   abort: {http_status: 503, percentage: {numerator: PERCENT, denominator: HUNDRED}}
 `
+)
 
 // The configuration of one filter changes what it does, and no listener.
 func TestLiveExtension(t *testing.T) {
 	liveVariants(t, allVariants(), func(t *testing.T, v xds.Variant) {
 		l := newLive(t, v, xds.Options{})
 		faulty := func(percent string) string { return strings.Replace(liveFault, "PERCENT", percent, 1) }
-		m := l.mesh(liveWeb+liveRDS+
-			"      - {name: toggle, config_discovery: {config_source: SOURCE, type_urls: [type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault]}}\n"+
-			liveRouter, says("main", "hello"), faulty("0"))
+		m := l.mesh(liveWeb+liveRDS+liveToggle+liveRouter, says("main", "hello"), faulty("0"))
 		l.Publish(revision(1, m))
 		l.start("")
 		l.answers(200, "hello", "/")
