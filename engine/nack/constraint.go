@@ -150,7 +150,7 @@ func breaks(m proto.Message, goField string) bool {
 
 func (b breach) place(s suspect) place {
 	p := place{path: b.path, plain: text.Broken(b.reason, b.called)}
-	if value := byPath(s.Resource)[b.path]; value != "" && !secret(b.path) {
+	if value := s.values()[b.path]; value != "" && !secret(b.path) {
 		p.plain += ", and it is " + shown(value)
 	}
 	p.plain += "."
@@ -197,7 +197,7 @@ func (b breach) mend(s suspect) *mending {
 			return set(fmt.Sprintf("set %s to %s", field, name), b.path, name)
 		}
 	case field == "path_separated_prefix":
-		value := byPath(s.Resource)[b.path]
+		value := s.values()[b.path]
 		if short := strings.TrimRight(value, "/"); short != value && strings.HasPrefix(short, "/") {
 			return set("write "+shown(short), b.path, short)
 		}

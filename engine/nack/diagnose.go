@@ -13,6 +13,10 @@ import (
 // so that more of them are guesses.
 const maxPlaces = 3
 
+// maxInOne is how many places of one resource are weighed: more of them are one
+// mistake made many times.
+const maxInOne = 100
+
 // maxReasons is how many reasons of one NACK are looked into.
 const maxReasons = 50
 
@@ -44,7 +48,8 @@ type suspect struct {
 	*mesh.Resource
 	reason  reason
 	in      *mesh.Mesh
-	changes *changes // since the push before
+	changes *changes                 // since the push before
+	values  func() map[string]string // every single value, by path
 }
 
 func diagnose(r Rejection) []Diagnosis {
@@ -89,7 +94,8 @@ func (r Rejection) search(kind rule, m []string, group []suspect) []Diagnosis {
 	var all []found
 	in := map[mesh.Key]bool{}
 	for _, s := range group {
-		for _, p := range s.within(kind.find(s, m)) {
+		places := s.within(kind.find(s, m))
+		for _, p := range places[:min(len(places), maxInOne)] {
 			all = append(all, found{s, p})
 			in[s.Key] = true
 		}

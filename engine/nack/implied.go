@@ -47,7 +47,7 @@ func (s suspect) positiveDuration(path string) *mending {
 	if old, ok := s.changes.before(path); ok {
 		was = parseDuration(old)
 	}
-	now = parseDuration(byPath(s.Resource)[path])
+	now = parseDuration(s.values()[path])
 	switch usual := durations[field]; {
 	case was > 0:
 		now = was
@@ -87,7 +87,7 @@ func (s suspect) smallerPort(path string) *mending {
 	if s.Key.Type == mesh.Listener {
 		return s.otherPort(path, 10000)
 	}
-	digits := byPath(s.Resource)[path]
+	digits := s.values()[path]
 	for len(digits) > 4 && atoi(digits) > 65535 {
 		digits = digits[:len(digits)-1]
 	}

@@ -72,7 +72,10 @@ func (r Rejection) names() map[string]bool {
 func splitNamed(s string, known map[string]bool) [][2]string {
 	var out [][2]string
 	for at := 0; at >= 0 && at < len(s); {
-		name, after, ok := strings.Cut(s[at:], ": ")
+		name, after, ok := leading(s[at:], known)
+		if !ok {
+			name, after, ok = strings.Cut(s[at:], ": ")
+		}
 		if !ok {
 			return append(out, [2]string{"", s[at:]})
 		}
@@ -98,12 +101,26 @@ func nextNamed(s string, known map[string]bool) (end, next int) {
 		default:
 			continue
 		}
-		rest := s[begin:min(len(s), begin+2048)]
-		if name, after, ok := strings.Cut(rest, ": "); ok && known[name] && !strings.HasPrefix(after, `"`) {
+		if _, after, ok := leading(s[begin:], known); ok && !strings.HasPrefix(after, `"`) {
 			return i, begin
 		}
 	}
 	return len(s), -1
+}
+
+// leading takes the longest known name off a text, with the colon behind it; ok
+// is false where there is none.
+func leading(s string, known map[string]bool) (name, after string, ok bool) {
+	const longest = 512 // bytes of a name that are looked at
+	for i, end := 0, min(len(s), longest); i < end; i++ {
+		if strings.HasPrefix(s[i:], ": ") && known[s[:i]] {
+			name, after, ok = s[:i], s[i+len(": "):], true
+		}
+		if s[i] == '\n' {
+			break
+		}
+	}
+	return name, after, ok
 }
 
 // splitResources takes `resource "a": reason;\nresource "b": reason` apart; the

@@ -46,7 +46,7 @@ func outOfBounds(s suspect, m []string) []place {
 		limit++
 	}
 	says := fmt.Sprintf("set %s to %d", lastStep(path), limit)
-	p := place{path: path, plain: fmt.Sprintf("%s is %s, and it must be %s %s.", lastStep(path), shown(byPath(s.Resource)[path]), m[1], m[2]), hint: says}
+	p := place{path: path, plain: fmt.Sprintf("%s is %s, and it must be %s %s.", lastStep(path), shown(s.values()[path]), m[1], m[2]), hint: says}
 	if p.mend = s.putBack(path); p.mend == nil {
 		p.mend = set(says, path, limit)
 	}

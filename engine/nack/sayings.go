@@ -25,7 +25,7 @@ type saying struct {
 
 func (y saying) find(s suspect, m []string) []place {
 	var out []place
-	now := byPath(s.Resource)
+	now := s.values()
 	for _, path := range y.where(s, m) {
 		p := place{path: path, plain: y.plain, why: y.why, hint: y.hint}
 		if strings.Contains(p.plain, "%s") {
@@ -126,7 +126,7 @@ var sayings = []rule{
 	saying{where: field("MaglevLbConfig", "table_size"), plain: "table_size is %s, which is no prime number.",
 		why: "Maglev's permutations only reach every slot of a table whose size is prime",
 		mend: func(s suspect, path string, _ []string) *mending {
-			return to(nextPrime(atoi(byPath(s.Resource)[path])))(s, path, nil)
+			return to(nextPrime(atoi(s.values()[path])))(s, path, nil)
 		}}.rule(`table size of maglev must be prime`),
 	saying{where: field("RingHashLbConfig", "minimum_ring_size"), plain: "minimum_ring_size is %s and more than maximum_ring_size.",
 		mend: func(s suspect, path string, m []string) *mending { return to(atoi(m[2]))(s, path, nil) },
@@ -255,11 +255,11 @@ func forbiddenHeaders(s suspect, _ []string) []string {
 // dropHeader takes the entry of a list out that a path is in.
 func dropHeader(s suspect, path string, _ []string) *mending {
 	item := strings.TrimSuffix(path, ".header.key")
-	return remove("delete the entry of "+shown(byPath(s.Resource)[path]), item)
+	return remove("delete the entry of "+shown(s.values()[path]), item)
 }
 
 func doublePercent(s suspect, path string, _ []string) *mending {
-	value := byPath(s.Resource)[path]
+	value := s.values()[path]
 	if strings.Count(value, "%") != 1 || secret(path) {
 		return nil
 	}
@@ -322,7 +322,7 @@ func namelessShare(s suspect, _ []string) []place {
 
 // tenfold sets max_interval to ten times base_interval, as Envoy does by itself.
 func tenfold(s suspect, path string, _ []string) *mending {
-	base := parseDuration(byPath(s.Resource)[text.Field(text.Parent(path), "base_interval")])
+	base := parseDuration(s.values()[text.Field(text.Parent(path), "base_interval")])
 	if base <= 0 {
 		return nil
 	}

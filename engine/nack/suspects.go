@@ -1,7 +1,9 @@
 package nack
 
 import (
+	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -43,7 +45,7 @@ func (r Rejection) suspects(why reason) [][]suspect {
 }
 
 func (r Rejection) suspect(res *mesh.Resource, why reason) suspect {
-	s := suspect{Resource: res, reason: why, in: r.Mesh}
+	s := suspect{Resource: res, reason: why, in: r.Mesh, values: sync.OnceValue(func() map[string]string { return byPath(res) })}
 	if r.Before != nil {
 		s.changes = changesOf(r.Before.Get(res.Key), res)
 	}
@@ -54,13 +56,26 @@ func (r Rejection) suspect(res *mesh.Resource, why reason) suspect {
 type changes struct {
 	old      *mesh.Resource
 	was, now map[string]string // values by path
+	paths    []string          // where they differ, in order
 }
 
 func changesOf(before, now *mesh.Resource) *changes {
 	if before == nil || mesh.SameContent(before, now) {
 		return nil
 	}
-	return &changes{old: before, was: byPath(before), now: byPath(now)}
+	c := &changes{old: before, was: byPath(before), now: byPath(now)}
+	for at, value := range c.now {
+		if was, ok := c.was[at]; !ok || was != value {
+			c.paths = append(c.paths, at)
+		}
+	}
+	for at := range c.was {
+		if _, ok := c.now[at]; !ok {
+			c.paths = append(c.paths, at)
+		}
+	}
+	slices.Sort(c.paths)
+	return c
 }
 
 func byPath(r *mesh.Resource) map[string]string {
@@ -75,39 +90,22 @@ func (c *changes) rank(path string) int {
 	if c == nil {
 		return 1
 	}
-	for at, now := range c.now {
-		if was, ok := c.was[at]; (!ok || was != now) && (below(at, path) || path == "") {
-			return 1
-		}
-	}
-	for at := range c.was {
-		if _, ok := c.now[at]; !ok && below(at, path) {
+	for _, at := range c.paths {
+		if below(at, path) {
 			return 1
 		}
 	}
 	return 0
 }
 
-// only is the one path that changed; ok is false when there are several or none.
+// only is the one path that changed and still has a value; ok is false when there
+// are several or none.
 func (c *changes) only() (path string, ok bool) {
-	if c == nil {
+	if c == nil || len(c.paths) != 1 {
 		return "", false
 	}
-	for at, now := range c.now {
-		if was, there := c.was[at]; there && was == now {
-			continue
-		}
-		if ok {
-			return "", false
-		}
-		path, ok = at, true
-	}
-	for at := range c.was {
-		if _, there := c.now[at]; !there {
-			return "", false
-		}
-	}
-	return path, ok
+	_, ok = c.now[c.paths[0]]
+	return c.paths[0], ok
 }
 
 // before is the value that stood at a path where another one stands now.

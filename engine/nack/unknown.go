@@ -3,7 +3,6 @@ package nack
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
@@ -32,7 +31,10 @@ func (r Rejection) unknown(why reason, groups [][]suspect) Diagnosis {
 	}
 	d.Key, d.Path = s.Key, path
 	d.Sure = why.named == s.Key || len(likeliest) == 1 && len(groups) == 1
-	changed := s.changes.paths()
+	var changed []string
+	if s.changes != nil {
+		changed = s.changes.paths
+	}
 	if at, ok := s.changes.only(); d.Path == "" && ok {
 		d.Path = at
 	}
@@ -96,26 +98,6 @@ func common(paths []string) string {
 		}
 	}
 	return at
-}
-
-// paths are what changed, in order; nil when that is not known.
-func (c *changes) paths() []string {
-	if c == nil {
-		return nil
-	}
-	var out []string
-	for at, now := range c.now {
-		if was, ok := c.was[at]; !ok || was != now {
-			out = append(out, at)
-		}
-	}
-	for at := range c.was {
-		if _, ok := c.now[at]; !ok {
-			out = append(out, at)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // list names the first of several things.
