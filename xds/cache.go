@@ -102,7 +102,7 @@ func (st *stream) subscription(url string) (s *sub, first bool, err error) {
 	if len(st.subs) >= maxStreamTypes {
 		return nil, false, status.Errorf(codes.ResourceExhausted, "more than %d types on one stream", maxStreamTypes)
 	}
-	s = &sub{stream: st, url: url, typ: typ, names: map[string]struct{}{}}
+	s = &sub{stream: st, url: url, typ: typ}
 	st.subs[url] = s
 	if !known && !otherTypes[url] {
 		s.silent = true
@@ -118,7 +118,7 @@ func (n *node) watching(s *sub) func() {
 	w.number++
 	number := w.number
 	n.push(s)
-	n.rouse() // what is asked for has changed, and a step may have waited for that
+	n.goOn() // what is asked for has changed, and a step may have waited for that
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

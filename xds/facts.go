@@ -108,6 +108,7 @@ func (n *node) typeStatus(t mesh.Type) (ts TypeStatus, ok bool) {
 	if f := n.types[t]; f != nil {
 		ts.Sent, ts.Acked, ts.Rejected, ok = f.sent, f.acked, f.rejected, true
 	}
+	lists := 0
 	for _, st := range n.streams {
 		s := st.subs[t.URL()]
 		if s == nil || !n.counts(st) {
@@ -115,11 +116,16 @@ func (n *node) typeStatus(t mesh.Type) (ts TypeStatus, ok bool) {
 		}
 		ok = true
 		ts.Wildcard = ts.Wildcard || s.wildcard
-		for name := range s.names {
-			ts.Subscribed = append(ts.Subscribed, name)
+		lists++
+		if names := s.names.sorted(); lists == 1 {
+			ts.Subscribed = names[:len(names):len(names)] // shared; more are added to a copy
+		} else {
+			ts.Subscribed = append(ts.Subscribed, names...)
 		}
 	}
-	slices.Sort(ts.Subscribed)
-	ts.Subscribed = slices.Compact(ts.Subscribed)
+	if lists > 1 {
+		slices.Sort(ts.Subscribed)
+		ts.Subscribed = slices.Compact(ts.Subscribed)
+	}
 	return ts, ok
 }

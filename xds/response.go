@@ -144,11 +144,13 @@ func (n *node) toSend(s *sub) []*mesh.Resource {
 	if s.wildcard && (s.whole || s.full()) {
 		return n.offered.mesh.List(s.typ)
 	}
-	names := s.dirty
+	var names []string
 	if s.whole || s.full() {
-		names = s.names
+		names = s.names.sorted()
+	} else {
+		names = sortedNames(s.dirty)
 	}
-	for _, name := range sortedNames(names) {
+	for _, name := range names {
 		if r := n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}); r != nil && s.wants(name) {
 			out = append(out, r)
 		}
@@ -175,7 +177,7 @@ func (n *node) gone(s *sub, rec *record) []string {
 		note(name)
 	}
 	if s.whole {
-		for name := range s.names {
+		for name := range s.names.all() {
 			note(name)
 		}
 		for name := range s.held {

@@ -104,6 +104,7 @@ func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
 		// Envoys of ours ping every second, to notice a control plane that hangs.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 100 * time.Millisecond, PermitWithoutStream: true}),
+		grpc.ForceServerCodecV2(newCodec(s.names)),
 		grpc.ChainStreamInterceptor(s.guard, s.streamHere),
 		grpc.ChainUnaryInterceptor(s.guardUnary, s.callHere),
 	}

@@ -42,6 +42,7 @@ type Server struct {
 	facts    facts
 	furthers map[string]bool // services that Options.Register added; set before any call
 	fills    fills
+	names    *nameLists
 
 	mu        sync.Mutex
 	revision  *engine.Revision
@@ -60,7 +61,7 @@ var _ engine.Publisher = (*Server)(nil)
 // New makes a server that has nothing to serve yet: nodes that connect before
 // the first Publish wait for it.
 func New(o Options) *Server {
-	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, own: map[string]own{}, wire: newWire(maxWireMessages, maxWireBytes)}
+	s := &Server{o: o.withDefaults(), boot: newBoot(), nodes: map[string]*node{}, own: map[string]own{}, names: newNameLists(), wire: newWire(maxWireMessages, maxWireBytes)}
 	s.tracker = newTracker(s)
 	s.fills.fill = s.o.Fill
 	s.outcomes = newOutcomes(s)

@@ -55,11 +55,11 @@ func (n *node) standIns(s *sub) []*mesh.Resource {
 	}
 	names := s.dirty
 	if s.whole {
-		names = s.names
+		names = s.names.all()
 	}
 	var out []*mesh.Resource
 	for _, name := range sortedNames(names) {
-		if _, asked := s.names[name]; !asked || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil {
+		if !s.names.has(name) || n.offered.mesh.Get(mesh.Key{Type: s.typ, Name: name}) != nil {
 			continue
 		}
 		if r := n.standIn(s, name); r != nil {

@@ -10,7 +10,7 @@ import (
 
 // stream is one xDS stream. Until its first request nobody knows whose it is;
 // from then on everything in it is guarded by its node's mutex, except building,
-// which belongs to the goroutine that serves the stream.
+// asks and drops, which belong to the goroutine that serves the stream.
 type stream struct {
 	id      int64
 	variant Variant
@@ -24,6 +24,8 @@ type stream struct {
 	node     *node
 	subs     map[string]*sub // by type URL
 	building *record         // a response that has no nonce yet
+	asks     []string        // the names of the request that is being looked at
+	drops    []string        // delta: those that it unsubscribes
 }
 
 func (st *stream) delta() bool { return st.variant == DeltaADS || st.variant == Delta }
@@ -71,7 +73,7 @@ type sub struct {
 	typ    mesh.Type // 0 for a type that meshtui has nothing of
 	silent bool      // a type that xDS does not know: never answered
 
-	names    map[string]struct{}
+	names    nameSet
 	asked    []string // the names of the newest SotW request, as they came
 	wildcard bool
 	held     map[string]string // what this stream was sent, by name: delta resource versions
@@ -106,8 +108,7 @@ func (s *sub) wants(name string) bool {
 	if s.wildcard {
 		return true
 	}
-	_, ok := s.names[name]
-	return ok || s.typ == mesh.VirtualHost && s.aliased(name)
+	return s.names.has(name) || s.typ == mesh.VirtualHost && s.aliased(name)
 }
 
 // unsaid reports whether there is something that is not on the wire yet.
@@ -217,16 +218,4 @@ func (s *sub) sent(rec *record) {
 	if len(s.open) > maxUnanswered {
 		s.open = append(s.open[:0], s.open[1:]...)
 	}
-}
-
-func sameNames(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -1,7 +1,6 @@
 package xds
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +14,10 @@ import (
 // sorted out stale requests.
 func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache.Subscription, first bool) {
 	s.wildcard = want.IsWildcard()
+	asked := s.stream.asks
 	if first {
-		s.asked = req.GetResourceNames()
-		s.names = want.SubscribedResources()
+		s.asked = asked
+		s.names.share(n.srv.names.of(asked))
 		n.claims(s.stream, claim{typ: s.typ, version: req.GetVersionInfo()})
 		ours := n.gave(s.typ, req.GetVersionInfo())
 		if ours {
@@ -26,19 +26,19 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 		n.begin(s, ours)
 		return
 	}
-	if slices.Equal(s.asked, req.GetResourceNames()) {
+	if sameNames(s.asked, asked) {
 		return // an answer, and nothing new
 	}
-	before := s.names
-	// The server makes a new map for each request and leaves the old one alone.
-	s.asked, s.names = req.GetResourceNames(), want.SubscribedResources()
-	for name := range s.names {
+	before := s.names.all()
+	s.asked = asked
+	s.names.share(n.srv.names.of(asked))
+	for name := range s.names.all() {
 		if _, had := before[name]; !had {
 			n.added(s, name)
 		}
 	}
 	for name := range before {
-		if _, has := s.names[name]; !has {
+		if !s.names.has(name) {
 			n.dropped(s, name)
 		}
 	}
@@ -50,13 +50,11 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 	if s.typ == mesh.VirtualHost {
 		s.inquiry()
 	}
-	for _, name := range req.GetResourceNamesSubscribe() {
-		if name != "*" {
-			s.names[name] = struct{}{}
-		}
+	if len(s.stream.asks) > 0 {
+		s.names.add(n.srv.names.of(s.stream.asks))
 	}
-	if len(s.names) > n.srv.o.MaxNames {
-		return tooManyNames(s.url, len(s.names), n.srv.o.MaxNames)
+	if known := len(s.names.all()); known > n.srv.o.MaxNames {
+		return tooManyNames(s.url, known, n.srv.o.MaxNames)
 	}
 	if first {
 		s.held = make(map[string]string, len(req.GetInitialResourceVersions()))
@@ -66,7 +64,7 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 		n.claims(s.stream, claim{typ: s.typ, resources: len(s.held) > 0})
 		n.begin(s, len(s.held) > 0)
 	} else {
-		for _, name := range req.GetResourceNamesSubscribe() {
+		for _, name := range s.stream.asks {
 			// Asking for a known name again means that the client lost it.
 			if name != "*" {
 				n.added(s, name)
@@ -75,12 +73,12 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 			}
 		}
 	}
-	for _, name := range req.GetResourceNamesUnsubscribe() {
+	for _, name := range s.stream.drops {
 		if name == "*" {
 			n.droppedWildcard(s)
 			continue
 		}
-		delete(s.names, name)
+		s.names.remove(name)
 		if s.wildcard {
 			s.markName(name) // the client must hear whether it still gets it
 			s.urgent = true
@@ -118,7 +116,7 @@ func (s *sub) leaveOut(n *node) {
 		return
 	}
 	s.whole = false
-	for name := range s.names {
+	for name := range s.names.all() {
 		if n.bad[mesh.Key{Type: s.typ, Name: name}] {
 			s.suspectName(name)
 			continue

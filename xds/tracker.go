@@ -197,16 +197,19 @@ func (t *tracker) sotwRequest(st *stream, req *discovery.DiscoveryRequest) error
 	if e := req.GetErrorDetail(); e != nil {
 		e.Message = cleanWords(typeOf(req.GetTypeUrl()), e.GetMessage())
 	}
-	body := proto.Message(req)
-	if repeated {
-		body = &discovery.DiscoveryRequest{
-			VersionInfo: req.GetVersionInfo(), ResourceNames: req.GetResourceNames(), ResourceLocators: req.GetResourceLocators(),
-			TypeUrl: req.GetTypeUrl(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
-		}
+	st.asks, st.drops = req.GetResourceNames(), nil
+	body := &discovery.DiscoveryRequest{
+		VersionInfo: req.GetVersionInfo(), ResourceLocators: req.GetResourceLocators(),
+		TypeUrl: req.GetTypeUrl(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
 	}
+	if !repeated {
+		body.Node = st.client
+	}
+	bytes := proto.Size(body) + t.srv.names.sizeOf(st.asks)
+	body.ResourceNames, req.ResourceNames = st.asks, brief(st.asks)
 	st.node.heard(st, request{
 		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), version: req.GetVersionInfo(),
-		names: req.GetResourceNames(), failure: req.GetErrorDetail(), body: body, bytes: proto.Size(body),
+		names: st.asks, failure: req.GetErrorDetail(), body: body, bytes: bytes,
 	})
 	return nil
 }
@@ -236,23 +239,25 @@ func (t *tracker) deltaRequest(st *stream, req *discovery.DeltaDiscoveryRequest)
 	if e := req.GetErrorDetail(); e != nil {
 		e.Message = cleanWords(typeOf(req.GetTypeUrl()), e.GetMessage())
 	}
-	body := req
-	if onDemand := req.GetTypeUrl() == mesh.VirtualHost.URL(); repeated || onDemand {
-		body = &discovery.DeltaDiscoveryRequest{
-			TypeUrl: req.GetTypeUrl(), ResourceNamesSubscribe: req.GetResourceNamesSubscribe(), ResourceNamesUnsubscribe: req.GetResourceNamesUnsubscribe(),
-			ResourceLocatorsSubscribe: req.GetResourceLocatorsSubscribe(), ResourceLocatorsUnsubscribe: req.GetResourceLocatorsUnsubscribe(),
-			InitialResourceVersions: req.GetInitialResourceVersions(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
-		}
-		if !repeated {
-			body.Node = req.GetNode()
-		}
-		if onDemand {
-			st.node.inquire(st, req)
-		}
+	names := req.GetResourceNamesSubscribe()
+	if req.GetTypeUrl() == mesh.VirtualHost.URL() {
+		st.node.inquire(st, req)
 	}
+	st.asks, st.drops = req.GetResourceNamesSubscribe(), req.GetResourceNamesUnsubscribe()
+	body := &discovery.DeltaDiscoveryRequest{
+		TypeUrl: req.GetTypeUrl(), ResourceNamesUnsubscribe: st.drops,
+		ResourceLocatorsSubscribe: req.GetResourceLocatorsSubscribe(), ResourceLocatorsUnsubscribe: req.GetResourceLocatorsUnsubscribe(),
+		InitialResourceVersions: req.GetInitialResourceVersions(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
+	}
+	if !repeated {
+		body.Node = st.client
+	}
+	bytes := proto.Size(body) + t.srv.names.sizeOf(names)
+	body.ResourceNamesSubscribe = names
+	req.ResourceNamesSubscribe, req.ResourceNamesUnsubscribe = brief(st.asks), brief(st.drops)
 	st.node.heard(st, request{
-		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), names: body.GetResourceNamesSubscribe(), removed: req.GetResourceNamesUnsubscribe(),
-		failure: req.GetErrorDetail(), body: body, bytes: proto.Size(body),
+		url: req.GetTypeUrl(), nonce: req.GetResponseNonce(), names: names, removed: st.drops,
+		failure: req.GetErrorDetail(), body: body, bytes: bytes,
 	})
 	return nil
 }

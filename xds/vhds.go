@@ -60,7 +60,7 @@ func (s *sub) aliased(resource string) bool {
 	if _, held := s.held[resource]; held {
 		return true
 	}
-	for name := range s.names {
+	for name := range s.names.all() {
 		if r := s.stream.node.virtualHost(name); r != nil && r.Key.Name == resource {
 			return true
 		}
