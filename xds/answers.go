@@ -26,7 +26,7 @@ func (n *node) heard(st *stream, r request) {
 	}
 	n.srv.wire.add(m, r.body)
 	n.run.progress = now
-	n.goOn()
+	n.rouse()
 }
 
 // answered reads the answer in a request and says on the message what it was.
@@ -249,7 +249,11 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 		Revision: rec.revision, Bytes: proto.Size(body),
 	}, body)
 	n.run.progress = rec.at
-	n.goOn()
+	n.view = nil
+	n.srv.changed()
+	if rec.typ == mesh.Cluster {
+		n.nudge() // the answer may be withheld, and nothing else be heard meanwhile
+	}
 }
 
 // closed enters the end of a stream.

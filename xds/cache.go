@@ -118,7 +118,7 @@ func (n *node) watching(s *sub) func() {
 	w.number++
 	number := w.number
 	n.push(s)
-	n.goOn() // what is asked for has changed, and a step may have waited for that
+	n.rouse() // what is asked for has changed, and a step may have waited for that
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

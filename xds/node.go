@@ -45,7 +45,6 @@ type node struct {
 	given   map[mesh.Type]string // the versions that came with target
 	offered offer
 	run     run
-	dozes   time.Time         // when the rollout looks again by itself
 	born    time.Time         // when it began with nothing; zero once it serves
 	hosts   hosts             // of what is offered; found anew when that changes
 	letGo   time.Time         // when a listener last changed or went, while its connections may still drain

@@ -87,44 +87,20 @@ func (n *node) advance() (again time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.srv.o.Now()
-	defer func() { n.dozes = now.Add(again) }()
 	if n.left {
 		return 0
 	}
 	if len(n.streams) == 0 {
 		return max(0, n.srv.o.ForgetAfter-now.Sub(n.since))
 	}
-	if n.turns() {
+	if n.target != nil && (n.target.Number != n.run.revision || n.moved) {
 		n.startRun(now)
 	}
-	return n.goFurther(now)
-}
-
-// turns reports whether there is something newer for the node than its run.
-func (n *node) turns() bool {
-	return n.target != nil && (n.target.Number != n.run.revision || n.moved)
-}
-
-// goFurther takes the run under way as far as it can go, and returns when to
-// look again.
-func (n *node) goFurther(now time.Time) (again time.Duration) {
 	again = n.follow(now)
 	if held := n.release(now); held > 0 {
 		again = min(again, held)
 	}
 	return again
-}
-
-// goOn is for when something was said on a stream. It goes further here and now,
-// since to wake the node's goroutine takes longer than most steps do; that one
-// has what must wait, and what is newer.
-func (n *node) goOn() {
-	n.view = nil
-	n.srv.changed()
-	now := n.srv.o.Now()
-	if n.left || len(n.streams) == 0 || n.turns() || now.Add(n.goFurther(now)).Before(n.dozes) {
-		n.nudge()
-	}
 }
 
 // follow takes the run from step to step, and returns when to look again.
