@@ -15,6 +15,14 @@
 // rejected is not sent to it again until it changes, and stops no other change
 // but the removal of what the node still leads traffic to because of it.
 //
+// All that an Envoy asks for is served: besides listeners, routes, clusters and
+// endpoints also secrets (SDS), runtime layers (RTDS), configurations of filters
+// (ECDS), scoped routes (SRDS) and, in delta, virtual hosts (VHDS), on demand too.
+// An Envoy that starts does not wait for what does not exist, as far as something
+// can stand in for it. What embeds the server may name its versions, say which nodes
+// it admits, add services, and fill resources in, such as secrets from files
+// (package sds), whose keys are shown nowhere.
+//
 // The package knows no screen. It shows itself as an immutable State behind an
 // atomic pointer; nothing that reads it can slow a stream.
 package xds

@@ -180,7 +180,8 @@ func (s *Server) allNodes() []*node {
 }
 
 // Served is what a node was sent and still has, as it went over the wire: with
-// the overlay on. The messages are read-only. It is nil for an unknown node.
+// the overlay on, except that private keys in secrets read "[redacted]". The
+// messages are read-only. It is nil for an unknown node.
 func (s *Server) Served(nodeID string) map[mesh.Key]proto.Message {
 	s.mu.Lock()
 	n := s.nodes[nodeID]

@@ -57,7 +57,7 @@ type Message struct {
 	Version  string // of the response, or of the response that is answered; of a request, what the node holds
 	Nonce    string
 	Names    []string      // resources in a response, names asked for in a request; of an answer, what was new in the response, or all of it
-	Removed  []string      // delta: removed_resources, or unsubscribed names; of an answer, those of the response
+	Removed  []string      // delta: removed_resources, virtual hosts said not to exist, or unsubscribed names; of an answer, those of the response
 	Changed  int           // response: how many of Names are new to this node in this version
 	Revision int           // response and its answer: the revision that it belongs to
 	Detail   string        // NACK: the node's words, cleaned; otherwise a remark or ""
