@@ -61,6 +61,7 @@ func losesNothing(t *testing.T, j *journey) {
 
 func TestEnvoyDrainsBeforeRemoval(t *testing.T) {
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel() // it waits more than it works
 		losesNothing(t, startJourney(t, delta, xds.Options{}))
 	})
 }
@@ -86,6 +87,7 @@ func watch(j *journey) *envoy.Watcher {
 // drains.
 func TestEnvoyTellsWhenItHasDrained(t *testing.T) {
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		var w *envoy.Watcher
 		j := startJourney(t, delta, xds.Options{
 			DrainWait: time.Hour,

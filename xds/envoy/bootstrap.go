@@ -202,7 +202,7 @@ dynamic_resources:
     - envoy_grpc:
         cluster_name: {{.Server}}
         retry_policy:  # after a restart of meshtui: back in half a second, not in half a minute
-          retry_back_off: {base_interval: 0.1s, max_interval: 0.5s}
+          retry_back_off: {{if .XDS.Path}}{base_interval: 0.05s, max_interval: 0.15s}{{else}}{base_interval: 0.1s, max_interval: 0.5s}{{end}}
   cds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 2s}
   lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 2s}
 
