@@ -5,16 +5,7 @@ import (
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
-)
-
-var (
-	// Envoy's protobuf library puts a marker before every debug string, another
-	// one in each process, so that nobody depends on its form.
-	debugMarker = regexp.MustCompile(`goo\.gle/debug\w+\s+`)
-	blanks      = regexp.MustCompile(`\s+`)
-	firstName   = regexp.MustCompile(`(?:cluster_)?name: "([^"]*)"`)
-	// dumpsAfter are the phrases behind which Envoy prints a whole message.
-	dumpsAfter = []string{"Unable to unpack as ", "in DiscoveryResponse ", " is missing in: "}
+	"example.com/meshtui/engine/nack"
 )
 
 // A NACK may hold a dump of the very secret that it is about.
@@ -38,53 +29,6 @@ func cleanWords(t mesh.Type, words string) string {
 	return words
 }
 
-const (
-	reasonMarker = "Proto constraint validation failed"
-	maxDetail    = 600 // bytes of cleaned detail; the raw text keeps all
-)
-
-// cleanDetail is Envoy's reason without what only fills the line: debug
-// markers, runs of blanks, dumps of whole messages. The sentence that tells the
-// reason stays, and so does the name of the resource where only the dump had it.
-func cleanDetail(raw string) string {
-	s := debugMarker.ReplaceAllString(raw, "")
-	s = strings.TrimSpace(blanks.ReplaceAllString(s, " "))
-	if i := strings.Index(s, reasonMarker); i > 0 {
-		s = nameIn(s[:i]) + s[i:]
-	}
-	for _, phrase := range dumpsAfter {
-		s = cutDumpAfter(s, phrase)
-	}
-	if len(s) <= maxDetail {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxDetail*2/3], "") + " … " + strings.ToValidUTF8(s[len(s)-maxDetail/3:], "")
-}
-
-// nameIn is the name in a dump of a resource, ready to stand before the reason;
-// "" when the dump has none.
-func nameIn(dump string) string {
-	if m := firstName.FindStringSubmatch(dump); m != nil && m[1] != "" {
-		return m[1] + ": "
-	}
-	return ""
-}
-
-// cutDumpAfter shortens what follows phrase to its first word and the name in
-// it, when it is a dump (it has a brace or a field).
-func cutDumpAfter(s, phrase string) string {
-	i := strings.Index(s, phrase)
-	if i < 0 {
-		return s
-	}
-	head, dump := s[:i+len(phrase)], s[i+len(phrase):]
-	if phrase == "Unable to unpack as " {
-		if word, rest, ok := strings.Cut(dump, ": "); ok {
-			head, dump = head+word+": ", rest
-		}
-	}
-	if !strings.ContainsAny(dump, "{[:") {
-		return s
-	}
-	return strings.TrimSpace(head+strings.TrimSuffix(nameIn(dump), ": ")) + " …"
-}
+// cleanDetail is a node's reason without what only fills the line; the raw text
+// keeps all.
+func cleanDetail(raw string) string { return nack.Words(raw) }
