@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/tuitest"
+	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/truth"
 )
 
@@ -174,4 +177,37 @@ func TestGRPCClientsAreNodes(t *testing.T) {
 	s.Nodes.Set(&st)
 	a = stage(t, depsOf(s), 150, 40)
 	shows(t, a, "1 gRPC client")
+}
+
+// The truth about a node is asked for when something changed, and otherwise once
+// a second: a picture may be made twenty times a second.
+func TestTruthIsAskedForWhenItMayHaveChanged(t *testing.T) {
+	s := tuitest.Calm()
+	d := steady(s)
+	asked, now := 0, tuitest.Now
+	d.Truth = func(node string) *truth.Node { asked++; return s.Truth(node) }
+	m := &maker{deps: d, now: func() time.Time { return now }}
+	step := func(what string, want int) {
+		t.Helper()
+		if m.make("default", ""); asked != want {
+			t.Errorf("%s: asked %d times, want %d", what, asked, want)
+		}
+	}
+	step("at first", 1)
+	step("nothing changed", 1)
+	now = now.Add(truthAge)
+	step("a second later", 2)
+	f := *s.Evidence.Facts("envoy-1")
+	s.Evidence.Set("envoy-1", &f)
+	step("a new look into it", 3)
+	st := *s.Nodes.State()
+	n := *st.Nodes[0]
+	st.Nodes = []*xds.Node{&n}
+	s.Nodes.Set(&st)
+	step("news from the stream", 4)
+	s.Workspace.Set(func(st *engine.State) {
+		r := *st.Head()
+		st.Revisions = append(st.Revisions, &r)
+	})
+	step("a new revision", 5)
 }

@@ -170,6 +170,19 @@ func TestStuckWarmingIsNamedAndCancelled(t *testing.T) {
 	}
 }
 
+// What waits for warm is not called lost, although nobody can see what is stuck.
+func TestAWithheldAnswerIsNotLost(t *testing.T) {
+	s := stuckScene()
+	s.Said = nil
+	d := depsOf(s)
+	d.Truth = nil
+	a := stage(t, d, 150, 40)
+	shows(t, a, "revision 12 is waiting for warm: app-v2", "C cancels it")
+	if strings.Contains(a.View(), "unanswered") {
+		t.Errorf("a withheld answer is called lost:\n%s", a.View())
+	}
+}
+
 func TestCancelNeedsARevisionUnderWay(t *testing.T) {
 	a := stage(t, depsOf(tuitest.Calm()), 150, 40)
 	press(a, "C")

@@ -8,6 +8,7 @@ import (
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/truth"
 )
 
 var (
@@ -90,5 +91,32 @@ func TestEndpointWords(t *testing.T) {
 	e.Add(&envoy.Endpoint{Health: envoy.CheckFailed, Why: "connection refused", Requests: 3}, false)
 	if e.Word() != "refused" || e.Count != 1 || e.Nodes != 2 || e.Requests != 5 {
 		t.Errorf("%q %+v", e.Word(), e)
+	}
+}
+
+// A verdict is drawn as it is; that one of two nodes took the last request does
+// not make it stand out.
+func TestVerdicts(t *testing.T) {
+	words := map[truth.Verdict]string{truth.Rejected: "rejected", truth.Overridden: "overridden", truth.Drifted: "drifted", truth.Missing: "not active", truth.Stuck: "stuck",
+		truth.Unsent: "waiting", truth.Sent: "sent", truth.WaitingToWarm: "warming", truth.Unasked: "not asked for", truth.PassedOver: "passed over",
+		truth.Unobservable: "ACKed", truth.Active: "active", truth.Carrying: "active"}
+	for v := truth.Rejected; v <= truth.Carrying; v++ {
+		look := mark.Look{Facts: func(string) *envoy.Facts { return nil }, Truth: func(node string, _ mesh.Key) *truth.Resource {
+			if node == "b" && v == truth.Carrying {
+				return &truth.Resource{Key: key, Verdict: truth.Active}
+			}
+			return &truth.Resource{Key: key, Verdict: v}
+		}}
+		s, count, _ := mark.Worst(key, "", []*xds.Node{{ID: "a", Connected: true}, {ID: "b", Connected: true}}, look, now)
+		if s.Short() != words[v] || count != 2 {
+			t.Errorf("%s: %q on %d", v, s.Short(), count)
+		}
+		if len(s.Short()) > 13 {
+			t.Errorf("%q is too long", s.Short())
+		}
+		gone, _, _ := mark.Worst(key, "", []*xds.Node{{ID: "a"}}, look, now)
+		if want := v == truth.Rejected; (gone == mark.Rejected) != want || !want && gone != mark.Offline {
+			t.Errorf("%s on a node that left: %s", v, gone.Word())
+		}
 	}
 }
