@@ -175,10 +175,10 @@ func (l *live) resource(yaml string) proto.Message {
 		}
 		body = strings.NewReplacer("SOURCE", l.source(), "PORT", strconv.Itoa(l.port)).Replace(body)
 		r, findings := text.Decode(typ, mesh.Source{Text: body})
-		if r == nil {
-			l.t.Fatalf("%s: %v", kind, findings)
+		if r != nil {
+			return r.Message
 		}
-		return r.Message
+		l.t.Fatalf("%s: %v", kind, findings)
 	}
 	l.t.Fatalf("there is no type %q", kind)
 	return nil

@@ -30,7 +30,7 @@ func (s *Source) watch(ctx context.Context) error {
 	var lost chan error
 	if err == nil {
 		events, lost = notify.Events, notify.Errors
-		defer notify.Close()
+		defer func() { _ = notify.Close() }() // there is nothing more to hear
 	} else {
 		s.noticed()
 	}
