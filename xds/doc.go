@@ -23,6 +23,11 @@
 // it admits, add services, and fill resources in, such as secrets from files
 // (package sds), whose keys are shown nowhere.
 //
+// A revision may go to chosen nodes first, and to the rest when it is published
+// again under its number; each node is led to what is its own. A cluster that
+// does not get warm holds Envoy's answer back: the rollout names it, and a newer
+// revision without it goes out at once.
+//
 // The package knows no screen. It shows itself as an immutable State behind an
 // atomic pointer; nothing that reads it can slow a stream.
 package xds

@@ -111,7 +111,7 @@ func (s Step) adds() []string {
 	for _, t := range order {
 		var names []string
 		for _, c := range s.ByType[t] {
-			if fresh(c) && !(t == mesh.Endpoints && along[c.Key.Name]) && !s.takesOver(c) {
+			if fresh(c) && (t != mesh.Endpoints || !along[c.Key.Name]) && !s.takesOver(c) {
 				names = append(names, c.Key.Name)
 			}
 		}
@@ -222,7 +222,7 @@ func (s Step) removes() []string {
 	for _, t := range order {
 		var names []string
 		for _, c := range s.ByType[t] {
-			if gone(c) && !(t == mesh.Endpoints && along[c.Key.Name]) && !s.leavesOver(c) {
+			if gone(c) && (t != mesh.Endpoints || !along[c.Key.Name]) && !s.leavesOver(c) {
 				names = append(names, c.Key.Name)
 			}
 		}
