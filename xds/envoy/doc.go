@@ -11,5 +11,8 @@
 //     it tells its health and outlier events; FleetOptions.Overlay is what must be
 //     added to the resources that each of them is served.
 //   - A Watcher polls each Envoy, joins what it says with those events and with
-//     what was served (join, judge, compare: pure functions), and keeps Facts.
+//     what was served (join, judge, compare: pure functions), and keeps Facts: of
+//     every type what is active, what is there instead and where that came from,
+//     and what went through it. A node that is no Envoy is looked into by a Looker
+//     (xds/csds has one for gRPC clients).
 package envoy
