@@ -151,7 +151,7 @@ func TestWritesThatFail(t *testing.T) {
 		t.Errorf("the notice stays: %v", s.Notices)
 	}
 
-	broken = "history.json"
+	broken = "history/2.json"
 	if _, err := w.Push(engine.PushOptions{}); !errors.Is(err, errFull) || len(l.published.numbers()) != 1 || w.State().Head().Number != 1 {
 		t.Errorf("push said %v and published %v", err, l.published.numbers())
 	}

@@ -35,8 +35,9 @@ func (w *Workspace) restore() {
 	w.store = store
 	w.goOnAsFolder()
 	dec := newDecoder(w.base.meshes)
-	if w.revisions, err = store.readHistory(dec); err != nil {
-		w.note(store.setAside("history.json", err))
+	var damaged string
+	if w.revisions, damaged, err = store.readHistory(dec); err != nil {
+		w.note(store.setAside(damaged, err))
 	}
 	for _, r := range w.revisions {
 		w.number = r.Number

@@ -120,9 +120,9 @@ func TestHistoryKeepsTwoHundredAndCountsOn(t *testing.T) {
 }
 
 func TestDamagedStateIsSetAside(t *testing.T) {
-	for _, name := range []string{"history.json", "draft.json"} {
+	for _, name := range []string{"history/1.json", "draft.json"} {
 		for what, damage := range map[string]string{"half a file": `{"format":1,"revisions":[{"num`, "another format": `{"format":99}`,
-			"a splice that does not fit": `{"format":1,"groups":{"default":{"at":7}},"revisions":[{"number":1,"groups":{"default":{"at":7}}}]}`} {
+			"a splice that does not fit": `{"format":1,"number":1,"groups":{"default":{"at":7}},"revisions":[{"number":1,"groups":{"default":{"at":7}}}]}`} {
 			t.Run(name+" "+what, func(t *testing.T) {
 				l := newLab(t)
 				l.close(l.open())
@@ -135,7 +135,11 @@ func TestDamagedStateIsSetAside(t *testing.T) {
 				if s.Head() == nil || len(s.Notices) != 1 || s.Notices[0].Rule != "state-damaged" {
 					t.Errorf("head %v, notices %v", s.Head(), s.Notices)
 				}
-				kept, _ := filepath.Glob(found[0] + ".damaged-*")
+				aside := found[0] + ".damaged-*"
+				if folder, file := filepath.Split(found[0]); filepath.Base(folder) == "history" {
+					aside = filepath.Clean(folder) + ".damaged-*/" + file // what stands on it goes with it
+				}
+				kept, _ := filepath.Glob(aside)
 				if len(kept) != 1 {
 					t.Fatal("the damaged file is gone")
 				}

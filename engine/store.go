@@ -35,7 +35,11 @@ type store struct {
 	writer    files.Writer
 	now       func() time.Time
 	lock      *os.File // nil when another process holds it
+	disk      onDisk   // the history as it is kept
 }
+
+// oldHistory is the history as one file, as meshtui wrote it before.
+const oldHistory = "history.json"
 
 type historyFile struct {
 	Format    int              `json:"format"`
@@ -72,7 +76,7 @@ func openStore(stateDir, workspace string, w files.Writer, now func() time.Time)
 	sum := sha256.Sum256([]byte(workspace))
 	s := &store{
 		dir:       filepath.Join(stateDir, filepath.Base(workspace)+"-"+hex.EncodeToString(sum[:8])),
-		workspace: workspace, writer: w, now: now,
+		workspace: workspace, writer: w, now: now, disk: newOnDisk(),
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
@@ -134,19 +138,10 @@ func (s *store) setAside(name string, why error) mesh.Finding {
 	return f
 }
 
-func (s *store) writeHistory(revisions []*Revision) error {
-	h := historyFile{Format: storeFormat, Workspace: s.workspace}
-	var before map[string]*mesh.Mesh
-	for _, r := range revisions {
-		h.Revisions = append(h.Revisions, recordOf(r, before))
-		before = r.Meshes
-	}
-	return s.write("history.json", h)
-}
-
-func (s *store) readHistory(d *decoder) ([]*Revision, error) {
+// readOneFile reads the history as one file; nil when there is none.
+func (s *store) readOneFile(d *decoder) ([]*Revision, error) {
 	var h historyFile
-	found, err := s.read("history.json", &h)
+	found, err := s.read(oldHistory, &h)
 	if err != nil || !found {
 		return nil, err
 	}
