@@ -7,6 +7,11 @@
 //
 //	intent (Edit) → draft → check → diff → Push → Publisher → Record(outcome)
 //
+// A push may go to chosen nodes first: then the others keep what they have until
+// Widen, or until the next push to all. A rollout that hangs is ended by Cancel; one
+// that is rejected is taken back by itself where Options say so. All three lead to
+// what the nodes accepted last, which Revision.Base keeps for each of them.
+//
 // Requests that are worth asking again are kept beside the files. They are what a
 // draft is compared by in behaviour: which of them a push would send elsewhere.
 //

@@ -40,13 +40,13 @@ func (w *Workspace) record(revision int, o Outcome) bool {
 	return true
 }
 
-// takeBack rolls a rejected push back by itself. One that is no longer the newest
-// is past, and what came by a rollback or by opening stays, so that it never
-// goes on and on.
+// takeBack rolls a rejected push back by itself. One that a newer came after is
+// past, and what came by a rollback or by opening stays, so that it never goes on
+// and on.
 func (w *Workspace) takeBack(revision int) {
 	_, err := w.revise(func() (*Revision, error) {
 		head := w.head()
-		if head.Number != revision || head.Cause != Pushed || head.Outcome.Result != Rejected {
+		if head.Cause != Pushed || head.Outcome.Result != Rejected {
 			return nil, nil
 		}
 		to, err := w.acceptedBefore(head)
