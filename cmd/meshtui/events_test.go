@@ -33,7 +33,7 @@ func TestFindingsAreToldOnce(t *testing.T) {
 		stand []mesh.Finding
 		told  int
 	}{{[]mesh.Finding{a, a}, 1}, {[]mesh.Finding{a, b}, 1}, {nil, 0}, {[]mesh.Finding{a}, 1}} {
-		if got := len(s.findings(time.Time{}, step.stand)); got != step.told {
+		if got := len(s.told.news(time.Time{}, step.stand)); got != step.told {
 			t.Errorf("step %d: %d told, want %d", i, got, step.told)
 		}
 	}

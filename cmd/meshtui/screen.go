@@ -36,6 +36,7 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Product = s.plane.product
 	d.Truth = s.truth
 	d.Plan = steps
+	d.Findings = s.secrets.Findings
 	if d.Trier == nil {
 		d.Trier = tester{s: s}
 	}

@@ -35,7 +35,7 @@ served on.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			s := &serving{watch: watch, first: first, printer: printer{out: cmd.OutOrStdout(), json: asJSON}}
-			return s.run(cmd.Context(), a[0], sessionOptions{listen: listen, rolls: rolls, envoys: envoys,
+			return s.run(cmd.Context(), a[0], sessionOptions{path: a[0], listen: listen, rolls: rolls, envoys: envoys,
 				say: func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }})
 		},
 	}
@@ -58,8 +58,9 @@ type serving struct {
 	teller   revisionTeller
 	session  *session
 	disk     *engine.DiskChange // told last
-	told     map[mesh.Finding]bool
-	noted    int // how many of the session's notes were told
+	told     told               // of the workspace
+	files    told               // of the files of secrets
+	noted    int                // how many of the session's notes were told
 }
 
 // run serves until the context ends.
@@ -113,7 +114,7 @@ func (s *serving) opened(state *engine.State) []event {
 	for _, g := range state.Groups {
 		all = append(all, g.Findings...)
 	}
-	out = append(out, s.findings(state.At, all)...)
+	out = append(out, s.told.news(state.At, all)...)
 	return append(out, s.notes(state.At)...)
 }
 
@@ -153,6 +154,8 @@ func (s *serving) follow(ctx context.Context, out *outbox) error {
 	defer stop2()
 	edited, stop3 := s.session.workspace.Changed()
 	defer stop3()
+	renewed, stop4 := s.session.secrets.wakes.Changed()
+	defer stop4()
 	for {
 		out.put(s.news())
 		select {
@@ -166,6 +169,7 @@ func (s *serving) follow(ctx context.Context, out *outbox) error {
 		case <-served:
 		case <-seen:
 		case <-edited:
+		case <-renewed:
 		}
 	}
 }
@@ -181,6 +185,7 @@ func (s *serving) news() []event {
 	if s.watch {
 		out = append(out, s.takeDisk()...)
 	}
+	out = append(out, s.files.news(time.Now(), s.session.secrets.Findings())...)
 	out = append(out, s.teller.tell(w.State())...)
 	return append(out, s.widen()...)
 }
@@ -194,7 +199,7 @@ func (s *serving) takeDisk() []event {
 	}
 	s.disk = d
 	if len(d.Problem) > 0 {
-		return s.findings(d.At, d.Problem)
+		return s.told.news(d.At, d.Problem)
 	}
 	err := w.TakeDisk()
 	if err == nil {
@@ -211,20 +216,23 @@ func (s *serving) takeDisk() []event {
 	for _, g := range w.State().Groups {
 		all = append(all, g.Findings...)
 	}
-	return s.findings(d.At, all)
+	return s.told.news(d.At, all)
 }
 
-// findings tells findings, each once for as long as it stands: what was told
-// and is gone is told again when it comes back.
-func (s *serving) findings(at time.Time, fs []mesh.Finding) []event {
-	now := map[mesh.Finding]bool{}
+// told are the findings that were told and still stand.
+type told map[mesh.Finding]bool
+
+// news tells findings, each once for as long as it stands: what was told and is
+// gone is told again when it comes back.
+func (t *told) news(at time.Time, fs []mesh.Finding) []event {
+	now := told{}
 	var fresh []mesh.Finding
 	for _, f := range fs {
-		if !now[f] && !s.told[f] {
+		if !now[f] && !(*t)[f] {
 			fresh = append(fresh, f)
 		}
 		now[f] = true
 	}
-	s.told = now
+	*t = now
 	return findings(at, fresh)
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/csds"
@@ -25,6 +26,7 @@ const stopDeadline = 8 * time.Second
 // sessionOptions say what a session is made of.
 type sessionOptions struct {
 	open   func(context.Context, engine.Options) (*engine.Workspace, error)
+	path   string // what open opens; "" for nothing on disk
 	listen listenFlags
 	rolls  rolloutFlags
 	envoys envoyFlags
@@ -39,6 +41,7 @@ type session struct {
 	plane     *plane
 	fleet     proxies // nil when no local proxy runs
 	watcher   *envoy.Watcher
+	secrets   *secrets
 	eyes      atomic.Pointer[envoy.Watcher] // watcher, for who may ask before it is there
 
 	mu      sync.Mutex
@@ -84,6 +87,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		s.note(w)
 	}
 	outcomes := &outcomeRelay{}
+	s.secrets = newSecrets(o.path, func(keys ...mesh.Key) { s.server.Refill(keys...) })
 	s.server = xds.New(xds.Options{
 		Overlay:   func(node string) xds.Overlay { return s.plane.overlay(node) },
 		OnOutcome: outcomes.told,
@@ -92,14 +96,16 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		Warming:   s.warming,
 		TLS:       s.listening.tls,
 		Allow:     o.listen.permit,
+		Fill:      s.secrets.Fill,
 		Register:  func(g grpc.ServiceRegistrar) { csds.Register(g, func() csds.Source { return s.server }) },
 	})
-	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: s.server, Author: author(), AutoRollback: o.rolls.auto})
+	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: publisher{s.server, s.secrets}, Author: author(), AutoRollback: o.rolls.auto})
 	if err != nil {
 		return s, errors.Join(err, s.listening.close())
 	}
 	outcomes.to(s.workspace.Record)
 	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, s.listening.listeners...) })
+	s.tasks.Go("the files of secrets", func() error { return s.secrets.Run(s.ctx) })
 	if err = s.startProxies(ctx, o.say); err != nil {
 		return s, err
 	}
