@@ -54,4 +54,10 @@ func TestServeSendsAChangeToSomeFirst(t *testing.T) {
 			t.Errorf("the rejected revision reached the other node: %s", e.line())
 		}
 	}
+
+	// Another program asks over CSDS how the nodes stand.
+	out, errOut, status := meshtui(t, env, "nodes")
+	if status != 0 || strings.Count(out, "ACKED") != 8 || !strings.Contains(out, "envoy-2  RDS") {
+		t.Errorf("nodes: status %d, %s\n%s", status, errOut, out)
+	}
 }

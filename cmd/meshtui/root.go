@@ -41,7 +41,7 @@ Envoy, as curl, istioctl or egctl saved it. Without a PATH the start page opens.
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	o.bind(root)
-	root.AddCommand(newDemo(), newServe(), newCheck(), newMatch(), newDiff(), newBootstrap(), newCert(), newWatchdog())
+	root.AddCommand(newDemo(), newServe(), newCheck(), newMatch(), newDiff(), newBootstrap(), newCert(), newNodes(), newWatchdog())
 	return root
 }
 
