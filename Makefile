@@ -14,7 +14,7 @@ RACE := -race
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench fuzz-envoy lint envoy clean
+.PHONY: help build demo test bench bench-table fuzz-envoy lint envoy clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,12 @@ endif
 	$(GO) test $(RACE) -timeout 600s ./...
 
 bench: ## run the benchmarks; each reports its ratio against a baseline in the same run
-	$(GO) test -run '^$$' -bench . -benchtime 20x ./...
+	$(GO) test -run '^$$' -bench . -skip 'To1000|Table' -benchtime 20x ./...
+	$(GO) test -run '^$$' -bench To1000 -benchtime 3x ./xds
+	$(GO) test -run '^$$' -bench Table -benchtime 1x ./xds
+
+bench-table: ## all sizes, up to 1,000 nodes, of the server beside go-control-plane's; takes a while and gigabytes
+	MESHTUI_BENCH_TABLE=full $(GO) test -run '^$$' -bench Table -benchtime 1x -timeout 60m ./xds
 
 fuzz-envoy: envoy ## hold the matcher against a real Envoy and the built-in proxy against the matcher; N=100000 SEED=1: how many random requests, which
 	MESHTUI_REQUIRE=envoy MESHTUI_FUZZ_ENVOY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run AgainstEnvoy -timeout 120m -v ./engine/match/matchtest
