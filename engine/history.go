@@ -146,7 +146,8 @@ func (s *store) readHistory(d *decoder) (revisions []*Revision, name string, err
 	case err != nil:
 		return nil, oldHistory, err
 	case len(revisions) > 0:
-		return revisions, oldHistory, s.takeOver(revisions)
+		s.takeOver(revisions)
+		return revisions, oldHistory, nil
 	}
 	revisions, err = s.readFolder(d)
 	if err != nil {
@@ -157,16 +158,15 @@ func (s *store) readHistory(d *decoder) (revisions []*Revision, name string, err
 }
 
 // takeOver writes what one file held into the folder, and then removes the file:
-// until then it is what counts.
-func (s *store) takeOver(revisions []*Revision) error {
+// until then it is what counts. A file that cannot be taken over stays where it
+// is and is read again at the next opening.
+func (s *store) takeOver(revisions []*Revision) {
 	if s.lock == nil {
-		return nil
+		return
 	}
-	if err := s.writeHistory(revisions); err != nil {
-		return nil // it stays where it is, and is read again
+	if s.writeHistory(revisions) == nil {
+		_ = os.Remove(filepath.Join(s.dir, oldHistory))
 	}
-	_ = os.Remove(filepath.Join(s.dir, oldHistory))
-	return nil
 }
 
 func (s *store) readFolder(d *decoder) ([]*Revision, error) {

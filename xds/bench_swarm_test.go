@@ -124,23 +124,25 @@ func (o swarmOrder) run(in *bufio.Reader) error {
 		got := sync.OnceFunc(first.Done)
 		g.Go("client", func() error {
 			defer got()
-			return converse(st, hello, constant, o.Delta, &received, got)
+			converse(st, hello, constant, o.Delta, &received, got)
+			return nil
 		})
 	}
 	first.Wait()
 	fmt.Println("ready")
 	for {
-		if _, err := in.ReadString('\n'); err != nil {
-			return nil // the race is over
+		_, over := in.ReadString('\n')
+		if over != nil {
+			return nil
 		}
 		fmt.Println(received.Load())
 	}
 }
 
-// converse asks and acknowledges whatever comes, at once.
-func converse(st grpc.ClientStream, hello, constant []byte, delta bool, received *atomic.Int64, got func()) error {
-	if err := st.SendMsg(&hello); err != nil {
-		return nil
+// converse asks and acknowledges whatever comes, at once, until the stream ends.
+func converse(st grpc.ClientStream, hello, constant []byte, delta bool, received *atomic.Int64, got func()) {
+	if st.SendMsg(&hello) != nil {
+		return
 	}
 	nonce := protowire.Number(5)
 	if delta {
@@ -154,12 +156,11 @@ func converse(st grpc.ClientStream, hello, constant []byte, delta bool, received
 			ack = protowire.AppendString(protowire.AppendTag(ack, 1, protowire.BytesType), lastField(in, 1))
 		}
 		ack = protowire.AppendString(protowire.AppendTag(ack, nonce, protowire.BytesType), lastField(in, 5))
-		if err := st.SendMsg(&ack); err != nil {
-			return nil
+		if st.SendMsg(&ack) != nil {
+			return
 		}
 		got()
 	}
-	return nil
 }
 
 func (o swarmOrder) open(ctx context.Context) (grpc.ClientStream, error) {

@@ -53,5 +53,5 @@ func hang(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	conn.Connect()
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 }

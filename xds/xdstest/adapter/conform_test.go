@@ -10,7 +10,7 @@ type row struct {
 	names                string // subscribed to; "" is the wildcard
 	have                 string // what of them there is
 	r1, r2               string // the resources that something happens to
-	with, others, second string // several services
+	with, second         string // several services
 }
 
 // scenario is one of the suite's, in words of our own.

@@ -18,15 +18,15 @@ func main() {
 	xdsAddr := flag.String("xds", "127.0.0.1:18000", "where xDS is served: host:port on loopback, or unix:/path")
 	serviceAddr := flag.String("adapter", "127.0.0.1:17000", "where the suite's service adapter.Adapter is served")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *xdsAddr, *serviceAddr); err != nil {
+	if err := run(*xdsAddr, *serviceAddr); err != nil {
 		fmt.Fprintln(os.Stderr, "adapter:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, xdsAddr, serviceAddr string) error {
+func run(xdsAddr, serviceAddr string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	xdsOn, err := xds.Listen(xdsAddr)
 	if err != nil {
 		return err
