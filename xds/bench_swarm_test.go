@@ -130,13 +130,10 @@ func (o swarmOrder) run(in *bufio.Reader) error {
 	}
 	first.Wait()
 	fmt.Println("ready")
-	for {
-		_, over := in.ReadString('\n')
-		if over != nil {
-			return nil
-		}
+	for asked := bufio.NewScanner(in); asked.Scan(); {
 		fmt.Println(received.Load())
 	}
+	return nil // the race is over
 }
 
 // converse asks and acknowledges whatever comes, at once, until the stream ends.

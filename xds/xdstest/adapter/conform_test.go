@@ -6,11 +6,11 @@ import (
 
 // row is one line of a scenario's examples.
 type row struct {
-	service, resources   string
-	names                string // subscribed to; "" is the wildcard
-	have                 string // what of them there is
-	r1, r2               string // the resources that something happens to
-	with, second         string // several services
+	service, resources string
+	names              string // subscribed to; "" is the wildcard
+	have               string // what of them there is
+	r1, r2             string // the resources that something happens to
+	with, second       string // several services
 }
 
 // scenario is one of the suite's, in words of our own.
