@@ -99,6 +99,12 @@ func field10(nodes, names, each int) func(b *testing.B) field {
 // byTurns publishes the same changes to the contenders by turns, so that what
 // else the machine does meets them alike.
 func byTurns(b *testing.B, of func(b *testing.B) field, first, second contender) {
+	b.Helper()
+	ratioOf(b, of, first, second, "x/stock")
+}
+
+func ratioOf(b *testing.B, of func(b *testing.B) field, first, second contender, ratio string) {
+	b.Helper()
 	f := of(b)
 	both := []contender{first, second}
 	for _, c := range both {
@@ -119,8 +125,8 @@ func byTurns(b *testing.B, of func(b *testing.B) field, first, second contender)
 	b.StopTimer()
 	ours, stock := median(spent[0]), median(spent[1])
 	b.ReportMetric(float64(ours.Microseconds()), "ours-µs")
-	b.ReportMetric(float64(stock.Microseconds()), "stock-µs")
-	b.ReportMetric(float64(ours)/float64(stock), "x/stock")
+	b.ReportMetric(float64(stock.Microseconds()), "other-µs")
+	b.ReportMetric(float64(ours)/float64(stock), ratio)
 }
 
 // median is the middle one; a machine that does something else now and then
