@@ -32,7 +32,9 @@ func (j *journey) pool(ports ...int) *mesh.Mesh {
 // Backends come and really go, one after the other, each after it has left the
 // cluster: no request is lost.
 func TestEnvoyEndpointsChurn(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		old, end := mortal(t, "0")
 		j.accepted(j.pool(old))
@@ -73,7 +75,9 @@ func TestEnvoyLosesRequestsOfDeadEndpoint(t *testing.T) {
 // A cluster that changes warms anew, and is taken into use at once though its
 // endpoints have not changed; Envoy itself would wait for ever.
 func TestEnvoyTakesChangedCluster(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		l := startLoad(t, urlOf(j.front))
 		for i := range 12 {

@@ -68,6 +68,7 @@ func (p ports) written(s string) string {
 // Everything that the diagnosis of NACKs is tested with was said by an Envoy: this
 // one says the same, and takes the mended configuration into use.
 func TestEnvoyTakesWhatTheDoctorMends(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
 		t.Parallel()
 		p := ports{"21150": freePair(t)}

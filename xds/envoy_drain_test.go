@@ -60,8 +60,9 @@ func losesNothing(t *testing.T, j *journey) {
 }
 
 func TestEnvoyDrainsBeforeRemoval(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
-		t.Parallel() // it waits more than it works
+		t.Parallel()
 		losesNothing(t, startJourney(t, delta, xds.Options{}))
 	})
 }
@@ -86,6 +87,7 @@ func watch(j *journey) *envoy.Watcher {
 // With its admin interface at hand an Envoy is not waited for longer than it
 // drains.
 func TestEnvoyTellsWhenItHasDrained(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
 		t.Parallel()
 		var w *envoy.Watcher
@@ -114,7 +116,9 @@ func TestEnvoyLosesRequestsUndrained(t *testing.T) {
 // While connections drain the rollout says so, and a newer revision comes in; a
 // listener that changes alone is waited for by nobody.
 func TestNewerRevisionComesInWhileDraining(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{DrainWait: time.Hour})
 		blue := func(l *listenerv3.Listener) *mesh.Mesh {
 			return meshOf(t, l, route("local", "blue"), cluster("blue", time.Second), endpoints("blue", j.v1))

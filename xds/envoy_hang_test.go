@@ -128,6 +128,7 @@ func startLocal(t testing.TB, addr, id string, delta bool) {
 // lost, the revision does not come through, and it does once the server goes on,
 // though Envoy has given its stream up by then and opened others.
 func TestEnvoySurvivesHungServer(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
 		t.Parallel()
 		j, h := startHangable(t, delta)
@@ -153,6 +154,7 @@ func TestEnvoySurvivesHungServer(t *testing.T) {
 // A server that hangs is killed, and another one takes its place with other
 // content: it knows what was before, and nothing is lost. Without that some is.
 func TestEnvoyIsLedOnAfterHang(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
 		t.Parallel()
 		for _, known := range []bool{true, false} {

@@ -58,7 +58,9 @@ func (j *journey) fresh(times int) (failed int) {
 // Whatever changes about a listener that keeps its port, no request is lost, on
 // connections that are kept and on new ones.
 func TestEnvoyChangesListener(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		web := func() *listenerv3.Listener { return listener(t, "web", j.front, "local") }
 		with := func(l *listenerv3.Listener) *mesh.Mesh {

@@ -55,7 +55,9 @@ func TestEnvoyRejectsTakenPort(t *testing.T) {
 // The server goes away under load and another comes in its place, with the same
 // mesh under other versions: nothing is lost, and Envoy is served again.
 func TestEnvoySurvivesRestartOfServer(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		l := startLoad(t, urlOf(j.front))
 		l.flow(t, 50)

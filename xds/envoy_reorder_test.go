@@ -65,7 +65,9 @@ func (j *journey) everyRule() *load {
 // Routes change their order, and all their clusters their names: every request
 // is answered, and by the right one.
 func TestEnvoyReordersRoutes(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		j.accepted(j.ordered(orders[0], 0))
 		l := j.everyRule()

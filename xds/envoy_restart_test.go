@@ -20,7 +20,9 @@ func after(base *mesh.Mesh, number int, m *mesh.Mesh) *engine.Revision {
 // The server goes away under load, and another one comes with other content: it
 // knows what was served before, and leads Envoy from there.
 func TestEnvoyIsLedOnAfterRestart(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		lost, sent, _ := restarts(t, delta, true, 8)
 		if lost > 0 {
 			t.Errorf("%d of %d requests failed", lost, sent)

@@ -96,7 +96,9 @@ func (j *journey) accepted(m *mesh.Mesh) {
 }
 
 func TestEnvoyLosesNoRequest(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		j := startJourney(t, delta, xds.Options{})
 		l := startLoad(t, urlOf(j.front))
 		web, second := listener(t, "web", j.front, "local"), time.Second

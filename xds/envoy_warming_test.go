@@ -112,7 +112,9 @@ func TestEnvoyWarmingIsCancelled(t *testing.T) {
 
 // With its admin interface at hand, it is Envoy that says what is warming.
 func TestEnvoySaysWhatIsWarming(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		var w *envoy.Watcher
 		j := startJourney(t, delta, xds.Options{
 			Warming: func(node string) ([]string, time.Time, bool) { return w.Warming(node) },

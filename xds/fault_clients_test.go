@@ -18,7 +18,9 @@ import (
 // A client that reads nothing, until nothing more fits between it and the
 // server, holds up nobody: not the publisher, not others, not the end.
 func TestClientThatNeverReads(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		s := serve(t, xds.Options{StepDeadline: 100 * time.Millisecond})
 		big := meshOf(t, manyClusters(1500)...)
 		s.Publish(revision(1, big))

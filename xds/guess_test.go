@@ -74,7 +74,9 @@ func TestIsLedOnWithAnEmptyType(t *testing.T) {
 // A process that is new says so with the next type, of which it would hold
 // something were it old: it is given what the revision says, and nothing else.
 func TestStartsAnewWithAnEmptyType(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	variants(t, func(t *testing.T, delta bool) {
+		t.Parallel()
 		s := serve(t, xds.Options{})
 		st := follower(t, s, delta)
 		s.underWay(2, with(t, shop(t).Without(clusterKey("app")).Without(endpointKey("app")), cluster("new", time.Second), endpoints("new", 9009)))

@@ -3,6 +3,8 @@ package xds_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,11 +128,25 @@ func (l *late) fail(format string, args ...any) {
 	l.t.Fatalf(format, args...)
 }
 
+// seeds is how many random courses a test takes: MESHTUI_SEEDS, or few.
+func seeds(t *testing.T, few uint64) uint64 {
+	t.Helper()
+	text := os.Getenv("MESHTUI_SEEDS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatalf("MESHTUI_SEEDS: %v", err)
+	}
+	return n
+}
+
 // Revisions come faster than a node answers. Whatever of that it has taken, its
 // port has a listener, and traffic is led only to what it has.
 func TestUnansweredRevisions(t *testing.T) {
 	variants(t, func(t *testing.T, delta bool) {
-		for seed := range uint64(20) {
+		for seed := range seeds(t, 6) {
 			t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { unanswered(t, rand.New(rand.NewPCG(seed, 2)), delta) })
 		}
 	})
