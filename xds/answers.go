@@ -168,6 +168,7 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		return rej
 	}
 	s.suspectAll(rec)
+	n.owePassedOver(s, rec)
 	if n.corrected(rec) {
 		s.markSuspects()
 		n.push(s)
@@ -188,6 +189,20 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 		n.run.rejected = rej
 	}
 	return rej
+}
+
+// owePassedOver sends the endpoints of the clusters in a refused response again
+// if a newer one is on its way already. That one does not count them as new, for
+// it took for granted that the node has them; to a node that took nothing of the
+// refused response they are, and it warms them until endpoints come behind it.
+func (n *node) owePassedOver(s *sub, rec *record) {
+	if !s.full() || rec.typ != mesh.Cluster || rec == s.last && !s.sending {
+		return
+	}
+	for _, k := range rec.changed {
+		n.oweEndpoints(k)
+	}
+	n.kick(mesh.Endpoints)
 }
 
 // corrected reports whether what a response brought has changed since.

@@ -97,8 +97,17 @@ func (n *node) claims(st *stream, c claim) {
 		return
 	}
 	n.guess = certain
+	st.again()
 	if !n.ready() && n.target != nil {
 		n.startRun(now)
+	}
+}
+
+// again has everything looked at again that was said on the stream already, going
+// by another guess: what the node was given and is no longer offered is taken back.
+func (st *stream) again() {
+	for _, s := range st.subs {
+		s.whole = s.whole || s.last != nil
 	}
 }
 
