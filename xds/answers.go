@@ -185,7 +185,11 @@ func (n *node) reject(s *sub, rec *record, failure *rpcstatus.Status, at time.Ti
 	if stands { // else something newer has taken the place of all that it held
 		n.factsOf(rec.typ).rejected = rej
 	}
-	if rec.run == n.run.seq {
+	switch {
+	case rec.run != n.run.seq:
+	case n.outdated(rec) && n.run.replans < maxReplans:
+		n.run.anew = true
+	default:
 		n.run.rejected = rej
 	}
 	return rej
@@ -236,23 +240,8 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	s.sending, st.building = false, nil
 	rec.nonce = nonce
 	s.sent(rec)
-	fact := rec.fact(rec.at)
-	for i, k := range rec.changed {
-		st := n.status[k]
-		if n.offered.mesh.Get(k) == nil {
-			continue // it was taken back in this very moment; the next response says so
-		}
-		if st.Hash != rec.hashes[i] {
-			st.Acked = Fact{}
-			n.doubt[k] = true
-		}
-		st.Hash, st.Revision, st.Served, st.Rejected = rec.hashes[i], rec.revision, fact, nil
-		n.status[k] = st
-		n.exonerate(k)
-	}
-	if rec.typ != 0 {
-		n.factsOf(rec.typ).sent = fact
-		n.noteGiven(rec)
+	if rec.typ != 0 && n.counts(st) {
+		n.noteSent(rec)
 	}
 	detail := ""
 	if len(rec.stands) > 0 {
@@ -269,6 +258,26 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	if rec.typ == mesh.Cluster {
 		n.nudge() // the answer may be withheld, and nothing else be heard meanwhile
 	}
+}
+
+// noteSent enters the facts about what a response holds.
+func (n *node) noteSent(rec *record) {
+	fact := rec.fact(rec.at)
+	for i, k := range rec.changed {
+		st := n.status[k]
+		if n.offered.mesh.Get(k) == nil {
+			continue // it was taken back in this very moment; the next response says so
+		}
+		if st.Hash != rec.hashes[i] {
+			st.Acked = Fact{}
+			n.doubt[k] = true
+		}
+		st.Hash, st.Revision, st.Served, st.Rejected = rec.hashes[i], rec.revision, fact, nil
+		n.status[k] = st
+		n.exonerate(k)
+	}
+	n.factsOf(rec.typ).sent = fact
+	n.noteGiven(rec)
 }
 
 // closed enters the end of a stream.

@@ -53,8 +53,44 @@ func (n *node) remember(changes []mesh.Change) {
 		if c.New != nil {
 			n.doubt[c.Key] = true
 		}
-		if c.Old != nil && c.New != nil && !n.bad[c.Key] && n.status[c.Key].Acked != (Fact{}) {
+		// What was offered and never sent is not what was accepted.
+		st := n.status[c.Key]
+		if c.Old != nil && c.New != nil && !n.bad[c.Key] && st.Acked != (Fact{}) && st.Hash == c.Old.Hash() {
 			n.good[c.Key] = c.Old
 		}
 	}
+}
+
+// maxReplans is how often a run is planned anew because of what the node refuses:
+// a node may refuse something else each time.
+const maxReplans = 8
+
+// outdated reports whether a rejection is about what was offered before the run
+// began, and what the run changes or takes away: something that is only kept until
+// everything else has moved, or that was still on its way. The run does not stop
+// for it. Planned anew, it keeps no longer what the node is known not to have.
+func (n *node) outdated(rec *record) bool {
+	if len(n.run.steps) == 0 {
+		return false
+	}
+	to, any := n.run.steps[len(n.run.steps)-1].Mesh, false
+	for i, k := range rec.changed {
+		if !n.parked[k] {
+			continue
+		}
+		if r := to.Get(k); r != nil && r.Hash() == rec.hashes[i] || n.run.brought(k, rec.hashes[i]) {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+// brought reports whether a step of the run brings a resource with this content.
+func (r *run) brought(k mesh.Key, hash string) bool {
+	return slices.ContainsFunc(r.steps, func(step plan.Step) bool {
+		return slices.ContainsFunc(step.ByType[k.Type], func(c mesh.Change) bool {
+			return c.Key == k && c.New != nil && c.New.Hash() == hash
+		})
+	})
 }

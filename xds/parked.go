@@ -50,10 +50,16 @@ func (n *node) exonerate(k mesh.Key) {
 	delete(n.parked, k)
 }
 
+// staysAway reports whether a resource is parked, and offered as it was refused.
+func (n *node) staysAway(k mesh.Key) bool {
+	r := n.offered.mesh.Get(k)
+	return r != nil && n.parked[k] && n.status[k].Hash == r.Hash()
+}
+
 // instead is what a full response holds for an offered resource: what was
 // accepted of it last where it is parked, or nil where nothing was.
 func (n *node) instead(r *mesh.Resource) *mesh.Resource {
-	if n.parked[r.Key] && n.status[r.Key].Hash == r.Hash() {
+	if n.staysAway(r.Key) {
 		return n.good[r.Key]
 	}
 	return r
@@ -75,12 +81,17 @@ func (n *node) leadsNowhere(step plan.Step) *Rejection {
 		}
 		for _, ref := range mesh.References(c.New) {
 			led := slices.ContainsFunc(before, func(b mesh.Reference) bool { return b.To == ref.To })
-			if ref.To.Type == mesh.Cluster && n.bad[ref.To] && n.good[ref.To] == nil && !led {
+			if ref.To.Type == mesh.Cluster && n.bad[ref.To] && n.good[ref.To] == nil && !led && !corrects(step, ref.To) {
 				return n.status[ref.To].Rejected
 			}
 		}
 	}
 	return nil
+}
+
+// corrects reports whether a step brings a resource that was refused as it was.
+func corrects(step plan.Step, k mesh.Key) bool {
+	return slices.ContainsFunc(step.ByType[k.Type], func(c mesh.Change) bool { return c.Key == k && c.New != nil })
 }
 
 // leadsStill is the rejection of a listener or of routes that the node therefore

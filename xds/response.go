@@ -69,7 +69,9 @@ func (n *node) buildSotW(s *sub) *discovery.DiscoveryResponse {
 		served := n.served(sent)
 		out.Resources = append(out.Resources, served.Any())
 		rec.names = append(rec.names, r.Key.Name)
-		if sent == r && (!s.full() || s.held[r.Key.Name] != served.Hash()) {
+		// What the stream holds may be what a refused change is taken back to.
+		known := s.full() && s.held[r.Key.Name] == served.Hash() && n.status[r.Key].Hash == r.Hash()
+		if sent == r && !known {
 			n.noteChanged(rec, r)
 		}
 		if s.full() {
@@ -96,7 +98,7 @@ func (n *node) buildDelta(s *sub) *discovery.DeltaDiscoveryResponse {
 	for _, r := range n.toSend(s) {
 		served := n.served(r)
 		if _, asked := s.dirty[r.Key.Name]; !asked && s.held[r.Key.Name] == served.Hash() {
-			n.noteHeld(r, rec) // it came with initial_resource_versions
+			n.noteHeld(s, r, rec) // it came with initial_resource_versions
 			continue
 		}
 		n.put(s, out, rec, r)
@@ -214,9 +216,9 @@ func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 }
 
 // noteHeld enters a resource that the client has already, as it says.
-func (n *node) noteHeld(r *mesh.Resource, rec *record) {
+func (n *node) noteHeld(s *sub, r *mesh.Resource, rec *record) {
 	st := n.status[r.Key]
-	if st.Hash == r.Hash() {
+	if _, leftOut := s.suspect[r.Key.Name]; leftOut || st.Hash == r.Hash() && st.Acked != (Fact{}) {
 		return
 	}
 	fact := Fact{Version: rec.version, At: rec.at}

@@ -103,11 +103,11 @@ func (n *node) claims(st *stream, c claim) {
 	}
 }
 
-// again has everything looked at again that was said on the stream already, going
-// by another guess: what the node was given and is no longer offered is taken back.
+// again has everything looked at again that was given on the stream already, going
+// by another guess: what is no longer offered is taken back.
 func (st *stream) again() {
 	for _, s := range st.subs {
-		s.whole = s.whole || s.last != nil
+		s.whole = s.whole || len(s.held) > 0
 	}
 }
 

@@ -33,6 +33,8 @@ type run struct {
 	waiting  string
 	warming  []string // the clusters for which the step waits
 	rejected *Rejection
+	anew     bool // it is to be planned anew: the node refused something that it leads away from
+	replans  int  // how often it was
 	detail   string
 	// inherited is what the runs before still waited for the node to ask for.
 	inherited []mesh.Reference
@@ -93,7 +95,7 @@ func (n *node) advance() (again time.Duration) {
 	if len(n.streams) == 0 {
 		return max(0, n.srv.o.ForgetAfter-now.Sub(n.since))
 	}
-	if n.target != nil && (n.target.Number != n.run.revision || n.moved) {
+	if n.target != nil && (n.target.Number != n.run.revision || n.moved || n.run.anew) {
 		n.startRun(now)
 	}
 	again = n.follow(now)
@@ -149,7 +151,11 @@ func (n *node) startRun(now time.Time) {
 	if !n.run.ended.IsZero() {
 		n.born = time.Time{} // it serves
 	}
-	n.run = run{seq: n.run.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
+	before := n.run
+	n.run = run{seq: before.seq + 1, revision: n.target.Number, whole: fresh, started: now, step: now, progress: now, result: engine.Pending}
+	if before.anew && before.revision == n.run.revision {
+		n.run.started, n.run.replans, n.run.whole = before.started, before.replans+1, fresh || before.whole
+	}
 	if fresh {
 		n.run.steps = n.firstSteps(m)
 	} else {

@@ -164,12 +164,15 @@ func (s *sub) markName(name string) {
 }
 
 // markSuspects sends everything again that was rejected together with what is
-// now corrected: Envoy may have dropped the good along with the bad.
+// now corrected: Envoy may have dropped the good along with the bad. What is
+// parked, and is offered as it was refused, stays away.
 func (s *sub) markSuspects() {
 	for name := range s.suspect {
-		s.markName(name)
+		if !s.stream.node.staysAway(mesh.Key{Type: s.typ, Name: name}) {
+			delete(s.suspect, name)
+			s.markName(name)
+		}
 	}
-	s.suspect = nil
 }
 
 // suspectAll remembers a rejected response: the client may have dropped all of

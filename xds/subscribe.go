@@ -13,6 +13,7 @@ import (
 // subscribeSotW takes over what a SotW request asks for. The server has already
 // sorted out stale requests.
 func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache.Subscription, first bool) {
+	all := s.wildcard
 	s.wildcard = want.IsWildcard()
 	asked := s.stream.asks
 	if first {
@@ -41,6 +42,9 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 		if !s.names.has(name) {
 			n.dropped(s, name)
 		}
+	}
+	if all {
+		n.droppedWildcard(s)
 	}
 }
 
