@@ -41,7 +41,10 @@ func (s *Server) admit(st *stream, info *corev3.Node) error {
 }
 
 // checkSotW refuses a request that is larger than any node's is.
-func (s *Server) checkSotW(req *discovery.DiscoveryRequest) error {
+func (s *Server) checkSotW(st *stream, req *discovery.DiscoveryRequest) error {
+	if err := checkAsked(st, req.GetTypeUrl(), len(req.GetResourceNames()), len(req.GetResourceLocators())); err != nil {
+		return err
+	}
 	if n := len(req.GetResourceNames()); n > s.o.MaxNames {
 		return tooManyNames(req.GetTypeUrl(), n, s.o.MaxNames)
 	}
@@ -50,7 +53,10 @@ func (s *Server) checkSotW(req *discovery.DiscoveryRequest) error {
 
 // checkDelta is checkSotW for a delta request. How many names come together on
 // the subscription is checked when they are added to it.
-func (s *Server) checkDelta(req *discovery.DeltaDiscoveryRequest) error {
+func (s *Server) checkDelta(st *stream, req *discovery.DeltaDiscoveryRequest) error {
+	if err := checkAsked(st, req.GetTypeUrl(), len(req.GetResourceNamesSubscribe()), len(req.GetResourceLocatorsSubscribe())); err != nil {
+		return err
+	}
 	if typeOf(req.GetTypeUrl()) == mesh.VirtualHost {
 		return nil // what a downstream asks for must not end the stream of the node
 	}
@@ -67,6 +73,18 @@ func (s *Server) checkDelta(req *discovery.DeltaDiscoveryRequest) error {
 		return err
 	}
 	return checkNames(req.GetTypeUrl(), req.GetResourceNamesSubscribe())
+}
+
+// checkAsked refuses another type than the stream is for, and what is asked for by
+// locators alone: read as no names, it would be everything.
+func checkAsked(st *stream, url string, names, locators int) error {
+	switch {
+	case st.url != "" && url != "" && url != st.url:
+		return status.Errorf(codes.InvalidArgument, "this stream is for %s, and %s is asked for on it", shortURL(st.url), shortURL(url))
+	case names == 0 && locators > 0:
+		return status.Error(codes.InvalidArgument, "resource_locators are not served; ask by resource_names")
+	}
+	return nil
 }
 
 func checkNames(url string, names []string) error {

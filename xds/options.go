@@ -99,6 +99,10 @@ type Options struct {
 }
 
 const (
+	// firstRequest is how long a stream may say nothing, and a connection may take
+	// to be one: who comes has something to ask.
+	firstRequest = 10 * time.Second
+
 	defaultStepDeadline = 20 * time.Second
 	defaultDrainWait    = 15 * time.Second
 	defaultForgetAfter  = 10 * time.Minute
@@ -110,10 +114,12 @@ const (
 	// a node may withhold an answer for long, and what comes next may be its cure.
 	holdBack = 200 * time.Millisecond
 
-	maxNodeID      = 1024 // bytes; an id is a name, not a payload
-	maxName        = 4096 // bytes of the name of a resource
-	maxStreamTypes = 32   // distinct type URLs on one stream
-	maxUnanswered  = 1000 // responses of one type on one stream that are remembered without an answer
+	maxNodeID      = 1024    // bytes; an id is a name, not a payload
+	maxName        = 4096    // bytes of the name of a resource
+	maxStreamTypes = 32      // distinct type URLs on one stream
+	maxNode        = 1 << 20 // bytes of what a node says of itself; an Envoy's is 61 KB
+	maxStreams     = 8192    // of one node, and on one connection: without ADS an Envoy has one for each EDS cluster
+	maxUnanswered  = 1000    // responses of one type on one stream that are remembered without an answer
 )
 
 func (o Options) withDefaults() Options {

@@ -101,11 +101,13 @@ func Address(l net.Listener) string {
 func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(firstRequest),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
 		// Envoys of ours ping every second, to notice a control plane that hangs.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 100 * time.Millisecond, PermitWithoutStream: true}),
 		grpc.ForceServerCodecV2(newCodec(s.names)),
-		grpc.ChainStreamInterceptor(s.guard, s.streamHere),
+		grpc.ChainStreamInterceptor(s.guard, s.streamHere, hurry),
 		grpc.ChainUnaryInterceptor(s.guardUnary, s.callHere),
 	}
 	if s.o.TLS != nil {
@@ -135,6 +137,35 @@ func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 		}
 	}
 	return g
+}
+
+// hurried is a stream whose first message must come soon.
+type hurried struct {
+	grpc.ServerStream
+	patience time.Duration // 0 once the first message is there
+}
+
+// hurry ends a stream on which nothing is said: it would be held for nothing.
+func hurry(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, &hurried{ServerStream: ss, patience: firstRequest})
+}
+
+// RecvMsg waits for the next message; for the first one not for ever.
+func (h *hurried) RecvMsg(m any) error {
+	if h.patience == 0 {
+		return h.ServerStream.RecvMsg(m)
+	}
+	came := make(chan error, 1)
+	go func() { came <- h.ServerStream.RecvMsg(m) }() // ends with the stream at the latest
+	timer := time.NewTimer(h.patience)
+	defer timer.Stop()
+	h.patience = 0
+	select {
+	case err := <-came:
+		return err
+	case <-timer.C:
+		return status.Errorf(codes.DeadlineExceeded, "nothing was asked on this stream for %s", firstRequest)
+	}
 }
 
 // streamHere and callHere keep further services to this machine.

@@ -83,6 +83,9 @@ func (s *Server) bind(st *stream, info *corev3.Node, has claim) error {
 		return err
 	}
 	defer n.mu.Unlock()
+	if len(n.streams) >= maxStreams {
+		return status.Errorf(codes.ResourceExhausted, "node %q has %d streams open, and no more are taken", n.id, len(n.streams))
+	}
 	st.node = n
 	now := s.o.Now()
 	n.meet(st, has, n.attach(st, info, now), now)

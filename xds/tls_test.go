@@ -135,13 +135,20 @@ func TestMutualTLS(t *testing.T) {
 	if _, err := askClusters(t, "unix:"+socket.Addr().String(), insecure.NewCredentials(), "anyone"); err != nil {
 		t.Errorf("on the unix socket: %v", err)
 	}
-	conn, err := grpc.NewClient(tcp.Addr().String(), grpc.WithTransportCredentials(edge))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}); err != nil {
-		t.Errorf("a further service on this machine: %v", err)
+	for target, want := range map[string]codes.Code{"unix:" + socket.Addr().String(): codes.OK, tcp.Addr().String(): codes.PermissionDenied} {
+		creds := edge
+		if want == codes.OK {
+			creds = insecure.NewCredentials()
+		}
+		conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(creds))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+		if status.Code(err) != want {
+			t.Errorf("a further service at %s: %v, want %v", target, err, want)
+		}
+		_ = conn.Close()
 	}
 }
 

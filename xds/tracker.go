@@ -135,6 +135,9 @@ func (t *tracker) identify(st *stream, info *corev3.Node, has claim) error {
 	case len(id) > maxNodeID || len(info.GetCluster()) > maxNodeID:
 		return status.Errorf(codes.InvalidArgument, "node.id has %d bytes and node.cluster %d; at most %d are taken", len(id), len(info.GetCluster()), maxNodeID)
 	}
+	if size := proto.Size(info); size > maxNode {
+		return status.Errorf(codes.InvalidArgument, "what the node says of itself has %d bytes; at most %d are taken", size, maxNode)
+	}
 	if err := t.srv.admit(st, info); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (t *tracker) OnStreamRequest(id int64, req *discovery.DiscoveryRequest) err
 }
 
 func (t *tracker) sotwRequest(st *stream, req *discovery.DiscoveryRequest) error {
-	if err := t.srv.checkSotW(req); err != nil {
+	if err := t.srv.checkSotW(st, req); err != nil {
 		return err
 	}
 	repeated := st.client != nil // the server or the client put the node in again
@@ -228,7 +231,7 @@ func (t *tracker) deltaRequest(st *stream, req *discovery.DeltaDiscoveryRequest)
 	if req.GetTypeUrl() == "" {
 		req.TypeUrl = st.url
 	}
-	if err := t.srv.checkDelta(req); err != nil {
+	if err := t.srv.checkDelta(st, req); err != nil {
 		return err
 	}
 	repeated := st.client != nil
