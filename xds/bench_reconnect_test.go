@@ -68,5 +68,5 @@ func reconnects(b *testing.B, delta bool, start func(testing.TB, *served, bool),
 func startPatient(t testing.TB, s *served, delta bool) {
 	t.Helper()
 	config := strings.ReplaceAll(bootstrapOf(t, s, "envoy-1", delta), "retry_policy: {retry_back_off: {base_interval: 0.1s, max_interval: 0.5s}}", "")
-	runEnvoy(t, config, "--disable-hot-restart")
+	xdstest.RunEnvoy(t, config, "--disable-hot-restart")
 }

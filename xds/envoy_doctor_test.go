@@ -20,6 +20,7 @@ import (
 	"example.com/meshtui/engine/task"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/xdstest"
 )
 
 var recordNacks = flag.Bool("record-nacks", false, "write what this Envoy says into the cases of engine/nack")
@@ -113,7 +114,7 @@ func startDoctor(t *testing.T, delta bool) *doctor {
 		t.Fatal(err)
 	}
 	// It is to say more in a few seconds than an Envoy otherwise may.
-	runEnvoy(t, strings.Replace(config.String(), "rate_limit_settings: {}", "rate_limit_settings: {max_tokens: 100000}", 1),
+	xdstest.RunEnvoy(t, strings.Replace(config.String(), "rate_limit_settings: {}", "rate_limit_settings: {max_tokens: 100000}", 1),
 		"--disable-hot-restart", "--drain-time-s", "1")
 	d.watch = envoy.NewWatcher(envoy.WatcherOptions{
 		Targets: func() []envoy.Target { return []envoy.Target{{Node: "envoy-1", Admin: d.addr + ".envoy-1"}} },

@@ -121,7 +121,7 @@ func startLocal(t testing.TB, addr, id string, delta bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runEnvoy(t, config, envoy.Flags()...)
+	xdstest.RunEnvoy(t, config, envoy.Flags()...)
 }
 
 // The server hangs under load, with a revision published meanwhile: nothing is

@@ -2,15 +2,11 @@ package xds_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"text/template"
-	"time"
 
 	"example.com/meshtui/xds/xdstest"
 )
@@ -52,7 +48,7 @@ static_resources:
 // startEnvoy runs a real Envoy against the server until the test ends.
 func startEnvoy(t testing.TB, s *served, id string, delta bool) {
 	t.Helper()
-	runEnvoy(t, bootstrapOf(t, s, id, delta), "--disable-hot-restart", "--drain-time-s", "1")
+	xdstest.RunEnvoy(t, bootstrapOf(t, s, id, delta), "--disable-hot-restart", "--drain-time-s", "1")
 }
 
 func bootstrapOf(t testing.TB, s *served, id string, delta bool) string {
@@ -62,32 +58,6 @@ func bootstrapOf(t testing.TB, s *served, id string, delta bool) string {
 		t.Fatal(err)
 	}
 	return config.String()
-}
-
-// runEnvoy runs a real Envoy with a bootstrap until the test ends.
-func runEnvoy(t testing.TB, config string, flags ...string) {
-	t.Helper()
-	path := xdstest.NeedEnvoy(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, append(flags, "--config-yaml", config, "--concurrency", "1", "--log-level", "warn")...)
-	cmd.SysProcAttr = dieWithUs()
-	log := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		t.Fatalf("start %s: %v", path, err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		var exit *exec.ExitError
-		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-			t.Errorf("envoy: %v", err)
-		}
-		if t.Failed() {
-			t.Logf("Envoy's log:\n%s", log)
-		}
-	})
 }
 
 // freePort is a port of loopback that nobody listens on now.

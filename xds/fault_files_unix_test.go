@@ -29,7 +29,7 @@ func TestNoMoreFiles(t *testing.T) {
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNoMoreFiles$", "-test.v")
 	cmd.Env = append(os.Environ(), filesEnv+"=1")
-	cmd.SysProcAttr = dieWithUs()
+	cmd.SysProcAttr = xdstest.DieWithUs()
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestNoMoreFiles") {
 		t.Fatalf("%v:\n%s", err, out)

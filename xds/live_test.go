@@ -3,12 +3,10 @@ package xds_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +16,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/text"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/xdstest"
 )
@@ -131,27 +128,7 @@ func (l *live) start(layer string) {
 // run starts a real Envoy with a bootstrap.
 func (l *live) run(config string) {
 	l.t.Helper()
-	path := xdstest.NeedEnvoy(l.t)
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "--config-yaml", config, "--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warn")
-	cmd.SysProcAttr = dieWithUs()
-	log := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		l.t.Fatalf("start %s: %v", path, err)
-	}
-	l.t.Cleanup(func() {
-		cancel()
-		var exit *exec.ExitError
-		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-			l.t.Errorf("envoy: %v", err)
-		}
-		if l.t.Failed() {
-			l.t.Logf("Envoy's log:\n%s", log)
-		}
-	})
+	xdstest.RunEnvoy(l.t, config, "--disable-hot-restart", "--drain-time-s", "1")
 }
 
 // mesh is made of resources as YAML, each with its type in the first line:
@@ -159,29 +136,18 @@ func (l *live) run(config string) {
 // configuration source and the port of the listener.
 func (l *live) mesh(texts ...string) *mesh.Mesh {
 	l.t.Helper()
-	var all []proto.Message
+	variant := strings.NewReplacer("SOURCE", l.source(), "PORT", strconv.Itoa(l.port))
+	var all []string
 	for _, text := range texts {
-		all = append(all, l.resource(text))
+		all = append(all, variant.Replace(text))
 	}
-	return meshOf(l.t, all...)
+	return xdstest.Mesh(l.t, all...)
 }
 
+// resource is one of mesh's.
 func (l *live) resource(yaml string) proto.Message {
 	l.t.Helper()
-	kind, body, _ := strings.Cut(yaml, "\n")
-	for _, typ := range mesh.Types() {
-		if typ.String() != kind {
-			continue
-		}
-		body = strings.NewReplacer("SOURCE", l.source(), "PORT", strconv.Itoa(l.port)).Replace(body)
-		r, findings := text.Decode(typ, mesh.Source{Text: body})
-		if r != nil {
-			return r.Message
-		}
-		l.t.Fatalf("%s: %v", kind, findings)
-	}
-	l.t.Fatalf("there is no type %q", kind)
-	return nil
+	return l.mesh(yaml).All()[0].Message
 }
 
 // request is a GET on the listener "web", with headers "name: value"; status 0

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
-	"example.com/meshtui/engine/text"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/csds"
 	"example.com/meshtui/xds/xdstest"
@@ -73,31 +70,9 @@ func dial(t testing.TB, address string) *grpc.ClientConn {
 // push publishes the resources, written in YAML below the name of their type.
 func (l *lab) push(texts ...string) {
 	l.t.Helper()
-	var all []*mesh.Resource
-	for _, yaml := range texts {
-		all = append(all, parse(l.t, yaml))
-	}
-	m, err := mesh.New(all...)
-	if err != nil {
-		l.t.Fatal(err)
-	}
 	l.revision++
-	l.offered = m
-	l.Publish(&engine.Revision{Number: l.revision, Meshes: map[string]*mesh.Mesh{mesh.DefaultGroup: m}})
-}
-
-func parse(t testing.TB, yaml string) *mesh.Resource {
-	t.Helper()
-	first, rest, _ := strings.Cut(strings.TrimLeft(yaml, "\n"), "\n")
-	i := slices.IndexFunc(mesh.Types(), func(kind mesh.Type) bool { return kind.String() == first })
-	if i < 0 {
-		t.Fatalf("%q is no type", first)
-	}
-	r, findings := text.Decode(mesh.Types()[i], mesh.Source{Text: rest})
-	if r == nil {
-		t.Fatalf("%v in\n%s", findings, yaml)
-	}
-	return r
+	l.offered = xdstest.Mesh(l.t, texts...)
+	l.Publish(&engine.Revision{Number: l.revision, Meshes: map[string]*mesh.Mesh{mesh.DefaultGroup: l.offered}})
 }
 
 // until waits for a condition on the server's state.

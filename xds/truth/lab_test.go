@@ -1,7 +1,6 @@
 package truth_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,6 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
-	"example.com/meshtui/engine/text"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 	"example.com/meshtui/xds/truth"
@@ -58,7 +56,7 @@ func newLab(t *testing.T, delta bool, static string) *lab {
 // bootstrap's XDS is where the server listens; "" is a socket of the lab's own.
 func newLabOver(t *testing.T, o xds.Options, b envoy.Bootstrap, static string) *lab {
 	t.Helper()
-	binary := xdstest.NeedEnvoy(t)
+	xdstest.NeedEnvoy(t)
 	dir, err := os.MkdirTemp("", "truth")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +91,7 @@ func newLabOver(t *testing.T, o xds.Options, b envoy.Bootstrap, static string) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.start(binary, strings.Replace(config, plainStatic, static, 1))
+	l.envoy = xdstest.RunEnvoy(t, strings.Replace(config, plainStatic, static, 1), envoy.Flags()...)
 	return l
 }
 
@@ -110,56 +108,12 @@ func (l *lab) pokeOnNews(ctx context.Context) {
 	}
 }
 
-func (l *lab) start(binary, config string) {
-	ctx, cancel := context.WithCancel(context.Background())
-	l.envoy = exec.CommandContext(ctx, binary, append(envoy.Flags(), "--config-yaml", config, "--concurrency", "1", "--log-level", "warn")...)
-	l.envoy.SysProcAttr = dieWithUs()
-	log := &bytes.Buffer{}
-	l.envoy.Stdout, l.envoy.Stderr, l.envoy.WaitDelay = log, log, 5*time.Second
-	if err := l.envoy.Start(); err != nil {
-		cancel()
-		l.t.Fatal(err)
-	}
-	l.t.Cleanup(func() {
-		cancel()
-		var exit *exec.ExitError
-		if err := l.envoy.Wait(); err != nil && !errors.As(err, &exit) {
-			l.t.Errorf("envoy: %v", err)
-		}
-		if l.t.Failed() {
-			l.t.Logf("Envoy's log:\n%s", log)
-		}
-	})
-}
-
 // push publishes the resources, written in YAML below the name of their type.
 func (l *lab) push(texts ...string) {
 	l.t.Helper()
-	var all []*mesh.Resource
-	for _, yaml := range texts {
-		all = append(all, parse(l.t, yaml))
-	}
-	m, err := mesh.New(all...)
-	if err != nil {
-		l.t.Fatal(err)
-	}
 	l.revision++
-	l.offered = m
-	l.Publish(&engine.Revision{Number: l.revision, Meshes: map[string]*mesh.Mesh{mesh.DefaultGroup: m}})
-}
-
-func parse(t testing.TB, yaml string) *mesh.Resource {
-	t.Helper()
-	first, rest, _ := strings.Cut(strings.TrimLeft(yaml, "\n"), "\n")
-	i := slices.IndexFunc(mesh.Types(), func(kind mesh.Type) bool { return kind.String() == first })
-	if i < 0 {
-		t.Fatalf("%q is no type", first)
-	}
-	r, findings := text.Decode(mesh.Types()[i], mesh.Source{Text: rest})
-	if r == nil {
-		t.Fatalf("%v in\n%s", findings, yaml)
-	}
-	return r
+	l.offered = xdstest.Mesh(l.t, texts...)
+	l.Publish(&engine.Revision{Number: l.revision, Meshes: map[string]*mesh.Mesh{mesh.DefaultGroup: l.offered}})
 }
 
 // truth is what is known now.
