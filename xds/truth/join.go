@@ -98,7 +98,7 @@ func (w *witness) resource(k mesh.Key) Resource {
 			r.Carrying = Mark{At: e.traffic.To, Source: Admin}
 		}
 	}
-	r.Partly = st.Rejected != nil && (r.Active.Yes() || r.Warming.Yes())
+	r.Partly = st.Rejected != nil && (r.Active.Yes() || r.Warming.Yes() && !refused(k, st.Rejected))
 	r.Verdict, r.Says = w.judge(&r, st, e)
 	return r
 }

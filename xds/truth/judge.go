@@ -63,8 +63,36 @@ func rejectedSays(st xds.ResourceStatus, e evidence) string {
 		return "rejected; the node runs the version before it" + since(" since ", e.active.Since, at)
 	case envoy.Absent:
 		return "rejected; the node has none of it"
+	case envoy.Warming:
+		return "rejected; the node keeps it in warming, and it never gets warm"
 	}
 	return "rejected"
+}
+
+// refused reports whether a rejection is about one resource of the response: its
+// words name it, or they name none of those that came with it. Envoy leaves a
+// cluster that it refuses half way among those that warm, beside the good ones.
+func refused(k mesh.Key, why *xds.Rejection) bool {
+	return named(why.Detail, k.Name) || !slices.ContainsFunc(why.Resources, func(other mesh.Key) bool { return named(why.Detail, other.Name) })
+}
+
+// named reports whether words hold a name, and not as part of a longer one.
+func named(words, name string) bool {
+	part := func(c byte) bool {
+		return c == '-' || c == '_' || c == '/' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	}
+	for rest := words; name != ""; {
+		i := strings.Index(rest, name)
+		if i < 0 {
+			return false
+		}
+		end := i + len(name)
+		if (i == 0 || !part(rest[i-1])) && (end == len(rest) || !part(rest[end])) {
+			return true
+		}
+		rest = rest[i+1:]
+	}
+	return false
 }
 
 // since is a time of day behind a word, "" where there is none or where it is

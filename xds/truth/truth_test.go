@@ -178,6 +178,22 @@ func TestVerdicts(t *testing.T) {
 			s.facts.At = at(5)
 		}, truth.Rejected, "rejected"},
 		{"rejected in company, and taken", func(s *scene) { s.rejected("bad: malformed IP address") }, truth.Active, "taken, although"},
+		{"rejected, and left in warming", func(s *scene) {
+			s.rejected("Error adding/updating cluster(s) app: the table size must be a prime number")
+			s.active(envoy.Warming, "")
+			s.now, s.facts.At = at(9012), at(9000)
+		}, truth.Rejected, "keeps it in warming, and it never gets warm"},
+		{"rejected in words that name nothing, and left in warming", func(s *scene) {
+			s.rejected("the table size must be a prime number")
+			s.active(envoy.Warming, "")
+		}, truth.Rejected, "keeps it in warming"},
+		{"warming beside one that was rejected", func(s *scene) {
+			s.rejected("Error adding/updating cluster(s) app-v2: the table size must be a prime number")
+			s.status(func(st *xds.ResourceStatus) {
+				st.Rejected.Resources = []mesh.Key{s.key, {Type: mesh.Cluster, Name: "app-v2"}}
+			})
+			s.active(envoy.Warming, "")
+		}, truth.WaitingToWarm, "warming for 28 ms"},
 
 		{"drifted", func(s *scene) { s.active(envoy.ActiveOther, "differs in lb_policy") }, truth.Drifted, "other content: differs in lb_policy"},
 		{"overridden", func(s *scene) { s.active(envoy.Overridden, "its bootstrap has one") }, truth.Overridden, "its bootstrap has one"},
