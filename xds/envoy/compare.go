@@ -86,8 +86,19 @@ func (o observed) resource(k mesh.Key, served proto.Message, asked func() map[me
 		active.Message = withoutVirtualHosts(served, active.Message)
 	}
 	detail := d.errors[k.Name]
-	if isActive && active.Message != nil && Difference(served, active.Message) == "" {
+	// What Envoy reads itself it shows as what it has read.
+	unread, written := "", served
+	if k.Type == mesh.Secret && active.Message != nil {
+		served, unread = asRead(served, active.Message)
+	}
+	switch same := isActive && active.Message != nil && Difference(served, active.Message) == ""; {
+	case same && unread != "":
+		return Active{State: NotObservable, Since: active.Since, Detail: "it is in use; Envoy reads " + unread + " itself, and what it has read cannot be compared"}
+	case same:
 		return Active{State: ActiveSame, Since: active.Since, Detail: detail}
+	}
+	if k.Type == mesh.Secret && isWarming && warming.Message != nil {
+		served, _ = asRead(written, warming.Message)
 	}
 	if isWarming && (warming.Message == nil || Difference(served, warming.Message) == "") {
 		return Active{State: Warming, Since: warming.Since, Detail: detail}

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,12 @@ func certificate(t *testing.T, name string) string {
 func TestSecretIsActive(t *testing.T) {
 	back := newBackend(t)
 	cert := certificate(t, "cert")
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	pem := parse(t, certificate(t, "ca")).(*tlsv3.Secret).GetTlsCertificate().GetCertificateChain().GetInlineString()
+	if err := os.WriteFile(authority, []byte(pem), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fromFile := "secret\nname: ca\nvalidation_context: {trusted_ca: {filename: " + authority + "}}\n"
 	l := newLab(t, func(port uint32) []string {
 		secure := strings.Replace(webListener("web", port), "- filters:", `- transport_socket:
     name: envoy.transport_sockets.tls
@@ -52,13 +60,17 @@ func TestSecretIsActive(t *testing.T) {
       "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
       common_tls_context:
         tls_certificate_sds_secret_configs: [{name: cert, sds_config: {ads: {}, resource_api_version: V3}}]
+        validation_context_sds_secret_config: {name: ca, sds_config: {ads: {}, resource_api_version: V3}}
   filters:`, 1)
-		return []string{plainCluster, appEndpoints(back.port()), secure, mainRoute, cert, certificate(t, "unused")}
+		return []string{plainCluster, appEndpoints(back.port()), secure, mainRoute, cert, fromFile, certificate(t, "unused")}
 	})
 	state := func(name string) func(*Facts) Active {
 		return func(f *Facts) Active { return f.Active[mesh.Key{Type: mesh.Secret, Name: name}] }
 	}
 	facts(t, l.watch, "envoy-1", "the secret is active", func(f *Facts) bool { return state("cert")(f).State == ActiveSame })
+	facts(t, l.watch, "envoy-1", "what it has read from a file is not held against the file's name", func(f *Facts) bool {
+		return state("ca")(f).State == NotObservable && strings.Contains(state("ca")(f).Detail, authority)
+	})
 	facts(t, l.watch, "envoy-1", "nothing asks for the other", func(f *Facts) bool {
 		return state("unused")(f).State == Absent && state("unused")(f).Detail == "nothing asks for it"
 	})
