@@ -111,7 +111,7 @@ func (s *Server) grpcServer(ctx context.Context) *grpc.Server {
 		grpc.ChainUnaryInterceptor(s.guardUnary, s.callHere),
 	}
 	if s.o.TLS != nil {
-		options = append(options, grpc.Creds(newTransport(insecure.NewCredentials(), s.o.TLS)))
+		options = append(options, grpc.Creds(newTransport(insecure.NewCredentials(), s.o.TLS, s.tracker.unproven)))
 	}
 	g := grpc.NewServer(options...)
 	byName := []string{resource.EndpointType, resource.RouteType, resource.SecretType, resource.ExtensionConfigType, resource.RuntimeType}

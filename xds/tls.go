@@ -18,18 +18,23 @@ import (
 // system keeps to its owner.
 type transport struct {
 	credentials.TransportCredentials
-	tls credentials.TransportCredentials
+	tls    credentials.TransportCredentials
+	failed func(from net.Addr, why error) // is told of handshakes that failed
 }
 
-func newTransport(plain credentials.TransportCredentials, c *tls.Config) credentials.TransportCredentials {
-	return transport{TransportCredentials: plain, tls: credentials.NewTLS(c)}
+func newTransport(plain credentials.TransportCredentials, c *tls.Config, failed func(net.Addr, error)) credentials.TransportCredentials {
+	return transport{TransportCredentials: plain, tls: credentials.NewTLS(c), failed: failed}
 }
 
 func (t transport) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if conn.LocalAddr().Network() == "unix" {
 		return t.TransportCredentials.ServerHandshake(conn)
 	}
-	return t.tls.ServerHandshake(conn)
+	secure, info, err := t.tls.ServerHandshake(conn)
+	if err != nil {
+		t.failed(conn.RemoteAddr(), err)
+	}
+	return secure, info, err
 }
 
 func (t transport) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -37,7 +42,7 @@ func (t transport) ClientHandshake(context.Context, string, net.Conn) (net.Conn,
 }
 
 func (t transport) Clone() credentials.TransportCredentials {
-	return transport{TransportCredentials: t.TransportCredentials.Clone(), tls: t.tls.Clone()}
+	return transport{TransportCredentials: t.TransportCredentials.Clone(), tls: t.tls.Clone(), failed: t.failed}
 }
 
 // secured reports whether TLS lets in only who has a certificate of ours.

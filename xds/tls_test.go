@@ -132,6 +132,15 @@ func TestMutualTLS(t *testing.T) {
 	if _, err := askClusters(t, tcp.Addr().String(), insecure.NewCredentials(), "edge"); err == nil {
 		t.Error("a node without TLS was answered on TCP")
 	}
+	told := ""
+	for _, m := range messagesOf(s.Wire().Since(0, 1000)) {
+		if m.Kind == xds.Refused {
+			told += m.Detail + "\n"
+		}
+	}
+	if !strings.Contains(told, `for edge and not for node "core"`) || !strings.Contains(told, "TLS with 127.0.0.1") {
+		t.Errorf("of those who were refused the wire tells %q", told)
+	}
 	if _, err := askClusters(t, "unix:"+socket.Addr().String(), insecure.NewCredentials(), "anyone"); err != nil {
 		t.Errorf("on the unix socket: %v", err)
 	}
@@ -151,6 +160,8 @@ func TestMutualTLS(t *testing.T) {
 		_ = conn.Close()
 	}
 }
+
+func messagesOf(ms []xds.Message, _ uint64) []xds.Message { return ms }
 
 func TestNoListenerBeyondThisMachineWithoutMutualTLS(t *testing.T) {
 	for about, c := range map[string]*tls.Config{

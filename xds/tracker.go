@@ -2,6 +2,7 @@ package xds
 
 import (
 	"context"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ type tracker struct {
 	mu       sync.Mutex
 	streams  map[streamKey]*stream
 	byClient map[*corev3.Node]*stream
-	turned   map[string]refusal // by node id, what was told last
+	turned   map[string]refusal // by node id or host, what was told last
 }
 
 // refusal is that a node was not let in, or sent away.
@@ -52,7 +53,23 @@ func (t *tracker) refused(st *stream, info *corev3.Node, err error) error {
 		id = st.node.id
 	}
 	id = strings.ToValidUTF8(strings.Clone(id[:min(len(id), maxNodeID)]), "")
-	why, now := status.Convert(err).Message(), t.srv.o.Now()
+	t.tell(id, Message{Node: id, Stream: st.id, Variant: st.variant, TypeURL: st.url, Detail: status.Convert(err).Message()})
+	return err
+}
+
+// unproven enters that somebody could not prove who he is.
+func (t *tracker) unproven(from net.Addr, why error) {
+	host, _, err := net.SplitHostPort(from.String())
+	if err != nil {
+		host = from.String()
+	}
+	t.tell(host, Message{Detail: "TLS with " + host + ": " + why.Error()})
+}
+
+// tell enters a refusal on the wire, unless the same was told of the same one a
+// moment ago.
+func (t *tracker) tell(id string, m Message) {
+	why, now := m.Detail, t.srv.o.Now()
 	t.mu.Lock()
 	last, known := t.turned[id]
 	told := known && last.why == why && now.Sub(last.at) < refusedAgain
@@ -64,10 +81,10 @@ func (t *tracker) refused(st *stream, info *corev3.Node, err error) error {
 	}
 	t.mu.Unlock()
 	if !told {
-		t.srv.wire.add(Message{At: now, Node: id, Stream: st.id, Variant: st.variant, Kind: Refused, TypeURL: st.url, Detail: why}, nil)
+		m.At, m.Kind = now, Refused
+		t.srv.wire.add(m, nil)
 		t.srv.changed()
 	}
-	return err
 }
 
 type streamKey struct {

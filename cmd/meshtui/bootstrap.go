@@ -29,7 +29,7 @@ func newBootstrap() *cobra.Command {
 		Use:   "bootstrap",
 		Short: "Print what starts any Envoy, or a gRPC client, against this control plane",
 		Example: `  meshtui bootstrap --node edge > edge.yaml
-  envoy -c edge.yaml --drain-time-s 3 --disable-hot-restart
+  envoy -c edge.yaml --disable-hot-restart --drain-time-s 2
 
   meshtui bootstrap --grpc --node shop > shop.json
   GRPC_XDS_BOOTSTRAP=shop.json ./shop`,
@@ -49,7 +49,7 @@ func newBootstrap() *cobra.Command {
 	f.StringVar(&b.Cluster, "cluster", "local", "the node cluster")
 	f.StringVar(&b.Admin, "admin", "127.0.0.1:9901", "the Envoy's admin address, HOST:PORT or unix:PATH; \"\" for none (then health and what is active cannot be seen)")
 	f.BoolVar(&b.Delta, "delta", false, "speak delta xDS rather than state of the world")
-	f.StringVar(&b.tlsDir, "tls", "", "the folder, on the node's machine, with ca.pem and the node's certificate and key that `meshtui cert` made")
+	f.StringVar(&b.tlsDir, "tls", "", "the folder, on the node's machine, with ca.pem and the node's certificate and key that 'meshtui cert' made")
 	f.StringVar(&b.serverName, "tls-name", "", "the name in meshtui's certificate, where that is not the host of --xds")
 	f.BoolVar(&b.grpc, "grpc", false, "print it as JSON for a gRPC client (GRPC_XDS_BOOTSTRAP)")
 	f.StringVar(&b.csds, "csds", "", "with --grpc: where the client serves its own status (CSDS), unix:PATH or HOST:PORT on loopback, so that what it runs can be seen")
@@ -69,6 +69,9 @@ func (f bootstrapFlags) text() (string, error) {
 		folder := cert.Folder{Dir: f.tlsDir}
 		b.TLS = envoy.TLS{CA: folder.CA(), ServerName: f.serverName}
 		b.TLS.Certificate, b.TLS.Key = folder.Node(b.NodeID)
+	}
+	if !f.grpc && f.csds != "" {
+		return "", errors.New("--csds is for a gRPC client: give --grpc too")
 	}
 	if !f.grpc {
 		return b.YAML()

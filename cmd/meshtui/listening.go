@@ -26,7 +26,7 @@ type listenFlags struct {
 func (f *listenFlags) bind(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringArrayVar(&f.addresses, "xds", nil, "where to listen: unix:PATH or HOST:PORT; may be given several times (default: a socket in the runtime folder)")
-	fs.StringVar(&f.tlsDir, "tls", "", "mutual TLS on HOST:PORT with the certificates in this folder, as `meshtui cert` makes them; without it only this machine may connect")
+	fs.StringVar(&f.tlsDir, "tls", "", "mutual TLS on HOST:PORT with the certificates in this folder, as 'meshtui cert' makes them; without it only this machine may connect")
 	fs.StringArrayVar(&f.allow, "allow-node", nil, "a glob of node ids that may connect, and no others; may be given several times")
 }
 

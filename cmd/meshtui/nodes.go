@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,6 +63,9 @@ The exit status is 1 when a node has rejected something.`,
 }
 
 func askNodes(ctx context.Context, address string, whole bool) (*statusv3.ClientStatusResponse, error) {
+	if strings.HasPrefix(address, "/") {
+		return nil, usageError(fmt.Errorf("--xds %s: a socket is given as unix:%s", address, address))
+	}
 	target := address
 	if !strings.HasPrefix(address, "unix:") {
 		target = "passthrough:///" + address
@@ -74,9 +79,23 @@ func askNodes(ctx context.Context, address string, whole bool) (*statusv3.Client
 	defer cancel()
 	r, err := statusv3.NewClientStatusDiscoveryServiceClient(conn).FetchClientStatus(ctx, &statusv3.ClientStatusRequest{ExcludeResourceContents: !whole})
 	if err != nil {
-		return nil, fmt.Errorf("no meshtui answers at %s: %s; start one, or say where it listens with --xds", address, status.Convert(err).Message())
+		return nil, fmt.Errorf("no meshtui answers at %s: %s; %s", address, status.Convert(err).Message(), elsewhereHint(address))
 	}
 	return r, nil
+}
+
+// elsewhereHint says where else a meshtui may be asked.
+func elsewhereHint(address string) string {
+	if !strings.HasPrefix(address, "unix:") {
+		return "one that serves with --tls answers this on a unix socket alone: give it a second --xds unix:PATH"
+	}
+	path := strings.TrimPrefix(address, "unix:")
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.sock"))
+	others = slices.DeleteFunc(others, func(other string) bool { return other == path })
+	if err != nil || len(others) == 0 {
+		return "start one, or say where it listens with --xds"
+	}
+	return "others listen at unix:" + strings.Join(others, ", unix:") + ": say so with --xds"
 }
 
 // printNodes lists each node and what it was sent.
