@@ -112,7 +112,9 @@ func (s *serving) opened(state *engine.State) []event {
 		out = append(out, event{Time: state.At, Event: "finding", Detail: "read-only: " + state.ReadOnly + "; what is on disk is served, and nothing is pushed"})
 	}
 	for _, g := range state.Groups {
-		all = append(all, g.Findings...)
+		if state.Draft == 0 { // else they are of a draft of the screen's, which is not served
+			all = append(all, g.Findings...)
+		}
 	}
 	out = append(out, s.told.news(state.At, all)...)
 	return append(out, s.notes(state.At)...)
@@ -216,7 +218,12 @@ func (s *serving) takeDisk() []event {
 	for _, g := range w.State().Groups {
 		all = append(all, g.Findings...)
 	}
-	return s.told.news(d.At, all)
+	out := s.told.news(d.At, all)
+	if refused != nil {
+		out = append(out, event{Time: d.At, Event: "finding", Severity: mesh.Error.String(),
+			Detail: fmt.Sprintf("what was saved was not pushed, because of %s; revision %d is served on", count(len(refused.Findings), "error"), w.State().Head().Number)})
+	}
+	return out
 }
 
 // told are the findings that were told and still stand.
