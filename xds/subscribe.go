@@ -150,6 +150,11 @@ func (n *node) droppedWildcard(s *sub) {
 			n.dropped(s, name)
 		}
 	}
+	for k := range n.status { // what was refused is not held, and known all the same
+		if k.Type == s.typ && !n.asks(k) {
+			n.forget(k)
+		}
+	}
 }
 
 // dropped is a name that a subscription no longer covers. When no stream of the
