@@ -154,8 +154,8 @@ func (s Step) changes() []string {
 	by := map[string][]string{}
 	for _, c := range s.ByType[mesh.Endpoints] {
 		if changed(c) && !along[c.Key.Name] {
-			verb := endpointsVerb(c)
-			by[verb] = append(by[verb], c.Key.Name)
+			verb, note := endpointsVerb(c)
+			by[verb] = append(by[verb], c.Key.Name+note)
 		}
 	}
 	for _, verb := range []string{bringsEndpoints, swapsEndpoints, takesEndpoints, altersEndpoints} {
@@ -180,26 +180,6 @@ func closed(c mesh.Change) []string {
 	return out
 }
 
-// What a changed assignment does; the names of the clusters follow.
-const (
-	bringsEndpoints = "brings"
-	takesEndpoints  = "takes away"
-	swapsEndpoints  = "brings and takes away"
-	altersEndpoints = "changes"
-)
-
-func endpointsVerb(c mesh.Change) string {
-	switch adds, takes := endpointsMove(c); {
-	case adds && takes:
-		return swapsEndpoints
-	case adds:
-		return bringsEndpoints
-	case takes:
-		return takesEndpoints
-	}
-	return altersEndpoints
-}
-
 // moves are the clauses for what leads traffic elsewhere.
 func (s Step) moves() []string {
 	var out []string
@@ -210,7 +190,11 @@ func (s Step) moves() []string {
 				names = append(names, c.Key.Name)
 			}
 		}
-		out = appendClause(out, "changes", t, names, len(names) > 0, "(traffic moves)")
+		effect := "(traffic moves)"
+		if t == mesh.Runtime || t == mesh.Extension { // what their values lead to cannot be seen
+			effect = "(may move traffic)"
+		}
+		out = appendClause(out, "changes", t, names, true, effect)
 	}
 	return out
 }
@@ -220,9 +204,13 @@ func (s Step) removes() []string {
 	along := s.endpointsOf(gone)
 	var out []string
 	for _, t := range order {
-		var names []string
+		var names, kept []string
 		for _, c := range s.ByType[t] {
-			if gone(c) && (t != mesh.Endpoints || !along[c.Key.Name]) && !s.leavesOver(c) {
+			switch {
+			case !gone(c) || t == mesh.Endpoints && along[c.Key.Name] || s.leavesOver(c):
+			case s.keeps(c):
+				kept = append(kept, c.Key.Name)
+			default:
 				names = append(names, c.Key.Name)
 			}
 		}
@@ -234,8 +222,25 @@ func (s Step) removes() []string {
 			tail, extra = "(its port closes, open connections drain)", len(names) == 1
 		}
 		out = appendClause(out, "removes", t, names, extra, tail)
+		them := "it"
+		if len(kept) > 1 {
+			them = "them"
+		}
+		out = appendClause(out, "removes", t, kept, true,
+			fmt.Sprintf("(SotW sends nothing for that: Envoy keeps %s as long as something uses %s)", them, them))
 	}
 	return out
+}
+
+// keeps reports whether a node goes on with what is removed: SotW has no word for
+// a named resource that is gone, and something still asks for it. Runtime layers
+// are not of them: those are sent empty.
+func (s Step) keeps(c mesh.Change) bool {
+	switch c.Key.Type {
+	case mesh.Route, mesh.Endpoints, mesh.Secret, mesh.Extension:
+		return slices.ContainsFunc(s.Mesh.References(), func(ref mesh.Reference) bool { return ref.To == c.Key })
+	}
+	return false
 }
 
 // endpointsOf are the names of the endpoints that travel along with clusters of
@@ -274,7 +279,7 @@ func appendClause(out []string, verb string, t mesh.Type, names []string, extra 
 		whose = "their"
 	}
 	switch {
-	case t == mesh.Endpoints && (verb == bringsEndpoints || verb == takesEndpoints || verb == swapsEndpoints):
+	case t == mesh.Endpoints && (verb == bringsEndpoints || verb == takesEndpoints || verb == swapsEndpoints || verb == altersEndpoints):
 		noun = "endpoints of"
 	case t == mesh.Endpoints:
 		noun = "the endpoints of"
