@@ -1,12 +1,7 @@
 package sds
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -19,9 +14,6 @@ import (
 	"example.com/meshtui/engine/text"
 )
 
-// maxFile is the most that a file of a secret may hold, in bytes.
-const maxFile = 1 << 20
-
 // entry is one secret and what was last read of its files.
 type entry struct {
 	plain  *mesh.Resource
@@ -31,7 +23,10 @@ type entry struct {
 	filled   *tlsv3.Secret // nil until all files were read and fitted
 	since    time.Time     // when filled was read
 	findings []mesh.Finding
-	waits    bool // the files are not as they should be: something must still happen
+	waits    bool     // the files are not as they should be: something must still happen
+	folders  []string // in which something may happen to the files; nil while they do not answer
+	begun    *reading // under way, or not taken yet; nil for none
+	answered bool     // somebody was told what to serve
 }
 
 // file is one that a secret names.
@@ -68,23 +63,18 @@ func (e *entry) answer() proto.Message {
 	return e.filled
 }
 
-// read reads the files anew. What does not fit together is not taken; changed
-// says that the answer is another one now.
-func (e *entry) read(now time.Time) (changed bool) {
+// take takes what was read of the files. What does not fit together is not
+// taken; changed says that the answer is another one now.
+func (e *entry) take(r *reading, now time.Time) (changed bool) {
+	e.begun, e.folders = nil, r.folders
 	e.findings, e.waits = nil, false
-	contents := make(map[string][]byte, len(e.files))
-	for _, f := range e.files {
-		b, err := readFile(f)
-		if err != nil {
-			e.trouble(f.field, err.Error(), "make the file readable for meshtui, or keep it where the Envoy can read it")
-			continue
-		}
-		contents[f.named] = b
+	for _, w := range r.wrong {
+		e.trouble(w.field, w.err.Error(), "make the file readable for meshtui, or keep it where the Envoy can read it")
 	}
 	if len(e.findings) > 0 {
 		return false
 	}
-	filled := e.fill(contents)
+	filled := e.fill(r.contents)
 	if e.filled != nil && proto.Equal(filled, e.filled) {
 		e.judge(filled, now)
 		return false
@@ -96,6 +86,13 @@ func (e *entry) read(now time.Time) (changed bool) {
 	e.filled, e.since = filled, now
 	e.judge(filled, now)
 	return true
+}
+
+// hangs notes that a file does not answer.
+func (e *entry) hangs() {
+	e.findings, e.waits, e.folders = nil, false, nil
+	f := e.files[e.begun.at.Load()]
+	e.trouble(f.field, f.named+" does not answer", "see whether what it lies on is there, such as a network's file system; it is read as soon as it answers")
 }
 
 // trouble notes what keeps the files from being taken.
@@ -177,51 +174,4 @@ func eachSource(path string, m protoreflect.Message, visit func(field string, d 
 			eachSource(at, m.Get(fd).Message(), visit)
 		}
 	}
-}
-
-// readFile reads a whole regular file, as it stood for as long as that took.
-func readFile(f file) ([]byte, error) {
-	if f.path == "" {
-		return nil, fmt.Errorf("%s is relative, and there is no workspace folder for it to be in", f.named)
-	}
-	h, err := os.Open(f.path)
-	if err != nil {
-		return nil, unreadable(f, err)
-	}
-	defer h.Close()
-	before, err := h.Stat()
-	switch {
-	case err != nil:
-		return nil, unreadable(f, err)
-	case !before.Mode().IsRegular():
-		return nil, fmt.Errorf("%s cannot be read: it is no regular file", f.named)
-	case before.Size() > maxFile:
-		return nil, fmt.Errorf("%s cannot be read: it has %d bytes, and a secret has at most %d", f.named, before.Size(), maxFile)
-	case before.Size() == 0:
-		return nil, fmt.Errorf("%s is empty", f.named)
-	}
-	b, err := io.ReadAll(io.LimitReader(h, maxFile+1))
-	if err != nil {
-		return nil, unreadable(f, err)
-	}
-	after, err := h.Stat()
-	if err != nil || after.Size() != int64(len(b)) || !after.ModTime().Equal(before.ModTime()) {
-		return nil, fmt.Errorf("%s is being written", f.named)
-	}
-	return bytes.Clone(b), nil
-}
-
-// unreadable says in plain words why a file could not be read.
-func unreadable(f file, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s cannot be read: there is no such file", f.named)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s cannot be read: permission denied", f.named)
-	}
-	var where *fs.PathError
-	if errors.As(err, &where) {
-		err = where.Err
-	}
-	return fmt.Errorf("%s cannot be read: %w", f.named, err)
 }

@@ -30,11 +30,13 @@ type Options struct {
 
 // Source reads and watches the files of secrets. It is safe for concurrent use.
 type Source struct {
-	o    Options
-	wake chan struct{} // a file was added; holds one
+	o        Options
+	wake     chan struct{}              // a file was added; holds one
+	readFile func(file) ([]byte, error) // may take for ever
 
-	mu      sync.Mutex
+	mu      sync.Mutex            // never held while a file is read
 	entries map[mesh.Key][]*entry // the newest last; groups may call different secrets the same
+	late    int                   // how many readings did not answer in time and still go on
 	deaf    error                 // why changes are not heard of; nil when they are
 }
 
@@ -48,13 +50,14 @@ func New(o Options) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Source{o: o, wake: make(chan struct{}, 1), entries: map[mesh.Key][]*entry{}}
+	return &Source{o: o, wake: make(chan struct{}, 1), readFile: readFile, entries: map[mesh.Key][]*entry{}}
 }
 
 // Fill is what to serve in place of a resource: a secret with the files that it
 // names read in. It is the resource's own message for what is no secret, names no
 // file, or has a file that cannot be read. The first question about a secret
-// reads its files; its answer stays the same until Changed tells otherwise.
+// reads its files, and waits a second for them at most; its answer stays the same
+// until Changed tells otherwise.
 func (s *Source) Fill(r *mesh.Resource) proto.Message {
 	secret, ok := r.Message.(*tlsv3.Secret)
 	if !ok {
@@ -62,27 +65,43 @@ func (s *Source) Fill(r *mesh.Resource) proto.Message {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.entries[r.Key] {
-		if mesh.SameContent(e.plain, r) {
-			e.plain = r // its text may stand elsewhere now
-			return e.answer()
+	e := s.known(r)
+	if e == nil {
+		if e = newEntry(r, secret, s.o.Dir); len(e.files) == 0 {
+			return r.Message
+		}
+		s.begin(e)
+		s.keep(e)
+	}
+	e.plain = r // its text may stand elsewhere now
+	if !e.answered && e.begun != nil {
+		s.await(context.Background(), e)
+		s.nudge() // there is more to watch
+		if len(e.findings) > 0 {
+			s.noticed()
 		}
 	}
-	e := newEntry(r, secret, s.o.Dir)
-	if len(e.files) == 0 {
-		return r.Message
+	e.answered = true
+	return e.answer()
+}
+
+// known is the entry of a secret; nil for none. s.mu is held.
+func (s *Source) known(r *mesh.Resource) *entry {
+	for _, e := range s.entries[r.Key] {
+		if mesh.SameContent(e.plain, r) {
+			return e
+		}
 	}
-	e.read(s.o.Now())
-	known := s.entries[r.Key]
+	return nil
+}
+
+func (s *Source) keep(e *entry) {
+	key := e.plain.Key
+	known := s.entries[key]
 	if len(known) == entriesOfOneName {
 		known = slices.Delete(known, 0, 1)
 	}
-	s.entries[r.Key] = append(known, e)
-	s.nudge()
-	if len(e.findings) > 0 {
-		s.noticed()
-	}
-	return e.answer()
+	s.entries[key] = append(known, e)
 }
 
 // Retain forgets every secret that is in none of the meshes: its files are no
@@ -138,20 +157,8 @@ func (s *Source) Findings() []mesh.Finding {
 }
 
 // look reads the files of every secret again and tells of those that changed.
-func (s *Source) look() {
-	s.mu.Lock()
-	var changed []mesh.Key
-	noticed := false
-	for key, known := range s.entries {
-		for _, e := range known {
-			before := e.findings
-			if e.read(s.o.Now()) && !slices.Contains(changed, key) {
-				changed = append(changed, key)
-			}
-			noticed = noticed || !slices.Equal(before, e.findings)
-		}
-	}
-	s.mu.Unlock()
+func (s *Source) look(ctx context.Context) {
+	changed, noticed := s.readAgain(ctx)
 	if noticed {
 		s.noticed()
 	}
@@ -159,6 +166,32 @@ func (s *Source) look() {
 		slices.SortFunc(changed, func(a, b mesh.Key) int { return strings.Compare(a.Name, b.Name) })
 		s.o.Changed(changed...)
 	}
+}
+
+// readAgain takes what became of the files: noticed says that something else is
+// wrong with them now.
+func (s *Source) readAgain(ctx context.Context) (changed []mesh.Key, noticed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*entry
+	for _, known := range s.entries {
+		all = append(all, known...)
+	}
+	for _, e := range all {
+		if ctx.Err() != nil {
+			break
+		}
+		if e.begun == nil {
+			s.begin(e)
+		}
+		before := e.findings
+		// One that nobody has an answer of yet is no news to anybody.
+		if key := e.plain.Key; s.await(ctx, e) && e.answered && !slices.Contains(changed, key) {
+			changed = append(changed, key)
+		}
+		noticed = noticed || !slices.Equal(before, e.findings)
+	}
+	return changed, noticed
 }
 
 // troubled reports whether the files of some secret are not as they should be.
@@ -182,9 +215,7 @@ func (s *Source) folders() []string {
 	var out []string
 	for _, known := range s.entries {
 		for _, e := range known {
-			for _, f := range e.files {
-				out = append(out, foldersOf(f.path)...)
-			}
+			out = append(out, e.folders...)
 		}
 	}
 	slices.Sort(out)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -53,9 +55,12 @@ func (s *Source) watch(ctx context.Context) error {
 			timer.Reset(settle)
 		case <-timer.C:
 			first = time.Time{}
-			s.look()
-			s.follow(notify) // a link may lead elsewhere now
-			timer.Reset(s.pause())
+			s.look(ctx)
+			if s.follow(notify) { // a link leads elsewhere now
+				timer.Reset(0)
+			} else {
+				timer.Reset(s.pause())
+			}
 		}
 	}
 }
@@ -68,44 +73,56 @@ func (s *Source) pause() time.Duration {
 }
 
 // follow watches the folders of all files. Folders are watched, not files: those
-// who renew a certificate rename a new file or a new folder into place.
-func (s *Source) follow(notify *fsnotify.Watcher) {
+// who renew a certificate rename a new file or a new folder into place. more says
+// that something is watched that was not: what happened there before is unknown.
+func (s *Source) follow(notify *fsnotify.Watcher) (more bool) {
 	if notify == nil {
-		return
+		return false
 	}
+	watched := notify.WatchList()
 	wanted := map[string]bool{}
 	for _, dir := range s.folders() {
 		wanted[dir] = true
-		_ = notify.Add(dir) // one that is missing is looked for again, with its file
+		err := notify.Add(dir) // one that is missing is looked for again, with its file
+		more = more || err == nil && !slices.Contains(watched, dir)
 	}
-	for _, dir := range notify.WatchList() {
+	for _, dir := range watched {
 		if !wanted[dir] {
 			_ = notify.Remove(dir) // it may have gone by itself
 		}
 	}
+	return more
 }
 
 // foldersOf are the folders in which a change may give a file another content:
-// its own, and those of all links on the way to it.
+// the one that it really lies in, and those of all links on the way to it, be
+// they to files or to folders.
 func foldersOf(path string) []string {
-	const most = 16 // links may lead in a circle
+	if path == "" {
+		return nil
+	}
+	const most = 40 // links may lead in a circle
+	root := filepath.VolumeName(path) + string(filepath.Separator)
+	at, rest := root, parts(path)
 	var out []string
-	for range most {
-		if path == "" {
-			break
-		}
-		out = append(out, filepath.Dir(path))
-		next, err := os.Readlink(path)
+	for len(rest) > 0 && len(out) < most {
+		next := filepath.Join(at, rest[0])
+		rest = rest[1:]
+		target, err := os.Readlink(next)
 		if err != nil {
-			break
+			at = next
+			continue
 		}
-		if !filepath.IsAbs(next) {
-			next = filepath.Join(filepath.Dir(path), next)
+		out = append(out, at)
+		if filepath.IsAbs(target) {
+			at = root
 		}
-		path = next
+		rest = append(parts(target), rest...)
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		out = append(out, filepath.Dir(real))
-	}
-	return out
+	return append(out, filepath.Dir(at))
+}
+
+// parts are the elements of a path.
+func parts(path string) []string {
+	return strings.FieldsFunc(path[len(filepath.VolumeName(path)):], func(r rune) bool { return r == filepath.Separator })
 }
