@@ -3,10 +3,12 @@ package cert
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -133,13 +135,36 @@ func replace(path string, content []byte, mode fs.FileMode) (err error) {
 }
 
 func read(certificate, key string) (Pair, error) {
-	c, err := os.ReadFile(certificate)
+	c, err := readFile(certificate)
 	if err != nil {
 		return Pair{}, err
 	}
-	k, err := os.ReadFile(key)
+	k, err := readFile(key)
 	if err != nil {
 		return Pair{}, err
 	}
 	return Pair{Certificate: c, Key: k}, nil
+}
+
+// maxFile is the most that a file of a certificate or key may hold, in bytes.
+const maxFile = 1 << 20
+
+// readFile reads a whole regular file. A pipe that nobody writes to would keep
+// whoever opens it waiting.
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", path)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%s has %d bytes, and a certificate or key has at most %d", path, info.Size(), maxFile)
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile))
 }

@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -9,17 +10,19 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"example.com/meshtui/engine/task"
 )
 
 // ServerConfig is mutual TLS with what lies in the folder: ca.pem, which clients
 // must be signed by, server.pem and server.key. The files are looked at with each
 // connection, so that renewed ones need no restart; while what is there is no
-// good (one of the pair is new and the other is not yet), the last good ones
-// serve on. warnings say what will be wrong soon. It fails when they are no good
+// good (one of the pair is new and the other is not yet) or does not answer, the
+// last good ones serve on. warnings say what will be wrong soon. It fails when they are no good
 // from the beginning.
 func (f Folder) ServerConfig() (c *tls.Config, warnings []string, err error) {
 	s := &serving{folder: f}
-	if err := s.load(); err != nil {
+	if s.now, s.stamp, err = f.load(); err != nil {
 		return nil, nil, err
 	}
 	leaf := s.now.Certificates[0].Leaf
@@ -38,10 +41,21 @@ func (f Folder) ServerConfig() (c *tls.Config, warnings []string, err error) {
 type serving struct {
 	folder Folder
 
-	mu    sync.Mutex
+	mu    sync.Mutex // never held while a file is looked at
 	now   *tls.Config
 	stamp [3]stamp
+	look  *look // under way; nil for none
 }
+
+// look is one look at the files.
+type look struct {
+	done chan struct{}
+	late bool // it did not answer in time
+}
+
+// answers is how long a connection waits for the files to be looked at. Those on
+// a network that is gone may never answer, and nothing can end such a look.
+const answers = time.Second
 
 // stamp tells one state of a file from another.
 type stamp struct {
@@ -53,19 +67,56 @@ type stamp struct {
 func (s *serving) current() *tls.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stampNow() != s.stamp {
-		_ = s.load() // no good: the last good one serves on
+	if s.look == nil {
+		s.begin()
 	}
+	l := s.look
+	if l.late {
+		return s.now
+	}
+	s.mu.Unlock()
+	timer := time.NewTimer(answers)
+	select {
+	case <-l.done:
+	case <-timer.C:
+	}
+	timer.Stop()
+	s.mu.Lock()
+	l.late = true // for those who come while it still goes on
 	return s.now
 }
 
-func (s *serving) paths() [3]string {
-	certificate, key := s.folder.Server()
-	return [3]string{s.folder.CA(), certificate, key}
+// begin looks at the files. s.mu is held. Nobody waits for the goroutine at the
+// end: one that hangs in the kernel ends with the process.
+func (s *serving) begin() {
+	l := &look{done: make(chan struct{})}
+	s.look = l
+	known := s.stamp
+	g, _ := task.New(context.Background())
+	g.Go("looking at certificates", func() error {
+		var c *tls.Config
+		var at [3]stamp
+		if s.folder.stampNow() != known {
+			c, at, _ = s.folder.load() // no good: the last good one serves on
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if c != nil {
+			s.now, s.stamp = c, at
+		}
+		s.look = nil
+		close(l.done)
+		return nil
+	})
 }
 
-func (s *serving) stampNow() (out [3]stamp) {
-	for i, path := range s.paths() {
+func (f Folder) served() [3]string {
+	certificate, key := f.Server()
+	return [3]string{f.CA(), certificate, key}
+}
+
+func (f Folder) stampNow() (out [3]stamp) {
+	for i, path := range f.served() {
 		if info, err := os.Stat(path); err == nil {
 			out[i] = stamp{info.ModTime(), info.Size()}
 		}
@@ -73,30 +124,33 @@ func (s *serving) stampNow() (out [3]stamp) {
 	return out
 }
 
-func (s *serving) load() error {
-	at := s.stampNow()
-	paths := s.paths()
+// load reads what the server shows.
+func (f Folder) load() (*tls.Config, [3]stamp, error) {
+	at := f.stampNow()
+	paths := f.served()
 	roots := x509.NewCertPool()
-	ca, err := os.ReadFile(paths[0])
+	ca, err := readFile(paths[0])
 	if err != nil {
-		return missing("the authority that clients are signed by", err)
+		return nil, at, missing("the authority that clients are signed by", err)
 	}
 	if !roots.AppendCertsFromPEM(ca) {
-		return fmt.Errorf("%s holds no certificate", paths[0])
+		return nil, at, fmt.Errorf("%s holds no certificate", paths[0])
 	}
-	pair, err := tls.LoadX509KeyPair(paths[1], paths[2])
+	files, err := read(paths[1], paths[2])
 	if err != nil {
-		return missing("the server's certificate", err)
+		return nil, at, missing("the server's certificate", err)
 	}
-	if now := s.folder.now(); now.After(pair.Leaf.NotAfter) {
-		return fmt.Errorf("%s has expired on %s: renew it with `meshtui cert --renew`", paths[1], pair.Leaf.NotAfter.Format(time.DateOnly))
+	pair, err := tls.X509KeyPair(files.Certificate, files.Key)
+	if err != nil {
+		return nil, at, missing("the server's certificate", err)
 	}
-	s.now = &tls.Config{
+	if now := f.now(); now.After(pair.Leaf.NotAfter) {
+		return nil, at, fmt.Errorf("%s has expired on %s: renew it with `meshtui cert --renew`", paths[1], pair.Leaf.NotAfter.Format(time.DateOnly))
+	}
+	return &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{pair},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
-	}
-	s.stamp = at
-	return nil
+	}, at, nil
 }
 
 func missing(what string, err error) error {
