@@ -48,6 +48,7 @@ type data struct {
 	wire      []xds.Message
 	dropped   uint64
 	plane     string
+	own       map[string]bool // the nodes that meshtui started itself
 	notices   []Notice
 	traffic   TrafficSnapshot
 	backends  map[string]Backend // by address
@@ -313,6 +314,10 @@ func (d *data) sameFacts(last *data) bool {
 func (m *maker) surroundings(d *data) {
 	if p := m.deps.DataPlane; p != nil {
 		d.plane, d.notices = p.Describe(), p.Notices()
+		d.own = make(map[string]bool)
+		for _, id := range p.Nodes() {
+			d.own[id] = true
+		}
 	}
 	d.backends = make(map[string]Backend)
 	if t := m.deps.Traffic; t != nil {

@@ -67,6 +67,7 @@ type DataPlane interface {
 	Waker
 	Describe() string  // "Envoy 1.40.0 (.tools/envoy), 1 node"; "" when none was started
 	Notices() []Notice // what is amiss: starting, restarting, dead and why
+	Nodes() []string   // the ids that they have as nodes
 }
 
 // Notice is one sentence that stays on screen for as long as it is so.

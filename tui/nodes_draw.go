@@ -148,6 +148,12 @@ func (a *App) nodeItself(n *xds.Node) (left, right []widget.Span) {
 	if !n.Connected {
 		glyph, style, word = a.th.Glyph.Offline, a.th.Warn, "gone "
 	}
+	if s := a.standingOf(n); n.Connected && s != synced {
+		glyph, style, word = a.th.Glyph.Differs, a.th.Warn, standingWords[s]+", "+word
+		if s == refused {
+			glyph, style = a.th.Glyph.Rejected, a.th.Bad
+		}
+	}
 	about := "  " + agentOf(n) + "  " + n.Variant.String()
 	if len(a.data.ws.Groups) > 1 {
 		about += "  group " + n.Group
@@ -195,8 +201,8 @@ func (a *App) typeOnNode(row *nodeRow, name int, cols []nodeColumn) []widget.Spa
 			}
 		case "active":
 			text = fmt.Sprintf("%d/%d", active, total)
-			if a.data.facts[row.node] == nil && a.data.truths[row.node] == nil {
-				text = "?"
+			if a.data.facts[row.node] == nil && a.data.truths[row.node] == nil || a.unheard(row.n) {
+				text = "?" // what it runs now is not known
 			}
 		case "rejected":
 			if st.Rejected != nil {

@@ -8,7 +8,6 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
-	"example.com/meshtui/xds"
 )
 
 // statusLine is the line at the top: what is open, what is live, who is here,
@@ -17,7 +16,7 @@ import (
 func (a *App) statusLine(w int) string {
 	d := a.data
 	name := a.namePart(w)
-	parts := [][]widget.Span{a.revisionPart(w), a.nodesPart(), a.draftPart(w)}
+	parts := a.mainParts(w, spansWidth(name)+1)
 	if w < 100 && d.ws.Draft > 0 { // what waits to be pushed must not fall off the edge
 		parts[1], parts[2] = parts[2], parts[1]
 	}
@@ -51,6 +50,23 @@ func (a *App) statusLine(w int) string {
 		used += n
 	}
 	return widget.Row(w, nil, line, nil)
+}
+
+// mainParts are what must be on the screen, said as fully as there is room beside
+// the name.
+func (a *App) mainParts(w, name int) [][]widget.Span {
+	var parts [][]widget.Span
+	for b := full; b <= barest; b++ {
+		parts = [][]widget.Span{a.revisionPart(w), a.nodesPart(b), a.draftPart(w, b)}
+		used := name
+		for _, p := range parts {
+			used += spansWidth(p) + 3
+		}
+		if used <= w {
+			break
+		}
+	}
+	return parts
 }
 
 // namePart is what is open, where it is saved to when that is elsewhere, and
@@ -153,40 +169,8 @@ func (a *App) slowest() string {
 	return text
 }
 
-// nodesPart says how many Envoys are here and whether they have what is live.
-func (a *App) nodesPart() []widget.Span {
-	here := a.data.connected()
-	if here == 0 {
-		return []widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.NotSent + " no " + a.product().one + " connected"}}
-	}
-	synced := 0
-	for _, n := range a.data.members {
-		if n.Connected && a.inSync(n) {
-			synced++
-		}
-	}
-	text, style := a.nodes(here)+" in sync", a.th.Good
-	if synced < here {
-		text, style = fmt.Sprintf("%d of %s in sync", synced, a.nodes(here)), a.th.Warn
-	}
-	spans := []widget.Span{{Style: style, Text: text}}
-	if a.data.node != "" {
-		spans = append(spans, widget.Span{Style: a.th.Accent, Text: " [" + a.data.node + "]"})
-	}
-	return spans
-}
-
-// inSync reports whether a node has accepted what it is to have.
-func (a *App) inSync(n *xds.Node) bool {
-	if a.data.head == nil {
-		return false
-	}
-	want := a.data.head.For(n.ID)
-	return want != nil && n.Rollout.Revision == want.Number && n.Rollout.Result == engine.Accepted
-}
-
 // draftPart says what waits to be pushed.
-func (a *App) draftPart(w int) []widget.Span {
+func (a *App) draftPart(w int, b brevity) []widget.Span {
 	if a.data.ws.ReadOnly != "" {
 		return []widget.Span{{Style: a.th.Warn, Text: "read-only"}}
 	}
@@ -201,7 +185,11 @@ func (a *App) draftPart(w int) []widget.Span {
 		}
 		return spans
 	}
-	spans := []widget.Span{{Style: a.th.Warn, Text: "draft: " + count(a.data.ws.Draft, "change")}, {Text: ", "}}
+	changes := count(a.data.ws.Draft, "change")
+	if b == barest {
+		changes = itoa(a.data.ws.Draft)
+	}
+	spans := []widget.Span{{Style: a.th.Warn, Text: "draft: " + changes}, {Text: ", "}}
 	if errors > 0 {
 		spans = append(spans, widget.Span{Style: a.th.Bad, Text: count(errors, "error")})
 	} else {
@@ -242,6 +230,7 @@ func (a *App) wayOut() string {
 func (a *App) bars() []bar {
 	var out []bar
 	out = append(out, a.rolloutBars()...)
+	out = append(out, a.ownBars()...)
 	for _, f := range a.data.besides {
 		if f.Severity == mesh.Error {
 			out = append(out, bar{bad: true, text: f.Key.String() + ": " + f.Message, tail: a.keyOf("findings") + " lists all"})

@@ -91,6 +91,18 @@ func (d dataPlane) Notices() []tui.Notice {
 	return out
 }
 
+// Nodes are the processes' ids as nodes.
+func (d dataPlane) Nodes() []string {
+	if d.s.fleet == nil {
+		return nil
+	}
+	var out []string
+	for _, p := range d.s.fleet.Processes() {
+		out = append(out, p.Node)
+	}
+	return out
+}
+
 // trouble says in a sentence what is amiss with a local proxy.
 func trouble(p envoy.Process) string {
 	text := p.Node + " is " + p.State.String()
