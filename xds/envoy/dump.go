@@ -34,10 +34,29 @@ func newDump() *dump {
 
 // of is the active resource of that name; the zero dumped when there is none.
 func (d *dump) of(name string) dumped {
+	found, _ := d.find(name)
+	return found
+}
+
+func (d *dump) find(name string) (found dumped, ok bool) {
 	if d == nil {
-		return dumped{}
+		return dumped{}, false
 	}
-	return d.active[name]
+	found, ok = d.active[name]
+	return found, ok
+}
+
+// eds reports whether an active cluster asks for endpoints of that name.
+func (d *dump) eds(name string) bool {
+	if d == nil {
+		return false
+	}
+	for _, c := range d.active {
+		if asks, ok := mesh.EndpointsOf(c.Message); ok && asks == name {
+			return true
+		}
+	}
+	return false
 }
 
 // dumpPaths are the values of /config_dump?resource= that show a type; the type

@@ -49,12 +49,16 @@ type Origin uint8
 const (
 	FromElsewhere Origin = iota + 1 // by xDS or from a file, and not from us
 	FromBootstrap                   // static: no xDS replaces it
+	LeftOver                        // it was served before and is no more, and Envoy goes on with it
 )
 
 // String is the origin in a few words.
 func (o Origin) String() string {
-	if o == FromBootstrap {
+	switch o {
+	case FromBootstrap:
 		return "its bootstrap"
+	case LeftOver:
+		return "an earlier revision: still running"
 	}
 	return "another source than meshtui"
 }

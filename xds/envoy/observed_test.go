@@ -157,6 +157,46 @@ func TestForeigners(t *testing.T) {
 	}
 }
 
+// What was served and is no more, and what Envoy goes on with, is left over.
+func TestLeftOver(t *testing.T) {
+	toggle, quiet := mesh.Key{Type: mesh.Extension, Name: "toggle"}, mesh.Key{Type: mesh.Extension, Name: "quiet"}
+	app, key := mesh.Key{Type: mesh.Endpoints, Name: "app"}, mesh.Key{Type: mesh.Runtime, Name: "rtds"}
+	before := map[mesh.Key]proto.Message{
+		toggle: parse(t, "extension\nname: toggle\n"), quiet: parse(t, "extension\nname: quiet\n"),
+		app: parse(t, "endpoints\ncluster_name: app\n"), key: parse(t, "runtime\nname: rtds\n"),
+	}
+	extensions, clusters := newDump(), newDump()
+	extensions.active["toggle"] = dumped{Message: before[toggle]}
+	clusters.active["app"] = dumped{Message: parse(t, "cluster\nname: app\ntype: EDS\neds_cluster_config: {eds_config: {ads: {}}}\n")}
+	o := observed{
+		dumps:    map[mesh.Type]*dump{mesh.Extension: extensions, mesh.Cluster: clusters},
+		clusters: map[string]clusterStatus{"app": {Name: "app", Hosts: make([]hostStatus, 1)}},
+	}
+	served := map[mesh.Key]proto.Message{{Type: mesh.Cluster, Name: "app"}: clusters.active["app"].Message}
+	p := &poller{identity: &identity{}, compared: before}
+	now := time.Now()
+	later := now.Add(foreignAfter)
+	p.part(served)
+	p.noteForeign(served, o, now)
+	want := map[mesh.Key]Origin{toggle: LeftOver, app: LeftOver}
+	if diff := cmp.Diff(want, p.foreigners(served, later)); diff != "" {
+		t.Errorf("after a while: %s", diff)
+	}
+	if diff := cmp.Diff(want, p.foreigners(nil, later)); diff != "" {
+		t.Errorf("while nothing is served: %s", diff)
+	}
+	p.part(before)
+	if got := p.foreigners(before, later); len(got) != 0 {
+		t.Errorf("served again: %v", got)
+	}
+	p.compared = before
+	p.part(served)
+	p.noteForeign(served, observed{}, later)
+	if got := p.foreigners(served, later.Add(foreignAfter)); len(got) != 0 {
+		t.Errorf("when they have gone: %v", got)
+	}
+}
+
 // Virtual hosts that joined a route are compared apart from it.
 func TestVirtualHostsInTheirRoute(t *testing.T) {
 	const vhds = "route\nname: main\nvhds: {config_source: {ads: {}}}\nvirtual_hosts: [{name: all, domains: ['*']}"

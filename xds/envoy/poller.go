@@ -56,6 +56,7 @@ type poller struct {
 	identity *identity              // nil until it was asked what it is
 	counted  [2]*counts             // the two newest looks at everything; nil before
 	foreign  map[mesh.Key]time.Time // dynamic resources that were not served, and since when they are seen
+	parted   map[mesh.Key]bool      // what was served and is no more, and may still be there
 	unready  map[string][]string
 	clusters map[string]clusterStatus // by name
 	stats    map[string]uint64

@@ -18,6 +18,7 @@ func same(a, b proto.Message) bool { return a == b || proto.Equal(a, b) }
 // due, else for what was served anew or was not settled the last time.
 func (p *poller) compare(ctx context.Context, served map[mesh.Key]proto.Message) error {
 	now := p.w.o.Now()
+	p.part(served)
 	scan := p.compared == nil || !now.Before(p.nextScan)
 	if !scan && !now.Before(p.mayScan) {
 		scan = p.compareNext.Swap(false)
@@ -72,6 +73,9 @@ func (p *poller) observe(ctx context.Context, keys []mesh.Key, whole bool) (obse
 	names, static := map[mesh.Type][]string{}, map[mesh.Type][]string{}
 	if whole {
 		names[mesh.Listener], names[mesh.Route], names[mesh.Cluster] = nil, nil, nil
+		for k := range p.parted {
+			names[k.Type] = nil
+		}
 	}
 	for _, k := range keys {
 		names[k.Type] = append(names[k.Type], k.Name)
@@ -164,27 +168,62 @@ func shownByName(t mesh.Type) bool {
 // before it counts as foreign: what we have just taken away lingers.
 const foreignAfter = 2 * time.Second
 
-// noteForeign keeps, after a look at everything, what Envoy runs by xDS or from a
-// file and was not served.
-func (p *poller) noteForeign(served map[mesh.Key]proto.Message, o observed, now time.Time) {
-	seen := map[mesh.Key]time.Time{}
-	for _, t := range []mesh.Type{mesh.Listener, mesh.Route, mesh.Cluster} {
-		d := o.dumps[t]
-		if d == nil {
+// part notes what was served at the last look and is not any more.
+func (p *poller) part(served map[mesh.Key]proto.Message) {
+	for k := range p.compared {
+		if served[k] != nil {
 			continue
 		}
-		for name := range d.active {
-			k := mesh.Key{Type: t, Name: name}
-			if served[k] != nil {
-				continue
-			}
-			seen[k] = now
-			if since, ok := p.foreign[k]; ok {
-				seen[k] = since
+		if p.parted == nil {
+			p.parted = map[mesh.Key]bool{}
+		}
+		p.parted[k] = true
+	}
+	for k := range served {
+		delete(p.parted, k)
+	}
+}
+
+// noteForeign keeps, after a look at everything, what Envoy runs by xDS or from a
+// file and was not served, or not any more. What has parted and is not there has
+// gone for good.
+func (p *poller) noteForeign(served map[mesh.Key]proto.Message, o observed, now time.Time) {
+	seen := map[mesh.Key]time.Time{}
+	note := func(k mesh.Key) {
+		if served[k] != nil {
+			return
+		}
+		seen[k] = now
+		if since, ok := p.foreign[k]; ok {
+			seen[k] = since
+		}
+	}
+	for _, t := range []mesh.Type{mesh.Listener, mesh.Route, mesh.Cluster} {
+		if d := o.dumps[t]; d != nil {
+			for name := range d.active {
+				note(mesh.Key{Type: t, Name: name})
 			}
 		}
 	}
+	for k := range p.parted {
+		if o.runs(k) {
+			note(k)
+		} else {
+			delete(p.parted, k)
+		}
+	}
 	p.foreign = seen
+}
+
+// runs reports whether Envoy has a resource in use, of whatever content; false
+// where that cannot be seen by its name.
+func (o observed) runs(k mesh.Key) bool {
+	if k.Type == mesh.Endpoints {
+		c, ok := o.clusters[k.Name]
+		return ok && len(c.Hosts) > 0 && o.dumps[mesh.Cluster].eds(k.Name)
+	}
+	_, ok := o.dumps[k.Type].find(k.Name)
+	return ok
 }
 
 // foreigners are what Envoy runs and was not served. While nothing was served at
@@ -196,11 +235,12 @@ func (p *poller) foreigners(served map[mesh.Key]proto.Message, now time.Time) ma
 			out[k] = FromBootstrap
 		}
 	}
-	if len(served) == 0 {
-		return out
-	}
 	for k, since := range p.foreign {
-		if served[k] == nil && now.Sub(since) >= foreignAfter {
+		switch {
+		case served[k] != nil || now.Sub(since) < foreignAfter:
+		case p.parted[k]:
+			out[k] = LeftOver
+		case len(served) > 0:
 			out[k] = FromElsewhere
 		}
 	}
