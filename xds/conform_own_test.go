@@ -124,6 +124,7 @@ func TestGivenVersions(t *testing.T) {
 		ask("c1", mesh.Cluster)
 		ask("e1", mesh.Endpoints, "app")
 		ask("r1", mesh.Route, "nosuch")
+		s.until("its last answer is there", func(st *xds.State) bool { return st.Node("envoy-1").Types[mesh.Route].Acked.Version == "r1" })
 		s.through("envoy-1", 1, engine.Accepted)
 
 		s.PublishTo("envoy-1", with(t, shop(t), endpoints("app", 1)), map[mesh.Type]string{mesh.Cluster: "c1", mesh.Endpoints: "e2", mesh.Route: "r2"})
