@@ -28,7 +28,7 @@ func (w *Workspace) Widen() (*Revision, error) {
 				return nil, fmt.Errorf("that revision %d goes to all could not be recorded, and it was not widened: %w", head.Number, err)
 			}
 		}
-		w.revisions = now
+		w.revisions, w.widened = now, wide.Number
 		return &wide, nil
 	})
 }

@@ -20,8 +20,9 @@ type Options struct {
 	Kept      []kept.Request   // what OpenMeshes keeps from the beginning; Open reads its own from a file
 
 	// AutoRollback takes a push back that a node rejected: what was accepted last
-	// becomes a new revision by itself, to the nodes that had it. The draft stays,
-	// to be mended. What came by a rollback or by opening is never taken back.
+	// becomes a new revision by itself, to the nodes that had it; to all, also those
+	// that took it first, when it was rejected after it was widened. The draft
+	// stays, to be mended. What came by a rollback or by opening is never taken back.
 	AutoRollback bool
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 // Record notes what became of a revision. Revisions that are no longer kept are
-// ignored. Where the newest was pushed and rejected, and Options say so, it is
+// ignored, and so is what comes after it was accepted, rejected or superseded:
+// a node that joins or returns later changes nothing about that. Where the newest was pushed and rejected, and Options say so, it is
 // taken back before Record returns; so Record must not be called from within
 // Publish.
 func (w *Workspace) Record(revision int, o Outcome) {
@@ -24,6 +25,13 @@ func (w *Workspace) record(revision int, o Outcome) bool {
 	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.revisions, func(r *Revision) bool { return r.Number == revision })
 	if i < 0 || w.closed || w.revisions[i].Outcome == o {
+		return false
+	}
+	begins := w.widened == revision && (o.Result == Pending || o.Result == NoNodes)
+	if begins {
+		w.widened = 0
+	}
+	if w.revisions[i].Outcome.Result.final() && !begins {
 		return false
 	}
 	recorded := *w.revisions[i]
@@ -49,7 +57,7 @@ func (w *Workspace) takeBack(revision int) {
 		if head.Cause != Pushed || head.Outcome.Result != Rejected {
 			return nil, nil
 		}
-		to, err := w.acceptedBefore(head)
+		to, err := w.acceptedWithout(head)
 		if err != nil {
 			return nil, err
 		}
@@ -97,6 +105,20 @@ func (w *Workspace) acceptedBefore(head *Revision) (*Revision, error) {
 	if to == nil { // it was accepted once, and is on its way again
 		to = lastAccepted(w.revisions[:len(w.revisions)-1])
 	}
+	if to == nil {
+		return nil, fmt.Errorf("no revision was accepted before %d", head.Number)
+	}
+	return to, nil
+}
+
+// acceptedWithout is what the nodes held before any of them had the newest
+// revision: one that was rejected when it was widened is taken from the nodes that
+// had it first, too.
+func (w *Workspace) acceptedWithout(head *Revision) (*Revision, error) {
+	if len(head.First) == 0 {
+		return w.acceptedBefore(head)
+	}
+	to := lastAccepted(w.revisions[:len(w.revisions)-1])
 	if to == nil {
 		return nil, fmt.Errorf("no revision was accepted before %d", head.Number)
 	}

@@ -108,7 +108,7 @@ func TestTakingBackALimitedPushLeavesItLimited(t *testing.T) {
 	}
 }
 
-func TestARejectedWideningIsTakenBackToTheChosenNodes(t *testing.T) {
+func TestARejectedWideningIsTakenBackFromAll(t *testing.T) {
 	l := newLab(t)
 	w := l.open(automatic)
 	accept(w, 1)
@@ -118,8 +118,92 @@ func TestARejectedWideningIsTakenBackToTheChosenNodes(t *testing.T) {
 	l.must(err)
 	reject(w, 2, "envoy-2: no")
 	head := w.State().Head()
-	if head.Number != 3 || has(head, "envoy-1") != 3 || has(head, "envoy-2") != 1 {
+	if head.Number != 3 || has(head, "envoy-1") != 3 || has(head, "envoy-2") != 3 {
 		t.Errorf("%q", ways(w.State()))
+	}
+	if strings.Contains(head.Meshes[mesh.DefaultGroup].Get(cluster).Source.Text, "RANDOM") || !strings.HasPrefix(head.Note, "automatic rollback to 1:") {
+		t.Errorf("it went back to what was rejected: %s", head.Note)
+	}
+	if has(head.Base, "envoy-1") != 1 {
+		t.Errorf("the nodes held %+v", head.Base)
+	}
+}
+
+// What nodes say of a revision that is through, one that joins or returns, changes
+// nothing.
+func TestAnOutcomeStays(t *testing.T) {
+	l := newLab(t)
+	w := l.open(automatic)
+	outcome := func(i int) engine.Outcome { return w.State().Revisions[i].Outcome }
+	w.Record(1, engine.Outcome{Result: engine.NoNodes})
+	w.Record(1, engine.Outcome{Result: engine.Pending, Nodes: 1})
+	accept(w, 1) // its first nodes came
+	l.pushTo(w, "RANDOM")
+	w.Record(2, engine.Outcome{Result: engine.TimedOut, Nodes: 1})
+	accept(w, 2) // it answered after all
+	accepted := outcome(1)
+	reject(w, 2, "newcomer: no")
+	for _, o := range []engine.Outcome{{Result: engine.Pending}, {Result: engine.NoNodes}, {Result: engine.Accepted, Nodes: 2, Took: 78}} {
+		w.Record(2, o)
+	}
+	if len(w.State().Revisions) != 2 || outcome(1) != accepted {
+		t.Errorf("%q, the outcome is %+v", notes(w), outcome(1))
+	}
+	l.pushTo(w, "LEAST_REQUEST")
+	w.Record(2, engine.Outcome{Result: engine.Superseded})
+	if outcome(1) != accepted {
+		t.Errorf("after the next push the outcome is %+v", outcome(1))
+	}
+	reject(w, 3, "envoy-1: no")
+	accept(w, 3)
+	if outcome(2).Result != engine.Rejected {
+		t.Errorf("what was rejected is %+v", outcome(2))
+	}
+}
+
+// The chosen nodes may answer just while a revision is widened: the rollout to all
+// has an outcome of its own.
+func TestAWideningHasItsOwnOutcome(t *testing.T) {
+	l := newLab(t)
+	w := l.open(automatic)
+	accept(w, 1)
+	l.pushTo(w, "RANDOM", "envoy-1")
+	_, err := w.Widen()
+	l.must(err)
+	accept(w, 2) // of the rollout to envoy-1
+	w.Record(2, engine.Outcome{Result: engine.Pending, Nodes: 2})
+	reject(w, 2, "envoy-2: no")
+	if diff := cmp.Diff([]string{"1 opening", "2 push first envoy-1", "3 rollback"}, ways(w.State())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A new run serves what was accepted on: who returns and rejects it then is ill
+// himself. What was rejected is tried again.
+func TestAnOutcomeStaysAfterARestart(t *testing.T) {
+	l := newLab(t)
+	w := l.open(automatic)
+	accept(w, 1)
+	l.pushTo(w, "RANDOM")
+	accept(w, 2)
+	l.must(w.Save(""))
+	l.close(w)
+	w = l.open(automatic)
+	w.Record(2, engine.Outcome{Result: engine.NoNodes})
+	reject(w, 2, "envoy-1: no")
+	if s := w.State(); len(s.Revisions) != 2 || s.Head().Outcome.Result != engine.Accepted {
+		t.Errorf("%q: %+v", notes(w), s.Head().Outcome)
+	}
+	l.pushTo(w, "LEAST_REQUEST")
+	l.must(w.Save(""))
+	l.close(w)
+	w = l.open()
+	reject(w, 3, "envoy-1: no")
+	l.close(w)
+	w = l.open()
+	accept(w, 3)
+	if head := w.State().Head(); head.Number != 3 || head.Outcome.Result != engine.Accepted {
+		t.Errorf("%q: %+v", notes(w), head.Outcome)
 	}
 }
 

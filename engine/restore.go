@@ -139,17 +139,18 @@ func (w *Workspace) serveOpened() {
 }
 
 // endPending settles the revisions that were on their way when the last run
-// ended. The one that is served again is on its way again, from the beginning.
+// ended. The one that is served again is on its way again, from the beginning,
+// unless it was accepted already.
 func (w *Workspace) endPending(head *Revision) {
 	for i, r := range w.revisions {
-		if r.Outcome.Result != Pending {
-			continue
-		}
 		ended := *r
-		if r == head {
+		switch {
+		case r == head && r.Outcome.Result != Accepted:
 			ended.Outcome = Outcome{Result: Pending}
-		} else {
+		case r != head && r.Outcome.Result == Pending:
 			ended.Outcome.Result, ended.Outcome.Detail = Superseded, "meshtui ended before every node had answered"
+		default:
+			continue
 		}
 		w.revisions[i] = &ended
 	}

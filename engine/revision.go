@@ -40,6 +40,12 @@ func (r Result) String() string {
 	return "unknown"
 }
 
+// final reports whether the result stays, whatever nodes say later. One that timed
+// out does not: its nodes may still answer.
+func (r Result) final() bool {
+	return r == Accepted || r == Rejected || r == Superseded
+}
+
 // Cause says what a revision came by.
 type Cause uint8
 

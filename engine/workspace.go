@@ -44,6 +44,7 @@ type Workspace struct {
 	draft     draft
 	revisions []*Revision
 	number    int // of the newest revision ever
+	widened   int // number of the one that was widened, until its rollout to all begins; else 0
 	disk      *offer
 	dismissed string                  // digest of unreadable files that the operator will write over
 	notices   map[string]mesh.Finding // of our own, by rule
