@@ -43,7 +43,7 @@ func (n *node) answered(s *sub, r request, m *Message) {
 	}
 	m.Revision, m.RTT, m.Version = rec.revision, m.At.Sub(rec.at), rec.version
 	m.Names, m.Removed = rec.news(), rec.removed
-	if !n.counts(s.stream) { // of a process that is gone, or was taken over from
+	if !n.heeds(s) { // of a process that is gone, or was taken over from
 		s.open = slices.Delete(s.open, 0, i+1)
 		if m.Kind = ACK; r.failure != nil {
 			m.Kind, m.Detail = NACK, cleanDetail(r.failure.GetMessage())
@@ -240,7 +240,7 @@ func (n *node) said(st *stream, url, nonce string, body proto.Message) {
 	s.sending, st.building = false, nil
 	rec.nonce = nonce
 	s.sent(rec)
-	if rec.typ != 0 && n.counts(st) {
+	if rec.typ != 0 && n.heeds(s) {
 		n.noteSent(rec)
 	}
 	detail := ""

@@ -16,7 +16,7 @@ func (n *node) flight(to *mesh.Mesh) plan.Flight {
 	f := plan.Flight{Types: map[mesh.Type]bool{}, Doubt: map[mesh.Key]bool{}, Ways: n.ways}
 	for _, st := range n.counting() {
 		for _, s := range st.subs {
-			if s.typ != 0 && (s.unsaid() || len(s.open) > 0) {
+			if s.typ != 0 && (s.unsaid() || len(s.open) > 0) && n.heeds(s) {
 				f.Types[s.typ] = true
 			}
 		}

@@ -183,35 +183,6 @@ func agentOf(info *corev3.Node) string {
 	return strings.TrimSpace(name)
 }
 
-// counting lists the streams whose answers count. Of two ADS streams the newest
-// wins, since the older one belongs to a connection that hangs. Separate streams
-// are one for each type, and for endpoints one for each cluster.
-func (n *node) counting() []*stream {
-	var out []*stream
-	adsSeen := false
-	for _, st := range slices.Backward(n.streams) {
-		if st.ads() && adsSeen {
-			continue
-		}
-		adsSeen = adsSeen || st.ads()
-		out = append(out, st)
-	}
-	return out
-}
-
-// counts reports whether a stream is one of those.
-func (n *node) counts(st *stream) bool {
-	if !st.ads() {
-		return true
-	}
-	for _, newer := range slices.Backward(n.streams) {
-		if newer.ads() {
-			return newer == st
-		}
-	}
-	return false
-}
-
 // asks reports whether the node asked for a resource.
 func (n *node) asks(k mesh.Key) bool {
 	for _, st := range n.streams {

@@ -3,6 +3,7 @@ package xds
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
@@ -42,9 +43,12 @@ func (s *Server) PublishTo(nodeID string, m *mesh.Mesh, versions map[mesh.Type]s
 	s.changed()
 }
 
-// Clear takes back what the node was to have. It keeps what it has, and nothing
-// it asks for is answered until Publish or PublishTo has something for it again;
-// then everything is, on the streams that it still has too.
+// Clear takes back what the node was to have, and forgets what it was offered and
+// what it said of that. Nothing it asks for is answered until Publish or PublishTo
+// has something for it again; then everything is, at once and without regard to
+// what there was before, on the streams that it still has too. No rollout waits for
+// these any more once the node opens a new one, but for those that ask for something
+// else.
 func (s *Server) Clear(nodeID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,10 +95,15 @@ func (n *node) clear(publication uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.target, n.given, n.alone, n.muted, n.aimed = nil, nil, false, true, publication
-	n.run = run{seq: n.run.seq}
+	n.reset()
+	n.run.seq++ // what is answered yet was sent by a run that is over
+	n.guess, n.born = certain, time.Time{}
 	for _, st := range n.streams {
+		st.cleared = true
+		st.again()
 		for _, s := range st.subs {
 			s.watch.takeBack()
+			s.open, s.suspect, s.accepted = nil, nil, ""
 		}
 	}
 	n.rouse()

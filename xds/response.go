@@ -217,6 +217,9 @@ func (n *node) noteChanged(rec *record, r *mesh.Resource) {
 
 // noteHeld enters a resource that the client has already, as it says.
 func (n *node) noteHeld(s *sub, r *mesh.Resource, rec *record) {
+	if !n.heeds(s) {
+		return
+	}
 	st := n.status[r.Key]
 	if _, leftOut := s.suspect[r.Key.Name]; leftOut || st.Hash == r.Hash() && st.Acked != (Fact{}) {
 		return

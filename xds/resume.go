@@ -52,7 +52,7 @@ const (
 func (n *node) meet(st *stream, c claim, only bool, now time.Time) {
 	has := n.believe(c)
 	switch {
-	case has == holdsNothing && !only && !st.ads():
+	case has == holdsNothing && !only && !st.ads() && !n.succeeds(st):
 	case has == holdsNothing && n.ready() && !n.took(c.typ):
 		n.guess = asAlive
 	case has == holdsNothing:

@@ -249,7 +249,7 @@ func (n *node) unmet(now time.Time) unmet {
 		for _, st := range counting {
 			if s := st.subs[t.URL()]; s != nil {
 				asked = true
-				if w := n.unanswered(s, now); w.what != "" {
+				if w := n.unanswered(s, now); w.what != "" && n.heeds(s) {
 					w.patience = left
 					return w
 				}

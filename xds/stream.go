@@ -26,6 +26,7 @@ type stream struct {
 	building *record         // a response that has no nonce yet
 	asks     []string        // the names of the request that is being looked at
 	drops    []string        // delta: those that it unsubscribes
+	cleared  bool            // what the node has was taken back, and nothing was asked for since
 }
 
 func (st *stream) delta() bool { return st.variant == DeltaADS || st.variant == Delta }

@@ -17,6 +17,7 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 	s.wildcard = want.IsWildcard()
 	asked := s.stream.asks
 	if first {
+		s.stream.cleared = false
 		s.asked = asked
 		s.names.share(n.srv.names.of(asked))
 		n.claims(s.stream, claim{typ: s.typ, version: req.GetVersionInfo()})
@@ -30,6 +31,7 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 	if sameNames(s.asked, asked) {
 		return // an answer, and nothing new
 	}
+	s.stream.cleared = false
 	before := s.names.all()
 	s.asked = asked
 	s.names.share(n.srv.names.of(asked))
@@ -51,6 +53,9 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 // subscribeDelta takes over what a delta request adds and drops.
 func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) error {
 	s.wildcard = want.IsWildcard()
+	if first || len(s.stream.asks)+len(s.stream.drops) > 0 {
+		s.stream.cleared = false
+	}
 	if s.typ == mesh.VirtualHost {
 		s.inquiry()
 	}
