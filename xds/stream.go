@@ -77,6 +77,7 @@ type sub struct {
 	names    nameSet
 	asked    []string // the names of the newest SotW request, as they came
 	wildcard bool
+	gaveUp   bool              // delta: the wildcard was given up
 	held     map[string]string // what this stream was sent, by name: delta resource versions
 
 	// What is to be said. A response is put together only when the stream is

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,14 +46,17 @@ func (n *node) subscribeSotW(s *sub, req *discovery.DiscoveryRequest, want cache
 			n.dropped(s, name)
 		}
 	}
-	if all {
+	switch {
+	case all:
 		n.droppedWildcard(s)
+	case s.wildcard: // whatever it covers may be new to the client
+		s.whole, s.urgent = true, true
 	}
 }
 
 // subscribeDelta takes over what a delta request adds and drops.
 func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want cache.Subscription, first bool) error {
-	s.wildcard = want.IsWildcard()
+	s.wildcard = s.everything(want)
 	if first || len(s.stream.asks)+len(s.stream.drops) > 0 {
 		s.stream.cleared = false
 	}
@@ -96,6 +100,19 @@ func (n *node) subscribeDelta(s *sub, req *discovery.DeltaDiscoveryRequest, want
 		n.dropped(s, name)
 	}
 	return nil
+}
+
+// everything reports whether a delta subscription is a wildcard. Whoever began with
+// one by naming nothing gives it up like any other, by unsubscribing from "*"; the
+// server behind which this stands does not see that.
+func (s *sub) everything(want cache.Subscription) bool {
+	switch {
+	case slices.Contains(s.stream.asks, "*"):
+		s.gaveUp = false
+	case slices.Contains(s.stream.drops, "*"):
+		s.gaveUp = true
+	}
+	return want.IsWildcard() && !s.gaveUp
 }
 
 // begin is the first request of a type on a stream. It is answered at once and
