@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"example.com/meshtui/engine"
+	"example.com/meshtui/tui/widget"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/truth"
 )
@@ -48,11 +49,38 @@ func (a *App) askWiden() tea.Cmd {
 		word, _, _ := a.outcome(r)
 		text += "\nIt is not accepted there yet: " + word + "."
 	}
-	a.open(&confirm{head: fmt.Sprintf("Widen revision %d to all?", r.Number), text: text, yes: "W", yesText: "widen", do: func(a *App) tea.Cmd {
+	a.open(&widenDialog{confirm: confirm{head: fmt.Sprintf("Widen revision %d to all?", r.Number), text: text, yes: "W", yesText: "widen", do: func(a *App) tea.Cmd {
 		ws := a.deps.Workspace
 		return a.wantRevision("widen", ws.Widen, func(rev *engine.Revision) string { return fmt.Sprintf("revision %d goes to all", rev.Number) })
-	}})
+	}}})
 	return nil
+}
+
+// widenDialog asks whether to widen, and shows what that does to the nodes that
+// do not have the revision yet.
+type widenDialog struct {
+	confirm
+	list widget.List
+}
+
+func (d *widenDialog) width() int { return 84 }
+
+func (d *widenDialog) lines(a *App, w, h int) []string {
+	lines := d.confirm.lines(a, w, h)
+	head, foot := lines[:len(lines)-1], []string{widget.Spaces(w), lines[len(lines)-1]}
+	body := a.courseLines(w)
+	d.list.Resize(len(body), min(len(body), max(1, h-len(head)-len(foot))))
+	if d.list.Top > 0 || d.list.End() < len(body) {
+		foot[0] = a.scrollHint(&d.list, w)
+	}
+	return slices.Concat(head, body[d.list.Top:d.list.End()], foot)
+}
+
+func (d *widenDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
+	if d.list.ScrollKey(keyName(msg)) {
+		return nil, false
+	}
+	return d.confirm.key(a, msg)
 }
 
 func (a *App) askCancel() tea.Cmd {

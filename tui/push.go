@@ -27,16 +27,33 @@ func (p *pushDialog) title() string { return "Push" }
 func (p *pushDialog) width() int    { return 84 }
 
 func (p *pushDialog) lines(a *App, w, h int) []string {
-	d := a.data
-	next := 1
-	if d.head != nil {
-		next = d.head.Number + 1
-	}
-	head := append(paragraph("Revision "+itoa(next)+" to "+p.choice.goesTo(a), w, theme.Style{}), widget.Spaces(w))
+	head := append(paragraph("Revision "+itoa(a.nextRevision())+" to "+p.choice.goesTo(a), w, theme.Style{}), widget.Spaces(w))
 	if p.choice.open {
 		return append(head, p.choice.lines(a, w, h-len(head))...)
 	}
+	body := p.body(a, w)
+	foot := p.foot(a, w)
+	if room := h - len(head) - len(foot); len(body) > room {
+		foot = shortened(foot, w, h-len(head)-leastBody)
+	}
+	p.list.Resize(len(body), min(len(body), max(1, h-len(head)-len(foot))))
+	if p.list.Top > 0 || p.list.End() < len(body) {
+		foot[0] = a.scrollHint(&p.list, w)
+	}
+	return slices.Concat(head, body[p.list.Top:p.list.End()], foot)
+}
+
+// body is what a push changes and how it is gone about. While a limited revision
+// stands, that is said for each place that nodes start from.
+func (p *pushDialog) body(a *App, w int) []string {
+	d := a.data
 	var body []string
+	if d.ws.Limited != nil && len(chosenFrom(a)) > 0 {
+		for i := range d.ws.Groups {
+			body = append(body, a.groupFindings(&d.ws.Groups[i], w)...)
+		}
+		return append(body, a.courseLines(w)...)
+	}
 	var moved []kept.Move
 	for i := range d.ws.Groups {
 		moved = append(moved, d.ws.Groups[i].Moved...)
@@ -48,10 +65,27 @@ func (p *pushDialog) lines(a *App, w, h int) []string {
 	for i := range d.ws.Groups {
 		body = append(body, a.changeLines(&d.ws.Groups[i], len(d.ws.Groups) > 1, w)...)
 	}
-	body = append(body, a.planLines(w)...)
-	foot := p.foot(a, w)
-	p.list.Resize(len(body), min(len(body), max(1, h-len(head)-len(foot))))
-	return append(append(head, body[p.list.Top:p.list.End()]...), foot...)
+	return append(body, a.planLines(w)...)
+}
+
+// leastBody is how many lines of what a push does are seen at the least, as long
+// as there is anything else to leave out.
+const leastBody = 6
+
+// shortened is a foot in n lines, of which the first, the blank one, and the
+// last, that of the keys, stay.
+func shortened(foot []string, w, n int) []string {
+	if n = max(n, 3); len(foot) <= n {
+		return foot
+	}
+	out := slices.Concat(foot[:n-2], []string{widget.Fit("…", w)}, foot[len(foot)-1:])
+	return out
+}
+
+// scrollHint says that there is more than is seen, and how to get there.
+func (a *App) scrollHint(l *widget.List, w int) string {
+	return widget.Row(w, nil, []widget.Span{{Style: a.th.Key, Text: "j k"}, {Text: " scroll"}},
+		[]widget.Span{{Style: a.th.Dim, Text: itoa(l.Top+1) + "–" + itoa(l.End()) + " of " + itoa(l.Len) + " lines"}})
 }
 
 func (p *pushDialog) foot(a *App, w int) []string {
@@ -84,6 +118,7 @@ func (p *pushDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	only := p.choice.only(a)
+	none := p.choice.none(a)
 	switch {
 	case k == "o" && len(chosenFrom(a)) > 1:
 		p.choice.begin(a)
@@ -92,6 +127,8 @@ func (p *pushDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 	case k == "n":
 		in := newInput(p.written)
 		p.note = &in
+	case none && (k == "F" || k == "enter" || k == "y" || k == "p"):
+		a.shout("no node is chosen: o chooses, and esc there means all")
 	case k == "F" && a.errors() > 0:
 		return a.push(engine.PushOptions{Note: p.written, Force: true, Only: only}), true
 	case (k == "enter" || k == "y" || k == "p") && a.errors() == 0:
@@ -141,18 +178,29 @@ func (a *App) changeLines(g *engine.GroupState, named bool, w int) []string {
 		out = append(out, a.th.Strong.Render(widget.Fit("group "+g.Name, w)))
 	}
 	for _, c := range g.Changes {
-		sign, style := a.th.Glyph.Edited, a.th.Warn
-		if c.Old == nil {
-			sign, style = a.th.Glyph.Added, a.th.Add
-		} else if c.New == nil {
-			sign, style = a.th.Glyph.Removed, a.th.Del
-		}
-		add, del := changedLines(c)
-		out = append(out, widget.Row(w, nil, []widget.Span{{Style: style, Text: " " + sign + " "}, {Text: c.Key.String()}},
-			[]widget.Span{{Style: a.th.Add, Text: "+" + itoa(add)}, {Text: " "}, {Style: a.th.Del, Text: "-" + itoa(del)}}))
+		out = append(out, a.changeLine(c, w))
 	}
+	return append(out, a.groupFindings(g, w)...)
+}
+
+// groupFindings is what the checks say of a group's draft.
+func (a *App) groupFindings(g *engine.GroupState, w int) []string {
+	var out []string
 	for _, f := range g.Findings {
 		out = append(out, a.findingLines(f, w)...)
 	}
 	return out
+}
+
+// changeLine is a resource that changes, and by how many lines.
+func (a *App) changeLine(c mesh.Change, w int) string {
+	sign, style := a.th.Glyph.Edited, a.th.Warn
+	if c.Old == nil {
+		sign, style = a.th.Glyph.Added, a.th.Add
+	} else if c.New == nil {
+		sign, style = a.th.Glyph.Removed, a.th.Del
+	}
+	add, del := changedLines(c)
+	return widget.Row(w, nil, []widget.Span{{Style: style, Text: " " + sign + " "}, {Text: c.Key.String()}},
+		[]widget.Span{{Style: a.th.Add, Text: "+" + itoa(add)}, {Text: " "}, {Style: a.th.Del, Text: "-" + itoa(del)}})
 }

@@ -43,13 +43,19 @@ func (c *nodeChoice) begin(a *App) {
 	}
 }
 
-// ids are the nodes that are ticked and connected, in order; nil for all.
+// none reports whether the operator chose, and chose nobody.
+func (c *nodeChoice) none(a *App) bool {
+	return c.ticked != nil && len(c.ids(a)) == 0 && c.ids(a) != nil
+}
+
+// ids are the nodes that are ticked and connected, in order; nil for all, empty
+// for none.
 func (c *nodeChoice) ids(a *App) []string {
 	if c.ticked == nil {
 		return nil
 	}
 	nodes := chosenFrom(a)
-	var out []string
+	out := []string{}
 	for _, n := range nodes {
 		if c.ticked[n.ID] {
 			out = append(out, n.ID)
@@ -79,6 +85,9 @@ func literally(s string) string {
 func (c *nodeChoice) goesTo(a *App) string {
 	n := len(chosenFrom(a))
 	ids := c.ids(a)
+	if ids != nil && len(ids) == 0 {
+		return "nobody: no node is ticked; o chooses, and esc there means all"
+	}
 	if len(ids) > 0 {
 		rest := "the others wait"
 		if h := a.data.head; h != nil {
@@ -88,12 +97,35 @@ func (c *nodeChoice) goesTo(a *App) string {
 			}
 			rest = fmt.Sprintf("the others keep revision %d", keeps)
 		}
-		return fmt.Sprintf("%d of %s first: %s; %s", len(ids), a.nodes(n), widget.Clean(listed(ids)), rest)
+		return fmt.Sprintf("%d of %s first: %s; %s%s", len(ids), a.nodes(n), widget.Clean(listed(ids)), c.setBack(a, ids), rest)
 	}
 	if n == 0 {
 		return "no " + a.product().one + ": none is connected; the next one that connects gets it"
 	}
 	return a.nodes(n)
+}
+
+// setBack names those that a limited revision is on and that a push to others
+// takes it from.
+func (c *nodeChoice) setBack(a *App, ids []string) string {
+	r := a.data.ws.Limited
+	if r == nil {
+		return ""
+	}
+	var back []string
+	for _, n := range chosenFrom(a) {
+		if r.For(n.ID) == r && !slices.Contains(ids, n.ID) {
+			back = append(back, n.ID)
+		}
+	}
+	if len(back) == 0 {
+		return ""
+	}
+	to := "to nothing"
+	if r.Rest != nil {
+		to = fmt.Sprintf("to revision %d", r.Rest.Number)
+	}
+	return fmt.Sprintf("%s back from revision %d %s; ", widget.Clean(listed(back)), r.Number, to)
 }
 
 // keys are those that open the list, where there is something to choose.
@@ -125,7 +157,7 @@ func (c *nodeChoice) lines(a *App, w, h int) []string {
 			out = append(out, widget.Row(w, nil, left, right))
 		}
 	}
-	return append(out, widget.Spaces(w), a.keysLine(w, "space", "tick", "a", "all or none", "enter", "done", "esc", "to all"))
+	return append(out, widget.Spaces(w), a.keysLine(w, "space", "tick", "a", "all or none", "enter", "to those", "esc", "to all"))
 }
 
 func (c *nodeChoice) key(a *App, k string) {
@@ -142,8 +174,8 @@ func (c *nodeChoice) key(a *App, k string) {
 		}
 	case "enter":
 		c.open = false
-		if len(c.ids(a)) == 0 {
-			c.ticked = nil // none is ticked, or all are: to all
+		if c.ids(a) == nil {
+			c.ticked = nil // all are ticked: to all, those too that connect later
 		}
 	case "esc", "q":
 		c.open, c.ticked = false, nil

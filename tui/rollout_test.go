@@ -80,13 +80,25 @@ func TestPushToChosenNodes(t *testing.T) {
 	}
 }
 
-func TestChoosingAllOrNoneIsAPushToAll(t *testing.T) {
-	for _, keys := range [][]string{{"o", "enter"}, {"o", "a", "enter"}, {"o", "space", "esc"}, {"o", "a", "a", "enter"}} {
+func TestChoosingAllIsAPushToAll(t *testing.T) {
+	for _, keys := range [][]string{{"o", "a", "enter"}, {"o", "space", "esc"}} {
 		s := threeNodes()
 		a := stage(t, depsOf(s), 100, 30)
 		press(a, append(append([]string{"p"}, keys...), "enter")...)
 		if want := `push "" force=false`; len(s.Workspace.Calls) != 1 || s.Workspace.Calls[0] != want {
 			t.Errorf("after %q: asked %q, want %s", keys, s.Workspace.Calls, want)
+		}
+	}
+}
+
+func TestChoosingNobodyPushesToNobody(t *testing.T) {
+	for _, keys := range [][]string{{"o", "enter"}, {"o", "a", "a", "enter"}} {
+		s := threeNodes()
+		a := stage(t, depsOf(s), 100, 30)
+		press(a, append(append([]string{"p"}, keys...), "enter", "y", "p")...)
+		shows(t, a, "Revision 13 to nobody: no node is ticked", "no node is chosen")
+		if len(s.Workspace.Calls) > 0 {
+			t.Errorf("after %q: asked %q", keys, s.Workspace.Calls)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (l *List) Move(n int) { l.Select(l.Cursor + n) }
 // Scroll moves the window by n rows, for a list without a cursor.
 func (l *List) Scroll(n int) {
 	l.Top = max(0, min(l.Top+n, l.Len-l.Height))
-	l.Cursor = l.Top
+	l.Cursor = max(0, min(l.Top+min(margin, max(0, (l.Height-1)/2)), l.Len-1)) // where Select leaves the window as it is
 }
 
 // End is one past the last row that is seen.
