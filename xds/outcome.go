@@ -12,13 +12,16 @@ import (
 
 // outcomes sums up over the nodes how the newest revision stands, and tells
 // Options.OnOutcome when that changes, from a goroutine of its own. Only the
-// nodes that the revision goes to count.
+// nodes count that the revision goes to, and that were here before it was through:
+// one that joins or returns later says something about itself alone.
 type outcomes struct {
 	srv  *Server
 	wake chan struct{}
 	ends atomic.Int64 // how often a run on a node has ended
 
-	enough int64 // of ends, before the newest revision can be through; the goroutine's own
+	// The goroutine's own.
+	enough int64           // of ends, before the newest revision can be through
+	cohort map[string]bool // the nodes that its outcome is about, once it is through; nil before
 
 	mu        sync.Mutex
 	published []publication // not yet seen by the goroutine
@@ -80,7 +83,7 @@ func (o *outcomes) run(ctx context.Context) error {
 				last.Result, last.Detail = engine.Superseded, ""
 				tell(newest.revision.Number, last)
 			}
-			newest, last = p, engine.Outcome{Result: engine.Pending, Nodes: o.srv.reach(p.revision)}
+			newest, last, o.cohort = p, engine.Outcome{Result: engine.Pending, Nodes: o.srv.reach(p.revision)}, nil
 			if last.Nodes == 0 {
 				last.Result = engine.NoNodes
 			}
@@ -141,17 +144,18 @@ func (s *Server) reach(r *engine.Revision) int {
 	return count
 }
 
-// sum adds up the connected nodes. A node that joins a revision which was
-// already through does not make it pending again; only its answer counts.
+// sum adds up the connected nodes. What was accepted or rejected stays; one that
+// timed out waits for the nodes it was about.
 func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
-	if p.revision == nil {
+	if p.revision == nil || last.Result == engine.Accepted || last.Result == engine.Rejected {
 		return last
 	}
 	out := engine.Outcome{Result: engine.NoNodes}
 	pending, open := "", 0
 	ended, ends := p.at, o.ends.Load()
+	heard := map[string]bool{}
 	for _, n := range o.srv.allNodes() {
-		if p.revision.For(n.id) != p.revision {
+		if p.revision.For(n.id) != p.revision || o.cohort != nil && !o.cohort[n.id] {
 			continue
 		}
 		v := n.outcome(p.revision.Number)
@@ -163,6 +167,7 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 			open++
 			continue
 		}
+		heard[n.id] = true
 		out.Nodes++
 		if worse(v.result, out.Result) {
 			out.Result = v.result
@@ -176,17 +181,14 @@ func (o *outcomes) sum(p publication, last engine.Outcome) engine.Outcome {
 		}
 	}
 	o.enough = ends + int64(open)
-	through := last.Result != engine.Pending && last.Result != engine.NoNodes
-	switch {
-	case pending != "" && through && out.Nodes == 0:
-		return last
+	switch through := o.cohort != nil; {
+	case through && len(heard) < len(o.cohort):
+		return last // who left, or answers anew, may come back
 	case pending != "" && !through:
 		return engine.Outcome{Result: engine.Pending, Nodes: out.Nodes + open, Detail: pending}
-	case out.Nodes == 0 && through:
-		return last // everyone left after it was through: it stays what it was
-	}
-	if out.Nodes > 0 {
+	case out.Nodes > 0:
 		out.Took = ended.Sub(p.at)
+		o.cohort = heard
 	}
 	return out
 }
