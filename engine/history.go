@@ -2,14 +2,11 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
-	"strings"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -46,6 +43,7 @@ type onDisk struct {
 	state map[int]revisionState // by number
 	whole map[int]bool          // those that are relative to nothing
 	since int                   // how many records came after the last whole one
+	last  int                   // the highest number of a record, also of one that cannot be read
 }
 
 func newOnDisk() onDisk {
@@ -87,6 +85,9 @@ func (s *store) writeHistory(revisions []*Revision) error {
 		s.disk.state[r.Number] = state
 	}
 	s.dropBefore(revisions)
+	if s.lock != nil && s.old && os.Remove(filepath.Join(s.dir, oldHistory)) == nil {
+		s.old = false // the folder says all that it said
+	}
 	return nil
 }
 
@@ -134,96 +135,4 @@ func (s *store) dropBefore(revisions []*Revision) {
 			delete(s.disk.whole, number)
 		}
 	}
-}
-
-// readHistory reads the revisions that are kept. One file with all of them, as
-// meshtui wrote it before, is taken over into the folder. name is what could not
-// be read.
-func (s *store) readHistory(d *decoder) (revisions []*Revision, name string, err error) {
-	s.disk = newOnDisk()
-	revisions, err = s.readOneFile(d)
-	switch {
-	case err != nil:
-		return nil, oldHistory, err
-	case len(revisions) > 0:
-		s.takeOver(revisions)
-		return revisions, oldHistory, nil
-	}
-	revisions, err = s.readFolder(d)
-	if err != nil {
-		s.disk = newOnDisk()
-		return nil, historyFolder, err
-	}
-	return revisions, "", nil
-}
-
-// takeOver writes what one file held into the folder, and then removes the file:
-// until then it is what counts. A file that cannot be taken over stays where it
-// is and is read again at the next opening.
-func (s *store) takeOver(revisions []*Revision) {
-	if s.lock == nil {
-		return
-	}
-	if s.writeHistory(revisions) == nil {
-		_ = os.Remove(filepath.Join(s.dir, oldHistory))
-	}
-}
-
-func (s *store) readFolder(d *decoder) ([]*Revision, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, historyFolder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var numbers []int
-	for _, e := range entries {
-		if number, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".json")); err == nil && number > 0 {
-			numbers = append(numbers, number)
-		}
-	}
-	slices.Sort(numbers)
-	var out []*Revision
-	meshes := map[int]map[string]*mesh.Mesh{}
-	for _, number := range numbers {
-		r, err := s.readRecord(d, number, meshes, out)
-		if err != nil {
-			return nil, fmt.Errorf("revision %d: %w", number, err)
-		}
-		out = append(out, r)
-	}
-	return trimmed(out), nil
-}
-
-func (s *store) readRecord(d *decoder, number int, meshes map[int]map[string]*mesh.Mesh, before []*Revision) (*Revision, error) {
-	var f revisionFile
-	if _, err := s.read(recordFile(number), &f); err != nil {
-		return nil, err
-	}
-	from, there := meshes[f.After]
-	switch {
-	case f.Format != storeFormat:
-		return nil, fmt.Errorf("it has format %d, this meshtui reads %d", f.Format, storeFormat)
-	case f.Number != number:
-		return nil, fmt.Errorf("it says that it is %d", f.Number)
-	case f.After != 0 && !there:
-		return nil, fmt.Errorf("it is relative to revision %d, which is not there", f.After)
-	}
-	var state revisionState
-	if found, err := s.read(stateFile(number), &state); err != nil {
-		return nil, err
-	} else if found {
-		f.Only, f.Rest, f.First, f.Outcome = state.Only, state.Rest, state.First, state.Outcome
-	}
-	now, err := d.applyAll(from, f.Groups)
-	if err != nil {
-		return nil, err
-	}
-	meshes[number], s.disk.state[number] = now, stateOf(f.revisionRecord)
-	s.disk.since++
-	if f.After == 0 {
-		s.disk.whole[number], s.disk.since = true, 0
-	}
-	return f.revision(now, before)
 }

@@ -35,12 +35,14 @@ func (w *Workspace) restore() {
 	w.store = store
 	w.goOnAsFolder()
 	dec := newDecoder(w.base.meshes)
-	var damaged string
-	if w.revisions, damaged, err = store.readHistory(dec); err != nil {
-		w.note(store.setAside(damaged, err))
+	var damaged []mesh.Finding
+	w.revisions, damaged = store.readHistory(dec)
+	for _, f := range damaged {
+		w.note(f)
 	}
+	w.number = store.disk.last
 	for _, r := range w.revisions {
-		w.number = r.Number
+		w.number = max(w.number, r.Number)
 	}
 	d, kept, err := store.readDraft(dec)
 	switch {

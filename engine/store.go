@@ -36,6 +36,7 @@ type store struct {
 	now       func() time.Time
 	lock      *os.File // nil when another process holds it
 	disk      onDisk   // the history as it is kept
+	old       bool     // there is a history in one file, too
 }
 
 // oldHistory is the history as one file, as meshtui wrote it before.
