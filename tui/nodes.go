@@ -191,7 +191,7 @@ func foreignText(all []truth.Foreign, most int) string {
 	for _, f := range all[:min(most, len(all))] {
 		names = append(names, fmt.Sprintf("%s (%s)", f.Key, f.Origin))
 	}
-	text := "runs besides, not from here: " + strings.Join(names, ", ")
+	text := "runs besides, not of its revision: " + strings.Join(names, ", ")
 	if more := len(all) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
