@@ -25,11 +25,7 @@ func pushActions() []*Action {
 		{ID: "save", Title: "save the draft to the workspace's folder", Group: group, Keys: []string{"s"}, In: InMain | InDiff | InOther,
 			Enabled: writable, Run: (*App).save},
 		{ID: "take-disk", Title: "take what changed on disk as a draft", Group: group, Keys: []string{"o"}, In: InMain,
-			Enabled: diskChanged, Run: func(a *App) tea.Cmd {
-				return a.want("take the files", func() (string, error) {
-					return "the draft is what the files say now; d shows it, u takes it back", a.deps.Workspace.TakeDisk()
-				})
-			}},
+			Enabled: diskChanged, Run: (*App).takeDisk},
 		{ID: "ignore-disk", Title: "ignore what changed on disk", Group: group, Keys: []string{"O"}, In: InMain,
 			Enabled: func(a *App) (bool, string) { return a.data.ws.Disk != nil, "nothing changed on disk" },
 			Run: func(a *App) tea.Cmd {
@@ -67,6 +63,22 @@ func diskChanged(a *App) (bool, string) {
 		return false, "the files cannot be read (! lists why): " + a.data.ws.Disk.Problem[0].String()
 	}
 	return true, ""
+}
+
+// takeDisk makes what the files say the draft; where that replaces edits, it
+// asks first.
+func (a *App) takeDisk() tea.Cmd {
+	take := func(a *App) tea.Cmd {
+		return a.want("take the files", func() (string, error) {
+			return "the draft is what the files say now; d shows it, u takes it back", a.deps.Workspace.TakeDisk()
+		})
+	}
+	if a.data.ws.Draft == 0 {
+		return take(a)
+	}
+	a.open(&confirm{head: "Replace the draft?", text: "It has " + count(a.data.ws.Draft, "change") + " that were not pushed. What the files say would stand in their place; u brings them back.",
+		yes: "o", yesText: "take the files", noText: "keep the draft", harm: true, do: take})
+	return nil
 }
 
 // push sends the draft out.

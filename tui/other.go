@@ -167,7 +167,7 @@ func (s *otherScreen) line(a *App, r *otherRow, cursor bool, w int) string {
 		left = append(left, widget.Span{Style: a.th.Strong, Text: r.key.Type.Service() + " " + o.head}, widget.Span{Style: a.th.Dim, Text: "  " + number})
 	} else {
 		left = append(left, a.draftSpan(r.row), widget.Span{Text: " " + r.key.Name}, widget.Span{Style: a.th.Dim, Text: "  " + r.row.Value})
-		right = a.findingMark(r.row, a.resourceState(r.key, w-30))
+		right = a.findingMark(r.row, w, a.resourceState(r.key, w-30))
 	}
 	if cursor {
 		return widget.Row(w, &a.th.Selected, left, right)

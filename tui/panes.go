@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
@@ -75,7 +76,7 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int, c colu
 		least = widget.Width(value) + 1
 	}
 	right := a.rowState(r, room-least, c)
-	if spansWidth(right) == 1 {
+	if wordless(right) {
 		right = a.rowState(r, room, c) // the state's word matters more than the value
 	}
 	if value := a.rowValue(r, room-spansWidth(right)-2); value != "" {
@@ -88,6 +89,12 @@ func (a *App) rowLine(p outline.Pane, r *outline.Row, cursor bool, w int, c colu
 		return widget.Row(w, &a.th.Selected, left, right)
 	}
 	return widget.Row(w, nil, left, right)
+}
+
+// wordless reports whether a state is down to its glyph.
+func wordless(state []widget.Span) bool {
+	n := len(state)
+	return n > 0 && !strings.ContainsFunc(state[n-1].Text, unicode.IsLetter)
 }
 
 // rowLeft are a row's marks and its name.
@@ -157,14 +164,20 @@ func (a *App) rowState(r *outline.Row, room int, c columns) []widget.Span {
 	case r.Kind == outline.WeightRow:
 		return []widget.Span{{Style: a.th.Strong, Text: fmt.Sprintf("%d", r.Weight)}, {Style: a.th.Dim, Text: fmt.Sprintf(" %4s", percent(r.Share))}}
 	case r.Path != "":
-		return a.findingMark(r, nil)
+		return a.findingMark(r, room, nil)
 	}
-	return a.findingMark(r, a.resourceState(r.Key, room))
+	n := spansWidth(a.findingMark(r, room, nil))
+	state := a.resourceState(r.Key, room-n)
+	if wordless(state) && n > 3 { // the word of the finding gives way to that of the state
+		n = 3
+		state = a.resourceState(r.Key, room-n)
+	}
+	return a.findingMark(r, n+1, state)
 }
 
 // findingMark puts the number of errors, else of warnings, before a row's
-// state.
-func (a *App) findingMark(r *outline.Row, state []widget.Span) []widget.Span {
+// state, in a word where that leaves a blank of the room.
+func (a *App) findingMark(r *outline.Row, room int, state []widget.Span) []widget.Span {
 	var errors, warnings int
 	for _, f := range a.data.findings[r.Key] {
 		if r.Path != "" && (f.Path != r.Path && !strings.HasPrefix(f.Path, r.Path+".") || r.Kind == outline.VirtualHostRow) {
@@ -179,7 +192,11 @@ func (a *App) findingMark(r *outline.Row, state []widget.Span) []widget.Span {
 	}
 	switch {
 	case errors > 0:
-		return append([]widget.Span{{Style: a.th.Bad, Text: count(errors, "error") + " "}}, state...)
+		text := count(errors, "error") + " "
+		if widget.Width(text) >= room {
+			text = a.th.Glyph.Rejected + itoa(errors) + " "
+		}
+		return append([]widget.Span{{Style: a.th.Bad, Text: text}}, state...)
 	case warnings > 0:
 		return append([]widget.Span{{Style: a.th.Warn, Text: a.th.Glyph.Warning + itoa(warnings) + " "}}, state...)
 	}
@@ -212,7 +229,11 @@ func (a *App) resourceState(k mesh.Key, room int) []widget.Span {
 		}
 	}
 	if room < widget.Width(word)+3 {
-		return []widget.Span{{Style: style, Text: glyph}}
+		on := fmt.Sprintf(" %d/%d", n, len(d.nodes))
+		if n == len(d.nodes) || room < widget.Width(on)+2 {
+			on = ""
+		}
+		return []widget.Span{{Style: style, Text: glyph + on}}
 	}
 	if room >= stateWidth+4 {
 		word = widget.Fit(word, max(stateWidth, widget.Width(word)))

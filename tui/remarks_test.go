@@ -158,3 +158,32 @@ func TestStatusCountsWarnings(t *testing.T) {
 	s.Workspace.Set(func(st *engine.State) { st.Draft = 0 })
 	shows(t, stage(t, depsOf(s), 150, 40), "1 error in what is live")
 }
+
+// A row keeps its name when there is something wrong with it.
+func TestNamesComeBeforeRemarks(t *testing.T) {
+	for _, w := range []int{120, 138, 140, 150} {
+		a := stage(t, steady(tuitest.Troubled()), w, 40)
+		for _, name := range []string{"~local_route", " app", " legacy", "app-v2 LR"} {
+			if v := a.View(); !strings.Contains(v, name) {
+				t.Errorf("%d columns: %q is cut:\n%s", w, name, v)
+			}
+		}
+	}
+}
+
+// What changed on disk does not replace an unpushed draft without a question.
+func TestTakingTheFilesAsksBeforeItReplacesADraft(t *testing.T) {
+	s := tuitest.Troubled()
+	s.Workspace.Set(func(st *engine.State) {
+		st.Disk = &engine.DiskChange{Files: []string{"/srv/shop/cds.yaml"}, Changes: 1}
+	})
+	a := stage(t, steady(s), 120, 40)
+	press(a, "o")
+	shows(t, a, "Replace the draft?", "3 changes")
+	if press(a, "enter"); len(s.Workspace.Calls) > 0 {
+		t.Fatalf("without a yes: %q", s.Workspace.Calls)
+	}
+	if press(a, "o"); len(s.Workspace.Calls) != 1 || s.Workspace.Calls[0] != "take disk" {
+		t.Errorf("asked %q", s.Workspace.Calls)
+	}
+}

@@ -86,7 +86,7 @@ func (a *App) zoomCells(r *outline.Row, cols []column) []widget.Span {
 	case r.Path == "":
 		style = a.resourceCells(r, texts)
 	default:
-		if found := a.findingMark(r, nil); len(found) > 0 {
+		if found := a.findingMark(r, resourceColumns[0].width, nil); len(found) > 0 {
 			texts[0], style = found[0].Text, found[0].Style
 		}
 	}
@@ -98,7 +98,7 @@ func (a *App) zoomCells(r *outline.Row, cols []column) []widget.Span {
 
 // resourceCells say how a resource stands on the node where it stands worst.
 func (a *App) resourceCells(r *outline.Row, texts []string) theme.Style {
-	state := a.findingMark(r, a.resourceState(r.Key, resourceColumns[0].width))
+	state := a.findingMark(r, resourceColumns[0].width, a.resourceState(r.Key, resourceColumns[0].width))
 	for _, s := range state {
 		texts[0] += s.Text
 	}
