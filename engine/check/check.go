@@ -59,8 +59,9 @@ type checker struct {
 	Around
 	mesh    *mesh.Mesh
 	nodes   []node
-	byName  map[messageName][]int // indexes of nodes, by what kind of message they are
-	sources map[place]source      // where the name that stands at a place is looked up
+	byName  map[messageName][]int   // indexes of nodes, by what kind of message they are
+	sources map[place]source        // where the name that stands at a place is looked up
+	waits   map[place]time.Duration // initial_fetch_timeout, where it is written
 
 	refs        []mesh.Reference // every name in the mesh that means another resource
 	assignments []assignment

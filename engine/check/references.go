@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -40,6 +41,9 @@ func (c *checker) findSources() {
 		if s := sourceOf(cs); s != ours {
 			c.sources[place{n.key, path}] = s
 		}
+		if cs.GetInitialFetchTimeout() != nil {
+			c.waits[place{n.key, path}] = cs.GetInitialFetchTimeout().AsDuration()
+		}
 	}
 	each(c, func(n node, m *hcmv3.Rds) { note(n.at("route_config_name"), n, m.GetConfigSource()) })
 	each(c, func(n node, m *tlsv3.SdsSecretConfig) { note(n.at("name"), n, m.GetSdsConfig()) })
@@ -57,6 +61,19 @@ func (c *checker) findSources() {
 		note(n.at("name"), n, m.GetEdsClusterConfig().GetEdsConfig())
 		note(n.below("eds_cluster_config.service_name"), n, m.GetEdsClusterConfig().GetEdsConfig())
 	})
+}
+
+// waiting says for how long Envoy does something while what ref names is not
+// there, and what it does then: never, where its initial_fetch_timeout is 0.
+func (c *checker) waiting(ref mesh.Reference, does, meanwhile, then string) string {
+	d, written := c.waits[place{ref.From, ref.Path}]
+	if !written {
+		d = 15 * time.Second
+	}
+	if d == 0 {
+		return fmt.Sprintf("%s without end (initial_fetch_timeout is 0), %s", does, meanwhile)
+	}
+	return fmt.Sprintf("%s until initial_fetch_timeout (%g s), %s, and then %s", does, d.Seconds(), meanwhile, then)
 }
 
 // dangling calls visit for every name that leads to nothing in this mesh, with
@@ -135,13 +152,13 @@ func (c *checker) consequence(ref mesh.Reference) (mesh.Severity, string) {
 		if ref.From.Type == mesh.ScopedRoute || strings.Contains(ref.Path, "scoped_route_configurations_list") {
 			return mesh.Error, "add this route configuration: until it is there Envoy answers the requests of this scope with 404"
 		}
-		return mesh.Error, "add this route configuration: Envoy waits for it for initial_fetch_timeout (15 s) " +
-			"before the listener opens, and then answers every request with 404"
+		return mesh.Error, "add this route configuration: " +
+			c.waiting(ref, "Envoy waits for it", "before the listener opens", "answers every request with 404")
 	case mesh.Endpoints:
-		return mesh.Error, "add these endpoints: without them the cluster warms until initial_fetch_timeout (15 s), " +
-			"holding back the ACK of every cluster, and then answers 503 UH"
+		return mesh.Error, "add these endpoints: without them " +
+			c.waiting(ref, "the cluster warms", "holding back the ACK of every cluster", "answers 503 UH")
 	case mesh.Secret:
-		return mesh.Error, "add this secret: without it the listener or cluster waits for 15 s, and then TLS handshakes fail"
+		return mesh.Error, "add this secret: without it " + c.waiting(ref, "the listener or cluster waits", "not in use", "TLS handshakes fail")
 	}
 	if ref.To.Type == mesh.Extension {
 		return c.unknownExtension(ref)

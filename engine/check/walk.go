@@ -2,6 +2,7 @@ package check
 
 import (
 	"strings"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
@@ -41,7 +42,8 @@ func (n node) item(field string, i int) string { return text.Item(n.at(field), i
 // newChecker visits every message of the mesh once, through every Any whose
 // type is linked in.
 func newChecker(m *mesh.Mesh) *checker {
-	c := &checker{mesh: m, byName: map[messageName][]int{}, sources: map[place]source{},
+	c := &checker{mesh: m, byName: map[messageName][]int{}, sources: map[place]source{}, waits: map[place]time.Duration{},
+
 		tables: map[*routev3.RouteConfiguration]compiled{}}
 	for _, r := range m.All() {
 		c.visit(node{key: r.Key, m: r.Message, root: true}, r.Message.ProtoReflect())
