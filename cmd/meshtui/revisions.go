@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,40 +15,56 @@ import (
 // revisionTeller tells of each revision once that it was pushed, to whom, and
 // what became of it.
 type revisionTeller struct {
+	began   time.Time // of this run
+	earlier int       // the one that was accepted before this run; nothing is told of its outcome
 	newest  int
-	limited bool // the newest goes to chosen nodes alone
+	limited bool      // the newest goes to chosen nodes alone
+	widened time.Time // when it was widened; zero where that is not known
 	outcome engine.Result
 }
 
-// tell is what is new about the newest revision.
+// tell is what is new about the newest revision, and about the one before it.
 func (t *revisionTeller) tell(s *engine.State) []event {
 	r := s.Head()
 	if r == nil {
 		return nil
 	}
 	var out []event
-	say := func(what, detail string) {
-		out = append(out, event{Time: s.At, Event: what, Revision: r.Number, Detail: detail})
+	say := func(at time.Time, number int, what, detail string) {
+		out = append(out, event{Time: at, Event: what, Revision: number, Detail: detail})
+	}
+	became := func(r *engine.Revision, at time.Time) {
+		o := r.Outcome
+		if o.Result != t.outcome && o.Result != engine.Pending && r.Number != t.earlier {
+			say(at, r.Number, "outcome", outcomeWords(o))
+		}
+		t.outcome = o.Result
 	}
 	switch {
 	case r.Number != t.newest:
+		at := r.At
+		if at.Before(t.began) {
+			at = t.began
+		}
+		if i := slices.IndexFunc(s.Revisions, func(r *engine.Revision) bool { return r.Number == t.newest }); i >= 0 {
+			became(s.Revisions[i], at)
+		}
 		detail := r.Note
 		if len(r.Only) > 0 {
 			detail = "to " + strings.Join(r.Only, ", ") + " first: " + detail
 		}
-		say("pushed", detail)
+		say(at, r.Number, "pushed", detail)
 		t.outcome = 0
 	case t.limited && len(r.Only) == 0:
-		say("widened", "to all nodes")
-		t.outcome = 0
-	}
-	t.newest, t.limited = r.Number, len(r.Only) > 0
-	if o := r.Outcome; o.Result != t.outcome {
-		t.outcome = o.Result
-		if o.Result != engine.Pending {
-			say("outcome", outcomeWords(o))
+		at := t.widened
+		if at.IsZero() {
+			at = s.At
 		}
+		say(at, r.Number, "widened", "to all nodes")
+		t.outcome, t.earlier = 0, 0
 	}
+	t.newest, t.limited, t.widened = r.Number, len(r.Only) > 0, time.Time{}
+	became(r, s.At)
 	return out
 }
 
@@ -72,15 +89,27 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// widen sends a revision that went to chosen nodes first to the rest, as soon as
-// all of the chosen have accepted it.
+// widen sends a revision that was pushed to chosen nodes first to the rest, as
+// soon as all of the chosen have accepted it. A rollback is never widened: where
+// one to chosen nodes took back what was pushed here, all go back to what the
+// others have.
 func (s *serving) widen() []event {
 	w := s.session.workspace
 	r := w.State().Limited
-	if len(s.first) == 0 || r == nil || r.Outcome.Result != engine.Accepted {
+	if len(s.first) == 0 || r == nil {
 		return nil
 	}
-	if _, err := w.Widen(); err != nil && !errors.Is(err, engine.ErrNothingToWiden) {
+	var err error
+	switch {
+	case r.Cause == engine.RolledBack && s.pushed > 0 && r.Number > s.pushed && r.Rest != nil:
+		_, err = w.Rollback(r.Rest.Number)
+	case r.Cause != engine.RolledBack && r.Outcome.Result == engine.Accepted:
+		at := time.Now()
+		if _, err = w.Widen(); err == nil {
+			s.teller.widened = at
+		}
+	}
+	if err != nil && !errors.Is(err, engine.ErrNothingToWiden) {
 		return []event{{Time: time.Now(), Event: "finding", Revision: r.Number, Severity: mesh.Error.String(), Detail: err.Error()}}
 	}
 	return nil

@@ -55,9 +55,42 @@ func TestServeSendsAChangeToSomeFirst(t *testing.T) {
 		}
 	}
 
+	// A port that only the other node cannot have: all go back to what they had.
+	busy := busyForTheSecond(t)
+	rewrite(t, filepath.Join(dir, "lds.yaml"), func(s string) string {
+		one, _, _ := strings.Cut(s, "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n  name: second")
+		return strings.Replace(one, fmt.Sprint(port), fmt.Sprint(busy), 1)
+	})
+	p.until("widened", "", func(e event) bool { return e.Revision == 5 })
+	p.until("rejected", "listener", func(e event) bool { return e.Node == "envoy-2" && e.Revision == 5 })
+	p.until("outcome", "", func(e event) bool { return e.Revision == 5 && strings.HasPrefix(e.Detail, "rejected") })
+	p.until("pushed", "", func(e event) bool {
+		return e.Revision == 6 && strings.HasPrefix(e.Detail, "automatic rollback to 4: envoy-2 rejected 5")
+	})
+	p.until("acked", "listener", func(e event) bool { return e.Node == "envoy-1" && e.Revision == 6 })
+	p.until("outcome", "", func(e event) bool { return e.Revision == 6 && strings.HasPrefix(e.Detail, "accepted by 2 nodes") })
+	for _, p := range []int{port, port + 100} {
+		if got := body(t, fmt.Sprintf("http://127.0.0.1:%d/", p)); got != "one" {
+			t.Errorf("port %d is answered by %q", p, got)
+		}
+	}
+
 	// Another program asks over CSDS how the nodes stand.
 	out, errOut, status := meshtui(t, env, "nodes")
 	if status != 0 || strings.Count(out, "ACKED") != 8 || !strings.Contains(out, "envoy-2  RDS") {
 		t.Errorf("nodes: status %d, %s\n%s", status, errOut, out)
 	}
+}
+
+// busyForTheSecond is a port that is free, while somebody holds the one that the
+// second local Envoy takes in its place.
+func busyForTheSecond(t *testing.T) int {
+	t.Helper()
+	port := freeBase(t, 200)
+	taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	return port
 }

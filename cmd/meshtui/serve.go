@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -54,6 +55,7 @@ type serving struct {
 	printer
 	watch    bool
 	first    []string // who gets a change first; empty for all at once
+	pushed   int      // number of the revision that was pushed here last
 	narrator *narrator
 	teller   revisionTeller
 	session  *session
@@ -68,6 +70,7 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 	o.open = func(ctx context.Context, eo engine.Options) (*engine.Workspace, error) {
 		return openForServing(ctx, path, eo)
 	}
+	s.teller.began = time.Now()
 	if s.session, err = startSession(ctx, o); err != nil {
 		return err
 	}
@@ -77,11 +80,12 @@ func (s *serving) run(ctx context.Context, path string, o sessionOptions) (err e
 		}
 		err = errors.Join(err, s.session.stop())
 	}()
+	s.teller.earlier = s.session.held
 	s.narrator = newNarrator(s.session.diagnose)
 	state := s.session.workspace.State()
 	var first []event
 	for _, address := range s.session.listening.addresses() {
-		first = append(first, event{Time: state.At, Event: "listening", Detail: address})
+		first = append(first, event{Time: s.teller.began, Event: "listening", Detail: address})
 	}
 	out := newOutbox(s.printAll)
 	out.put(append(first, s.opened(state)...))
@@ -176,11 +180,14 @@ func (s *serving) follow(ctx context.Context, out *outbox) error {
 	}
 }
 
-// news is what happened since it was asked last.
+// news is what happened since it was asked last, in the order of its times. What
+// became of a revision is looked at before the wire, so that the answers it rests
+// on are told with it or were before.
 func (s *serving) news() []event {
 	w := s.session.workspace
 	out := append(s.notes(time.Now()), s.teller.tell(w.State())...)
 	out = append(out, s.narrator.wire(s.session.server.Wire())...)
+	out = append(out, s.widen()...)
 	for _, n := range s.session.server.State().Nodes {
 		out = append(out, s.narrator.facts(n, s.session.watcher.Facts(n.ID))...)
 	}
@@ -188,8 +195,13 @@ func (s *serving) news() []event {
 		out = append(out, s.takeDisk()...)
 	}
 	out = append(out, s.files.news(time.Now(), s.session.secrets.Findings())...)
-	out = append(out, s.teller.tell(w.State())...)
-	return append(out, s.widen()...)
+	return inOrder(out)
+}
+
+// inOrder sorts events by time; those of one moment keep their order.
+func inOrder(events []event) []event {
+	slices.SortStableFunc(events, func(a, b event) int { return a.Time.Compare(b.Time) })
+	return events
 }
 
 // takeDisk pushes a change that was saved to the files, or tells why not.
@@ -205,7 +217,10 @@ func (s *serving) takeDisk() []event {
 	}
 	err := w.TakeDisk()
 	if err == nil {
-		_, err = w.Push(engine.PushOptions{Note: "saved to disk", Only: s.first})
+		var r *engine.Revision
+		if r, err = w.Push(engine.PushOptions{Note: "saved to disk", Only: s.first}); err == nil {
+			s.pushed = r.Number
+		}
 	}
 	if errors.Is(err, engine.ErrNothingToPush) {
 		return []event{{Time: d.At, Event: "finding", Severity: mesh.Note.String(), Detail: "the files say what is served already"}}

@@ -36,6 +36,7 @@ type sessionOptions struct {
 // session is one running control plane: the workspace, the server that rolls
 // its revisions out, the local proxies and the watcher that reads what they do.
 type session struct {
+	held      int // number of the revision that is served on, as it was accepted before; 0 for none
 	workspace *engine.Workspace
 	server    *xds.Server
 	plane     *plane
@@ -102,6 +103,9 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: publisher{s.server, s.secrets}, Author: author(), AutoRollback: o.rolls.auto})
 	if err != nil {
 		return s, errors.Join(err, s.listening.close())
+	}
+	if head := s.workspace.State().Head(); head != nil && head.Outcome.Result == engine.Accepted {
+		s.held = head.Number
 	}
 	outcomes.to(s.workspace.Record)
 	s.tasks.Go("the xDS server", func() error { return s.server.Serve(s.ctx, s.listening.listeners...) })
