@@ -70,3 +70,23 @@ func TestStreamsForEndpointsCountEach(t *testing.T) {
 		s.through("n", 2, engine.Accepted)
 	})
 }
+
+// What was published to a node alone gets to its end though the node does not
+// answer: a removal waits for the answers to what went before, but not for ever.
+func TestPublishToIsTakenOn(t *testing.T) {
+	variants(t, func(t *testing.T, delta bool) {
+		s := serve(t, xds.Options{DrainWait: -1, StepDeadline: 300 * time.Millisecond})
+		s.PublishTo("n", shop(t), nil)
+		st := xdstest.Dial(t, s.addr, xdstest.Config{ID: "n", Delta: delta}).Open()
+		st.Subscribe(mesh.Cluster)
+		st.Next() // it does not answer
+		st.Subscribe(mesh.Listener)
+		st.Ack(st.Next())
+		s.PublishTo("n", with(t, shop(t).Without(mesh.Key{Type: mesh.Listener, Name: "web"}), cluster("fresh", time.Second)), nil)
+		for gone := false; !gone; {
+			r := st.Next()
+			gone = r.Type == mesh.Listener && r.Resources["web"] == nil
+		}
+		s.through("n", 2, engine.TimedOut) // the clusters are not answered still
+	})
+}

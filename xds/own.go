@@ -18,7 +18,9 @@ type own struct {
 
 // PublishTo rolls a mesh out to one node alone, connected or not, and returns at
 // once. Planned and gated like any other rollout, it goes on from whatever the
-// node has. Until Clear, what Publish brings does not concern this node.
+// node has; but a step that is not answered within Options.StepDeadline is followed
+// by the next all the same. Until Clear, what Publish brings does not concern this
+// node.
 //
 // A response about a type carries versions[type] as its version_info (delta:
 // system_version_info); a type without an entry gets one as after Publish.
@@ -108,6 +110,10 @@ func (n *node) clear(publication uint64) {
 	}
 	n.rouse()
 }
+
+// takenOn reports whether the run goes on without the answers to the step under
+// way. Who drives a server from outside may look for the end before it answers.
+func (n *node) takenOn() bool { return n.alone && n.run.at < len(n.run.steps)-1 }
 
 // takeBack takes the tokens off the channel of a watch, and with them those of
 // the other watches that share it, which are taken back with it.

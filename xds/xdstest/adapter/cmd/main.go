@@ -9,10 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/xdstest/adapter"
 )
+
+// stepDeadline is how long what is removed waits for the answers of a client that
+// is not to answer: less than the 3 s for which the suite waits.
+const stepDeadline = time.Second
 
 func main() {
 	xdsAddr := flag.String("xds", "127.0.0.1:18000", "where xDS is served: host:port on loopback, or unix:/path")
@@ -37,5 +42,5 @@ func run(xdsAddr, serviceAddr string) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "xDS on %s, adapter.Adapter on %s\n", xdsAddr, serviceAddr)
-	return adapter.Serve(ctx, xds.Options{DrainWait: -1}, xdsOn, serviceOn)
+	return adapter.Serve(ctx, xds.Options{DrainWait: -1, StepDeadline: stepDeadline}, xdsOn, serviceOn)
 }
