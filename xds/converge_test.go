@@ -51,6 +51,11 @@ func converge(t *testing.T, rnd *rand.Rand) {
 	final := randomMesh(t, rnd, false)
 	s.Publish(revision(revisions, final))
 	for i, e := range envoys {
+		t.Cleanup(func() {
+			if t.Failed() && !sameAs(e.Holds(), final) {
+				s.logWire(fmt.Sprint("envoy-", i))
+			}
+		})
 		s.through(fmt.Sprint("envoy-", i), revisions, engine.Accepted)
 		e.Await("hold the newest mesh", func(holds map[mesh.Key]*anypb.Any) bool { return sameAs(holds, final) })
 	}

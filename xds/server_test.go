@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -118,9 +119,23 @@ func (s *served) until(what string, cond func(*xds.State) bool) *xds.State {
 		case <-deadline.C:
 			for _, n := range st.Nodes {
 				s.t.Logf("%s: connected %v, rollout %+v", n.ID, n.Connected, n.Rollout)
+				if n.Rollout.Result != engine.Accepted {
+					s.logWire(n.ID)
+				}
 			}
 			s.t.Fatalf("it never came to be: %s", what)
 		}
+	}
+}
+
+// logWire logs the end of the conversation with a node.
+func (s *served) logWire(node string) {
+	s.t.Helper()
+	const last = 60
+	msgs, _ := s.Wire().Since(0, 1<<20)
+	msgs = slices.DeleteFunc(msgs, func(m xds.Message) bool { return m.Node != node })
+	for _, m := range msgs[max(0, len(msgs)-last):] {
+		s.t.Logf("%s stream %d %s %s version %s nonce %s %v removed %v revision %d %s", m.At.Format("05.000"), m.Stream, m.Type.Service(), m.Kind, m.Version, m.Nonce, m.Names, m.Removed, m.Revision, m.Detail)
 	}
 }
 
