@@ -7,6 +7,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/plan"
 )
 
 // sotwToken and deltaToken travel through go-control-plane's watch channels in
@@ -144,7 +145,7 @@ func (n *node) toSend(s *sub) []*mesh.Resource {
 	}
 	var out []*mesh.Resource
 	if s.wildcard && (s.whole || s.full()) {
-		return n.offered.mesh.List(s.typ)
+		return n.inOrder(s, n.offered.mesh.List(s.typ))
 	}
 	var names []string
 	if s.whole || s.full() {
@@ -157,7 +158,26 @@ func (n *node) toSend(s *sub) []*mesh.Resource {
 			out = append(out, r)
 		}
 	}
-	return out
+	return n.inOrder(s, out)
+}
+
+// inOrder is what a response holds in the order in which the node can take it.
+func (n *node) inOrder(s *sub, all []*mesh.Resource) []*mesh.Resource {
+	if s.typ != mesh.Listener || len(all) < 2 {
+		return all
+	}
+	before, step := map[mesh.Key]*mesh.Resource{}, map[mesh.Key]bool{}
+	if n.run.at < len(n.run.steps) {
+		for _, c := range n.run.steps[n.run.at].ByType[s.typ] {
+			before[c.Key], step[c.Key] = c.Old, true
+		}
+	}
+	return plan.InOrder(all, func(k mesh.Key) []*mesh.Resource {
+		if _, holds := s.held[k.Name]; !holds && step[k] && before[k] == nil {
+			return nil // it was taken away, and comes again
+		}
+		return append(slices.Clip(n.ways[k]), before[k])
+	})
 }
 
 // gone lists what a delta response reports as removed: what the client held and

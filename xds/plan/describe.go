@@ -74,16 +74,19 @@ func (s Step) warms() []string {
 	return out
 }
 
-// handOvers says which listener takes the address of which.
+// handOvers says which listener takes the address of which, and which goes for
+// a moment only, because that cannot be done in any order.
 func (s Step) handOvers() []string {
 	var out []string
-	for _, gone := range s.ByType[mesh.Listener] {
-		if gone.New != nil {
+	for _, leaves := range s.ByType[mesh.Listener] {
+		if slices.Contains(s.Again, leaves.Key) {
+			out = append(out, fmt.Sprintf("takes listener %s off %s until the next step, for it exchanges addresses with others: until then it is closed and refuses connections",
+				leaves.Key.Name, strings.Join(left(leaves), ", ")))
 			continue
 		}
 		for _, c := range s.ByType[mesh.Listener] {
-			if address := shared(gone, c); address != "" {
-				out = append(out, fmt.Sprintf("listener %s takes over %s from %s", c.Key.Name, address, gone.Key.Name))
+			if address := shared(leaves, c); address != "" {
+				out = append(out, fmt.Sprintf("listener %s takes over %s from %s", c.Key.Name, address, leaves.Key.Name))
 			}
 		}
 	}
@@ -91,14 +94,17 @@ func (s Step) handOvers() []string {
 }
 
 // shared is an address that one listener leaves to another; "" when it does not.
-func shared(gone, comes mesh.Change) string {
-	if comes.New == nil {
+func shared(leaves, comes mesh.Change) string {
+	if comes.New == nil || comes.Key == leaves.Key {
 		return ""
 	}
-	has := Addresses(comes.New)
-	for _, a := range Addresses(gone.Old) {
+	var has []string
+	for _, a := range Addresses(comes.New) {
+		has = append(has, shown(a))
+	}
+	for _, a := range left(leaves) {
 		if slices.Contains(has, a) {
-			return shown(a)
+			return a
 		}
 	}
 	return ""
@@ -122,14 +128,15 @@ func (s Step) adds() []string {
 
 // takesOver reports whether handOvers tells of a listener that comes.
 func (s Step) takesOver(c mesh.Change) bool {
-	return isListener(c) && slices.ContainsFunc(s.ByType[mesh.Listener], func(gone mesh.Change) bool {
-		return gone.New == nil && shared(gone, c) != ""
+	return isListener(c) && slices.ContainsFunc(s.ByType[mesh.Listener], func(leaves mesh.Change) bool {
+		return shared(leaves, c) != ""
 	})
 }
 
 // leavesOver reports whether handOvers tells of a listener that goes.
 func (s Step) leavesOver(gone mesh.Change) bool {
-	return isListener(gone) && slices.ContainsFunc(s.ByType[mesh.Listener], func(c mesh.Change) bool { return shared(gone, c) != "" })
+	return isListener(gone) && (slices.Contains(s.Again, gone.Key) ||
+		slices.ContainsFunc(s.ByType[mesh.Listener], func(c mesh.Change) bool { return shared(gone, c) != "" }))
 }
 
 // changes are the clauses for what stays and is changed without moving traffic.
@@ -140,16 +147,25 @@ func (s Step) changes() []string {
 	for _, t := range []mesh.Type{mesh.Cluster, mesh.Secret, mesh.Listener} {
 		var names []string
 		for _, c := range s.ByType[t] {
-			if changed(c) && len(closed(c)) == 0 {
+			if changed(c) && (!isListener(c) || len(left(c)) == 0) {
 				names = append(names, c.Key.Name)
 			}
 		}
 		out = appendClause(out, "changes", t, names, t == mesh.Cluster && len(along) > 0, "and sends %s endpoints again")
 	}
 	for _, c := range s.ByType[mesh.Listener] {
-		if closes := closed(c); len(closes) > 0 {
-			out = append(out, fmt.Sprintf("moves listener %s off %s, which closes at once and refuses connections", c.Key.Name, strings.Join(closes, ", ")))
+		if !changed(c) || len(left(c)) == 0 {
+			continue
 		}
+		if closes := s.closed(c); len(closes) > 0 {
+			out = append(out, fmt.Sprintf("moves listener %s off %s, which closes at once and refuses connections", c.Key.Name, strings.Join(closes, ", ")))
+			continue
+		}
+		var to []string
+		for _, a := range Addresses(c.New) {
+			to = append(to, shown(a))
+		}
+		out = append(out, fmt.Sprintf("moves listener %s to %s", c.Key.Name, strings.Join(to, ", ")))
 	}
 	by := map[string][]string{}
 	for _, c := range s.ByType[mesh.Endpoints] {
@@ -164,20 +180,35 @@ func (s Step) changes() []string {
 	return out
 }
 
-// closed are the addresses that a changed listener leaves: Envoy closes them at
-// once, and who connects is refused.
-func closed(c mesh.Change) []string {
-	if c.Old == nil || c.New == nil {
+// left are the addresses that a listener leaves, as people write them.
+func left(c mesh.Change) []string {
+	if c.Old == nil || !isListener(c) {
 		return nil
 	}
-	keeps := Addresses(c.New)
-	var out []string
+	var keeps, out []string
+	if c.New != nil {
+		keeps = Addresses(c.New)
+	}
 	for _, a := range Addresses(c.Old) {
 		if !slices.Contains(keeps, a) {
 			out = append(out, shown(a))
 		}
 	}
 	return out
+}
+
+// closed are the addresses that a changed listener leaves and no other takes in
+// the same step: Envoy closes them at once, and who connects is refused.
+func (s Step) closed(c mesh.Change) []string {
+	taken := map[string]bool{}
+	for _, other := range s.ByType[mesh.Listener] {
+		if other.New != nil {
+			for _, a := range Addresses(other.New) {
+				taken[shown(a)] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(left(c), func(a string) bool { return taken[a] })
 }
 
 // moves are the clauses for what leads traffic elsewhere.

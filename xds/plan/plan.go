@@ -32,6 +32,10 @@ type Step struct {
 	// Breaks says that the step takes away what such connections may still use.
 	Breaks bool
 
+	// Again are the listeners that the step takes away and a later one brings
+	// again: they and others exchange addresses.
+	Again []mesh.Key
+
 	// ByType are Changes by the type of what changes.
 	ByType map[mesh.Type][]mesh.Change
 }
@@ -60,8 +64,11 @@ func Between(from, to *mesh.Mesh, f Flight) []Step {
 		if len(cs) == 0 && !leads && !gate {
 			continue
 		}
-		at = Apply(at, cs)
-		step := NewStep(cs, at, to)
+		for _, part := range partsOf(stage(s), cs, f) {
+			at = Apply(at, part)
+			steps = append(steps, NewStep(part, at, to))
+		}
+		step := &steps[len(steps)-1]
 		step.Breaks = stage(s) == breakEverything
 		if leads {
 			step.await(f, mesh.Cluster, mesh.Endpoints, mesh.Secret)
@@ -69,7 +76,6 @@ func Between(from, to *mesh.Mesh, f Flight) []Step {
 		if gate {
 			step.await(f, append(ways(), mesh.Secret)...)
 		}
-		steps = append(steps, step)
 	}
 	if len(steps) == 0 && !f.None() {
 		steps = append(steps, NewStep(nil, to, to))
@@ -80,6 +86,14 @@ func Between(from, to *mesh.Mesh, f Flight) []Step {
 		last.await(f, order...)
 	}
 	return steps
+}
+
+// partsOf are the steps of one stage.
+func partsOf(s stage, changes []mesh.Change, f Flight) [][]mesh.Change {
+	if s == makeListeners {
+		return waves(changes, f.Ways)
+	}
+	return [][]mesh.Change{changes}
 }
 
 // AtOnce is the plan of one step that brings everything together: for a node
@@ -104,6 +118,7 @@ func NewStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
 		s.ByType[c.Key.Type] = append(s.ByType[c.Key.Type], c)
 		s.Drains = s.Drains || isListener(c) && c.Old != nil
 		if c.New == nil {
+			s.comesAgain(c, final)
 			continue
 		}
 		for _, ref := range mesh.References(c.New) {
@@ -119,6 +134,13 @@ func NewStep(changes []mesh.Change, at, final *mesh.Mesh) Step {
 		}
 	}
 	return s
+}
+
+// comesAgain enters a listener that goes away for a moment only.
+func (s *Step) comesAgain(gone mesh.Change, final *mesh.Mesh) {
+	if isListener(gone) && final.Get(gone.Key) != nil {
+		s.Again = append(s.Again, gone.Key)
+	}
 }
 
 // isNeed reports whether Envoy asks us for what ref names on seeing ref.From.
