@@ -225,9 +225,23 @@ func (s Step) moves() []string {
 		if t == mesh.Runtime || t == mesh.Extension { // what their values lead to cannot be seen
 			effect = "(may move traffic)"
 		}
+		if slices.ContainsFunc(s.ByType[t], s.leadsAhead) {
+			effect = "(traffic moves; Envoy asks for the new routes only then: requests may get 404 for some milliseconds)"
+		}
 		out = appendClause(out, "changes", t, names, true, effect)
 	}
 	return out
+}
+
+// leadsAhead reports whether a scope moves to routes that come with it: Envoy
+// moves it at once, and asks for them only then.
+func (s Step) leadsAhead(c mesh.Change) bool {
+	if c.Key.Type != mesh.ScopedRoute || c.Old == nil || c.New == nil {
+		return false
+	}
+	return slices.ContainsFunc(mesh.References(c.New), func(to mesh.Reference) bool {
+		return to.To.Type == mesh.Route && slices.ContainsFunc(s.ByType[mesh.Route], func(r mesh.Change) bool { return r.Key == to.To && r.Old == nil })
+	})
 }
 
 func (s Step) removes() []string {
