@@ -106,6 +106,9 @@ func (s *store) writeRecord(r, before *Revision) error {
 		return err
 	}
 	if err := s.write(recordFile(r.Number), f); err != nil {
+		// It may stand there all the same, such as where only the folder could not be
+		// synced; and it is of a revision that is not pushed.
+		_ = os.Remove(filepath.Join(s.dir, recordFile(r.Number)))
 		return err
 	}
 	s.disk.since++

@@ -151,3 +151,30 @@ func TestATakeOverThatFailsAtFirst(t *testing.T) {
 		l.must(os.WriteFile(old, oneFile, 0o600)) // as if it could not have been removed
 	}
 }
+
+// late fails after it has written, as where a folder cannot be synced.
+type late struct{ on bool }
+
+func (d *late) WriteFile(path string, data []byte, perm fs.FileMode) error {
+	if err := (quick{}).WriteFile(path, data, perm); err != nil || !d.on {
+		return err
+	}
+	return errors.New("syncing a folder: input/output error")
+}
+
+// A push that fails as it is recorded never was, whatever became of the file.
+func TestAPushThatIsNotRecordedNeverWas(t *testing.T) {
+	l := newLab(t)
+	disk := &late{}
+	w := l.open(func(o *engine.Options) { o.Writer = disk })
+	l.must(w.Edit(mesh.DefaultGroup, lbPolicy("RANDOM")))
+	disk.on = true
+	if r, err := w.Push(engine.PushOptions{}); err == nil {
+		t.Errorf("revision %d was pushed", r.Number)
+	}
+	l.close(w)
+	w = l.open()
+	if diff := cmp.Diff([]int{1}, history(w)); diff != "" {
+		t.Error(diff)
+	}
+}
