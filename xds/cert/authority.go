@@ -103,7 +103,10 @@ func (a *Authority) Node(now time.Time, life time.Duration, id string) (Pair, er
 }
 
 // shortened fits a common name, which X.509 limits to 64 characters.
-func shortened(s string) string { return s[:min(len(s), 64)] }
+func shortened(s string) string {
+	runes := []rune(s)
+	return string(runes[:min(len(runes), 64)])
+}
 
 func (a *Authority) issue(template *x509.Certificate, now time.Time, life time.Duration) (Pair, error) {
 	template.NotBefore, template.NotAfter = now.Add(-backdate), now.Add(life)

@@ -149,7 +149,7 @@ func TestNodesThatCannotBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"", "a/b", "[", "a\\b", strings.Repeat("x", 201)} {
+	for _, id := range []string{"", "a/b", "[", "a\\b", strings.Repeat("x", 201), "a\xff"} {
 		if _, err := a.Node(now, year, id); err == nil {
 			t.Errorf("a certificate was made for %q", id)
 		}
@@ -166,6 +166,42 @@ func TestNodesThatCannotBe(t *testing.T) {
 		if err != nil || c.NotAfter.After(now.Add(year)) {
 			t.Errorf("it outlives its authority: %v, %v", c.NotAfter, err)
 		}
+	}
+}
+
+// No two ids share their files, and each name is one file of the folder.
+func TestEachNodeHasItsOwnFiles(t *testing.T) {
+	f := cert.Folder{Dir: "tls"}
+	seen := map[string]string{}
+	for _, id := range []string{"a*b", "a?b", "a_b", "a%2Ab", "a[b]", "a b", "a/b", "ä*", "ä"} {
+		path, key := f.Node(id)
+		if other, taken := seen[path]; taken {
+			t.Errorf("%q and %q are both %s", id, other, path)
+		}
+		if seen[path] = id; filepath.Dir(path) != "tls" || filepath.Dir(key) != "tls" || strings.ContainsAny(path, "*?[] ") {
+			t.Errorf("%q is %s and %s", id, path, key)
+		}
+	}
+	if path, _ := f.Node("edge-1.eu_2"); path != filepath.Join("tls", "node-edge-1.eu_2.pem") {
+		t.Errorf("a plain id is %s", path)
+	}
+}
+
+// A long id is cut between letters where X.509 has no room for it.
+func TestALongID(t *testing.T) {
+	a, _, err := cert.NewAuthority(now, year)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := "a" + strings.Repeat("ä", 99)
+	p, err := a.Node(now, year, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(p.Certificate)
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || cert.Permits(c, id) != nil {
+		t.Errorf("%v; it is for %v", err, cert.Names(c))
 	}
 }
 

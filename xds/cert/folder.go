@@ -44,15 +44,19 @@ func (f Folder) CA() string { return filepath.Join(f.Dir, CAFile) }
 // Server are the paths of the server's certificate and key.
 func (f Folder) Server() (certificate, key string) { return f.pair(serverFile) }
 
-// Node are the paths of a node's certificate and key. What a file name should
-// not hold, such as the asterisk of a glob, is an underscore.
+// Node are the paths of a node's certificate and key; no two ids share them. What
+// a file name should not hold, such as the asterisk of a glob, is written as in a
+// URL: a percent sign and two hexadecimal digits for each byte.
 func (f Folder) Node(id string) (certificate, key string) {
-	return f.pair("node-" + strings.Map(func(r rune) rune {
-		if strings.ContainsRune("*?[]/\\ ", r) || r < ' ' {
-			return '_'
+	var name strings.Builder
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`*?[]/\%`, c) >= 0 {
+			fmt.Fprintf(&name, "%%%02X", c)
+		} else {
+			name.WriteByte(c)
 		}
-		return r
-	}, id))
+	}
+	return f.pair("node-" + name.String())
 }
 
 func (f Folder) pair(name string) (certificate, key string) {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -23,6 +24,9 @@ func identity(id string) *url.URL {
 func checkID(id string) error {
 	if id == "" || strings.ContainsAny(id, "/\\\x00\n") || len(id) > 200 {
 		return fmt.Errorf("%q cannot be the id of a node in a certificate: it has 1 to 200 characters and neither / nor \\", id)
+	}
+	if !utf8.ValidString(id) {
+		return fmt.Errorf("%q cannot be the id of a node in a certificate: it is not UTF-8", id)
 	}
 	if _, err := path.Match(id, ""); err != nil {
 		return fmt.Errorf("%q is no glob: %w", id, err)
