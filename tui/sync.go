@@ -98,9 +98,6 @@ func (a *App) bystands(n *xds.Node) bool {
 	})
 }
 
-// inSync reports whether a node has what it is to have, as far as can be seen.
-func (a *App) inSync(n *xds.Node) bool { return a.standingOf(n) == synced }
-
 // nodesPart says how many Envoys are here, and how many of them have what they
 // are to have; of the others what is amiss. One that meshtui started and that is
 // not here is counted with them.

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestASilentStreamIsEnded(t *testing.T) {
 		t.Errorf("the first message: %v", err)
 	}
 	h.ServerStream.(*mute).said = io.EOF
-	if err := h.RecvMsg(nil); err != io.EOF || h.patience != 0 {
+	if err := h.RecvMsg(nil); !errors.Is(err, io.EOF) || h.patience != 0 {
 		t.Errorf("afterwards: %v, with a patience of %s", err, h.patience)
 	}
 }

@@ -117,7 +117,7 @@ func (n *node) follow(now time.Time) time.Duration {
 		}
 		w := n.unmet(now)
 		n.noteWarming(w.warming)
-		if w.what != "" && !(w.patience <= 0 && n.takenOn()) {
+		if w.what != "" && (w.patience > 0 || !n.takenOn()) {
 			return n.wait(w, now)
 		}
 		n.nextStep(now)
