@@ -75,6 +75,10 @@ func (n *node) outdated(rec *record) bool {
 	}
 	to, any := n.run.steps[len(n.run.steps)-1].Mesh, false
 	for i, k := range rec.changed {
+		if n.offered.mesh.Get(k) == nil {
+			any = true // it was taken back in the very moment in which it was sent
+			continue
+		}
 		if !n.parked[k] {
 			continue
 		}
