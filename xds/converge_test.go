@@ -19,7 +19,7 @@ import (
 // Whatever is published in whatever pace, rejected and interrupted on the way:
 // in the end every node holds the newest mesh and nothing else.
 func TestNodesConverge(t *testing.T) {
-	for seed := range seeds(t, 5) {
+	for seed := range seeds(t, 12) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { converge(t, rand.New(rand.NewPCG(seed, 1))) })
 	}
 }
