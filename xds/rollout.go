@@ -301,17 +301,18 @@ func (n *node) unanswered(s *sub, now time.Time) unmet {
 }
 
 // expectsListeners reports whether an Envoy that has just started is yet to ask
-// for its listeners: it does so only when its clusters are warm.
+// for its listeners: it does so only when its clusters are warm, and before those
+// it asks for its runtime alone.
 func (n *node) expectsListeners() bool {
 	if !strings.HasPrefix(n.agent, "envoy") {
 		return false
 	}
-	clusters := false
+	begun := false
 	for _, st := range n.counting() {
 		if st.subs[mesh.Listener.URL()] != nil {
 			return false
 		}
-		clusters = clusters || st.subs[mesh.Cluster.URL()] != nil
+		begun = begun || st.subs[mesh.Cluster.URL()] != nil || st.subs[mesh.Runtime.URL()] != nil
 	}
-	return clusters
+	return begun
 }
