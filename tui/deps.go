@@ -12,6 +12,7 @@ import (
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 	"example.com/meshtui/xds/truth"
@@ -40,6 +41,7 @@ type Workspace interface {
 	DismissDisk()
 	Keep(kept.Request) error
 	Forget(name string) error
+	EditNginx(group string, shown *nginx.Config, edited string) (*merge.Change, error)
 }
 
 // WireReader reads the recorded conversation; *xds.Wire is one.
@@ -171,6 +173,10 @@ type Deps struct {
 	// Plan says in one sentence a step how a group's nodes get from one mesh to
 	// another; the first may be empty. It may take its time.
 	Plan func(from, to *mesh.Mesh) []string
+	// Nginx is a real nginx beside the Envoys; NoNginx says why it is nil.
+	Nginx   Nginx
+	NoNginx string
+	Contest Contest
 }
 
 // Options say how the screen looks and where it puts things.

@@ -12,6 +12,8 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
 )
@@ -178,6 +180,11 @@ func (w *Workspace) Forget(name string) error {
 		s.Kept = slices.DeleteFunc(slices.Clone(s.Kept), func(r kept.Request) bool { return r.Name == name })
 	})
 	return nil
+}
+
+// EditNginx notes the text and changes nothing.
+func (w *Workspace) EditNginx(_ string, _ *nginx.Config, edited string) (*merge.Change, error) {
+	return &merge.Change{}, w.call("edit nginx.conf: " + edited)
 }
 
 // Nodes are nodes and a wire that a test sets.

@@ -1,0 +1,21 @@
+// Package importer says in Envoy's resources what an nginx.conf says.
+//
+// Import is pure. It makes one Listener and one RouteConfiguration for each
+// address that is listened on, a virtual host for each server, routes in the
+// order that gives Envoy nginx's choice, a cluster and its endpoints for each
+// upstream. What has no counterpart, or only an approximate one, is in the
+// report with its place, the reason and what to do instead. Every directive of
+// the file is accounted for: what no part of the importer claims is reported as
+// not carried over, so that nothing is dropped silently.
+//
+//	listen, http2, proxy_protocol       listen.go
+//	server, server_name                 host.go
+//	location                            order.go, location.go
+//	return, rewrite, proxy_pass's URI   action.go
+//	what nginx refuses by itself        guard.go
+//	upstream, server                    upstream.go, balance.go
+//	proxy_*, split_clients, mirror      forward.go
+//	headers, filters, logs              header.go, filter.go, …
+//	ssl_*                               tls.go
+//	stream                              stream.go
+package importer

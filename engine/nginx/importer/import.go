@@ -1,0 +1,141 @@
+package importer
+
+import (
+	"fmt"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// Import makes a mesh of an nginx.conf. It never fails: what cannot be said is
+// in the report. nil is the empty file.
+func Import(c *conf.Config) *Result {
+	im := newImporter(c)
+	im.main()
+	im.rest(im.conf.Main)
+	return im.result()
+}
+
+// importer is one run of Import.
+type importer struct {
+	conf     *conf.Config
+	claimed  map[*conf.Directive]bool // that some part has accounted for
+	report   []entry
+	links    []link
+	made     []made
+	taken    map[mesh.Key]bool
+	packed   map[proto.Message]place // messages within an Any, and where that stands
+	clusters map[string]*clusterv3.Cluster
+}
+
+func newImporter(c *conf.Config) *importer {
+	if c == nil {
+		c = &conf.Config{}
+	}
+	return &importer{conf: c, claimed: map[*conf.Directive]bool{}, taken: map[mesh.Key]bool{},
+		packed: map[proto.Message]place{}, clusters: map[string]*clusterv3.Cluster{}}
+}
+
+// made is a resource, and the directive that it comes from.
+type made struct {
+	message proto.Message
+	from    *conf.Directive
+}
+
+// place is a field of a message that is being made. Which resource it will be a
+// part of, and at which index, is known only at the end.
+type place struct {
+	in   proto.Message
+	path string // field path within it, "" for the message itself
+}
+
+func at(in proto.Message, path string) place { return place{in, path} }
+
+type link struct {
+	from *conf.Directive
+	kind nginx.Kind
+	to   place
+}
+
+type entry struct {
+	Entry
+	at place
+}
+
+// put takes a resource in. A name that is taken gets a number: it returns the
+// name that it has in the end, and sets it in the message.
+func (im *importer) put(from *conf.Directive, m proto.Message) string {
+	t, _ := mesh.TypeOf(m)
+	name := mesh.NameOf(m)
+	for n := 2; im.taken[mesh.Key{Type: t, Name: mesh.NameOf(m)}]; n++ {
+		rename(m, fmt.Sprintf("%s-%d", name, n))
+	}
+	im.taken[mesh.Key{Type: t, Name: mesh.NameOf(m)}] = true
+	im.made = append(im.made, made{m, from})
+	return mesh.NameOf(m)
+}
+
+func rename(m proto.Message, name string) {
+	field := m.ProtoReflect().Descriptor().Fields().ByName("name")
+	if field == nil {
+		field = m.ProtoReflect().Descriptor().Fields().ByName("cluster_name")
+	}
+	m.ProtoReflect().Set(field, protoreflect.ValueOfString(name))
+}
+
+// exact notes that a directive became this, and means the same.
+func (im *importer) exact(d *conf.Directive, to place) {
+	im.claimed[d] = true
+	im.links = append(im.links, link{from: d, kind: nginx.Exact, to: to})
+}
+
+// approx notes that a directive became this, and where the two part.
+func (im *importer) approx(d *conf.Directive, to place, reason, instead string) {
+	im.claimed[d] = true
+	im.links = append(im.links, link{from: d, kind: nginx.Approximate, to: to})
+	im.enter(entry{Entry{Kind: nginx.Approximate, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}, to})
+}
+
+// none notes that a directive has no counterpart. What stands within its braces
+// is accounted for too.
+func (im *importer) none(d *conf.Directive, reason, instead string) {
+	im.moot(d)
+	im.enter(entry{Entry: Entry{Kind: nginx.None, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}})
+}
+
+// moot accounts for a directive that changes nothing in Envoy, with what stands
+// within its braces: worker_processes, a keepalive of connections that Envoy
+// pools anyway, a default written out.
+func (im *importer) moot(d *conf.Directive) {
+	im.claimed[d] = true
+	for _, in := range d.Block {
+		im.moot(in)
+	}
+}
+
+// enter adds to the report; the same words for the same directive are said once.
+func (im *importer) enter(e entry) {
+	for _, was := range im.report {
+		if was.Entry == e.Entry {
+			return
+		}
+	}
+	im.report = append(im.report, e)
+}
+
+// rest reports what nobody has claimed. A block that somebody claimed may hold
+// such directives; of one that nobody did only the block is named.
+func (im *importer) rest(ds []*conf.Directive) {
+	for _, d := range ds {
+		if im.claimed[d] {
+			im.rest(d.Block)
+			continue
+		}
+		im.none(d, "it is not carried over", "")
+	}
+}

@@ -1,0 +1,102 @@
+package importer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// result settles where everything stands, now that nothing moves any more.
+func (im *importer) result() *Result {
+	out := &Result{Made: map[mesh.Key]*conf.Directive{}}
+	var rs []*mesh.Resource
+	origins := map[proto.Message]nginx.Origin{}
+	for _, m := range im.made {
+		r, err := mesh.NewResource(m.message, mesh.Source{})
+		if err != nil {
+			continue // cannot be: put takes resources alone
+		}
+		rs = append(rs, r)
+		out.Made[r.Key] = m.from
+		settle(origins, m.message.ProtoReflect(), nginx.Origin{Key: r.Key})
+	}
+	m, err := mesh.New(rs...)
+	if err != nil { // cannot be: put keeps the keys apart
+		m = &mesh.Mesh{}
+	}
+	out.Mesh = m
+	for _, l := range im.links {
+		if to, ok := im.origin(origins, l.to); ok {
+			out.Links = append(out.Links, Link{From: l.from, Kind: l.kind, To: to})
+		}
+	}
+	for _, e := range im.report {
+		if to, ok := im.origin(origins, e.at); ok {
+			e.Key, e.Path = to.Key, to.Path
+		}
+		out.Report = append(out.Report, e.Entry)
+	}
+	files := map[string]int{}
+	for i, f := range im.conf.Files {
+		files[f] = i
+	}
+	slices.SortStableFunc(out.Report, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line))
+	})
+	return out
+}
+
+// origin is where a place stands in the end; ok is false for one in a message
+// that no resource holds.
+func (im *importer) origin(origins map[proto.Message]nginx.Origin, p place) (nginx.Origin, bool) {
+	for range 8 { // a message within an Any within an Any
+		if p.in == nil {
+			return nginx.Origin{}, false
+		}
+		if o, ok := origins[p.in]; ok {
+			return nginx.Origin{Key: o.Key, Path: join(o.Path, p.path)}, true
+		}
+		outer, ok := im.packed[p.in]
+		if !ok {
+			return nginx.Origin{}, false
+		}
+		p = place{outer.in, join(outer.path, p.path)}
+	}
+	return nginx.Origin{}, false
+}
+
+// join is a field path below another.
+func join(path, below string) string {
+	switch {
+	case path == "" || below == "":
+		return path + below
+	case below[0] == '[':
+		return path + below
+	}
+	return path + "." + below
+}
+
+// settle notes where every message within a resource stands.
+func settle(into map[proto.Message]nginx.Origin, m protoreflect.Message, o nginx.Origin) {
+	into[m.Interface()] = o
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		path := join(o.Path, string(fd.Name()))
+		switch {
+		case fd.Message() == nil || fd.IsMap():
+		case fd.IsList():
+			for i := range v.List().Len() {
+				settle(into, v.List().Get(i).Message(), nginx.Origin{Key: o.Key, Path: fmt.Sprintf("%s[%d]", path, i)})
+			}
+		default:
+			settle(into, v.Message(), nginx.Origin{Key: o.Key, Path: path})
+		}
+		return true
+	})
+}

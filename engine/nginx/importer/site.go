@@ -1,0 +1,46 @@
+package importer
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// site is one address that is listened on, with its servers in file order. It
+// becomes one listener and one route configuration.
+type site struct {
+	address  *corev3.Address
+	servers  []*server
+	first    *server // the default server: the one that says so, else the first
+	listener *listenerv3.Listener
+	manager  *hcmv3.HttpConnectionManager
+	routes   *routev3.RouteConfiguration
+}
+
+// server is one server block, at one of the addresses that it listens on.
+type server struct {
+	d      *conf.Directive
+	listen *conf.Directive // nil where nginx listens on 80 by itself
+	names  []string        // lower case; "" is a request without Host, "~re" an expression
+	tls    bool
+}
+
+// form is how a location is found.
+type form uint8
+
+const (
+	byPrefix form = iota + 1 // location /x, location ^~ /x
+	byPath                   // location = /x
+	byRegex                  // location ~ x, location ~* x
+)
+
+// found says which location takes a path, and so what a proxy_pass with a URI
+// replaces.
+type found struct {
+	form form
+	text string // the location's name
+	fold bool   // of an expression: without case
+}
