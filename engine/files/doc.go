@@ -30,6 +30,10 @@
 // Save touches only what changed: other resources, comments between them and
 // files keep their bytes.
 //
+// An nginx.conf is opened with all that it includes: package nginx/importer makes
+// a mesh of it, each line of which has the place of the directive that it comes
+// from, and what is not carried over becomes a notice.
+//
 // The requests that are kept of a workspace are a file of it too, but no
 // resources: requests.yaml in a folder, shop.requests.yaml beside a shop.yaml.
 package files

@@ -10,16 +10,17 @@ import (
 	"strings"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/text"
 )
 
-const takes = "meshtui opens a folder of xDS files (lds.yaml, rds.yaml, cds.yaml, eds.yaml, sds.yaml), an Envoy v3 bootstrap in YAML or JSON, and the config dump of a running Envoy"
+const takes = "meshtui opens a folder of xDS files (lds.yaml, rds.yaml, cds.yaml, eds.yaml, sds.yaml), an Envoy v3 bootstrap in YAML or JSON, the config dump of a running Envoy, and an nginx.conf"
 
 // maxFile is more than any configuration has: what is larger is something else.
 const maxFile = 256 << 20
 
 // Open reads what is at path: a folder of xDS files, an Envoy bootstrap, a config
-// dump or a single DiscoveryResponse, told apart by content. It fails on a path that is
+// dump, a single DiscoveryResponse or an nginx.conf, told apart by content. It fails on a path that is
 // missing or unreadable and on content that it does not recognise, in one
 // sentence that says what it takes. What is wrong within a file that it
 // recognises is in Problems.
@@ -65,6 +66,9 @@ func openFile(path string, data []byte) (*Opened, error) {
 	content := string(data)
 	if o, ok, err := openJSONDump(path, content); ok {
 		return o, err
+	}
+	if conf.Looks(content) {
+		return openNginx(path)
 	}
 	if f := text.Check(content); f != nil {
 		return nil, unreadable(path, f)

@@ -22,6 +22,7 @@ const (
 	Bootstrap                 // an Envoy bootstrap
 	Response                  // one file that is a DiscoveryResponse
 	Dump                      // what a running Envoy's /config_dump says
+	Nginx                     // an nginx.conf, made into a mesh
 )
 
 // String is the kind in words.
@@ -35,6 +36,8 @@ func (k Kind) String() string {
 		return "DiscoveryResponse"
 	case Dump:
 		return "Envoy config dump"
+	case Nginx:
+		return "nginx.conf"
 	}
 	return "unknown"
 }
