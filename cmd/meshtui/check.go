@@ -24,8 +24,8 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check PATH",
 		Short: "Print what is wrong with a configuration, with line and what to do",
-		Long: `Print the findings about a filesystem-xDS folder, an Envoy bootstrap or a config
-dump.
+		Long: `Print the findings about a filesystem-xDS folder, an Envoy bootstrap, a config
+dump or an nginx.conf.
 
 Exit status: 0 no errors and no warnings (notes do not count), 1 findings,
 2 it could not be read.`,

@@ -24,7 +24,7 @@ func newDiff() *cobra.Command {
 		Use:   "diff OLD NEW",
 		Short: "Show what differs between two workspaces: in the text, and for requests",
 		Long: `Show what differs between OLD and NEW (each a filesystem-xDS folder, an Envoy
-bootstrap or a config dump): which requests change their target, from what to
+bootstrap, a config dump or an nginx.conf): which requests change their target, from what to
 what, which keep it and are sent there with another Host, path, timeout, retry
 policy, mirror or the like, and the text of each resource.
 

@@ -40,7 +40,7 @@ func newMatch() *cobra.Command {
 		Use:   "match PATH (--host H --path P | --all)",
 		Short: "Say which route takes a request, and why not the other ones",
 		Long: `Say which way a request takes through what lies at PATH (a filesystem-xDS folder,
-an Envoy bootstrap or a config dump): listener, filter chain, virtual host,
+an Envoy bootstrap, a config dump or an nginx.conf): listener, filter chain, virtual host,
 route, cluster, what is sent upstream, and why every other route lost. No Envoy
 is needed.
 

@@ -19,8 +19,9 @@ clusters and endpoints to the Envoys on this machine, shows live what each did
 with them, and puts the nginx.conf that says the same right beside it.
 
 PATH is a folder in Envoy's filesystem-xDS form (lds.yaml, rds.yaml, cds.yaml,
-eds.yaml, sds.yaml), an Envoy bootstrap in YAML or JSON, or the /config_dump of an
-Envoy, as curl, istioctl or egctl saved it. Without a PATH the start page opens.`,
+eds.yaml, sds.yaml), an Envoy bootstrap in YAML or JSON, the /config_dump of an
+Envoy, as curl, istioctl or egctl saved it, or an nginx.conf. Without a PATH the
+start page opens.`,
 		Example: `  meshtui demo                 a mesh with backends and live traffic
   meshtui envoy.yaml           open what you have, and start an Envoy for it
   meshtui serve mesh/ --watch  the same control plane without a screen
@@ -41,7 +42,7 @@ Envoy, as curl, istioctl or egctl saved it. Without a PATH the start page opens.
 		return usageError(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	o.bind(root)
-	root.AddCommand(newDemo(), newServe(), newCheck(), newMatch(), newDiff(), newBootstrap(), newCert(), newNodes(), newWatchdog())
+	root.AddCommand(newDemo(), newServe(), newCheck(), newMatch(), newDiff(), newConvert(), newBootstrap(), newCert(), newNodes(), newWatchdog())
 	return root
 }
 
