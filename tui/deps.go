@@ -12,6 +12,7 @@ import (
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/friends"
 	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
@@ -173,9 +174,14 @@ type Deps struct {
 	// Plan says in one sentence a step how a group's nodes get from one mesh to
 	// another; the first may be empty. It may take its time.
 	Plan func(from, to *mesh.Mesh) []string
+	// Friends finds where nginx and Envoy part although they look alike; nil is
+	// friends.Of.
+	Friends func(*mesh.Mesh, *nginx.Config) []friends.Friend
 	// Nginx is a real nginx beside the Envoys; NoNginx says why it is nil.
 	Nginx   Nginx
 	NoNginx string
+	// Contest makes one change in both worlds; nil where meshtui runs no clients of
+	// its own.
 	Contest Contest
 }
 

@@ -27,7 +27,8 @@ type NginxState struct {
 
 // Contest makes the same change in both worlds while clients are connected: the
 // nginx.conf is written anew and reloaded, and the resources are pushed. Each
-// push is followed while Watch is on.
+// push is followed while Watch is on. State and Watch return at once; Change may
+// take its time.
 type Contest interface {
 	Waker
 	State() ContestState
@@ -38,15 +39,16 @@ type Contest interface {
 // ContestState is the picture at one moment.
 type ContestState struct {
 	On     bool
-	What   string // the change, one sentence: "/foo goes to app-v2 alone"
+	What   string // the last change, one sentence: "/foo goes to app-v2 alone"
+	Next   string // what Change does now: "/foo goes to app-v2 alone", "take it back"; "" where it can do nothing
 	At     time.Time
 	Sides  [2]ContestSide // nginx, Envoy
-	Missed string         // why there is nothing to see: "no nginx on PATH"
+	Missed string         // why there is no nginx to see: "no nginx on PATH"
 }
 
 // ContestSide is one world's part of it.
 type ContestSide struct {
-	Name      string        // "nginx 1.22.1", "Envoy 1.40.0"
+	Name      string        // "nginx 1.22.1", "Envoy 1.40.0"; "" where it is not there
 	Did       string        // "wrote nginx.conf, nginx -s reload", "RDS local_route"
 	Bytes     int           // written to disk, sent on the wire
 	Effective time.Duration // from the change to the first new answer; 0 while there is none
@@ -58,22 +60,31 @@ type ContestSide struct {
 	Failed    int // of them
 	Slow      []Slow
 	Upgraded  string // what became of the upgraded connection: "alive", "cut after 2.1 s"; "" none
-	Ticks     []Tick // the last ones, oldest first
+	Ticks     []Tick // the last ones, oldest first; both sides' end at the same moment
 }
 
 // Process is one process that serves.
 type Process struct {
 	PID     int
-	Since   time.Time
-	Leaving bool // shuts down: serves what it has, takes nothing new
+	Since   time.Time // since when it is as it is: serving, leaving, gone
+	Leaving bool      // shuts down: serves what it has, takes nothing new
+	Gone    bool      // has ended; it is told of until the next change
 }
 
-// Slow is one request that was in flight at the change.
+// Slow is one request that was in flight at the change. It is told of until the
+// next change.
 type Slow struct {
+	Of   time.Duration // how long it takes in all
 	Left time.Duration // until its answer is due; 0 when it is over
-	OK   bool
-	Err  string
+	OK   bool          // it is over, and was answered
+	Err  string        // it is over, and was not
 }
 
-// Tick is a tenth of a second of answers.
-type Tick struct{ Old, New, Failed int }
+// TickLength is the time that a Tick is about.
+const TickLength = 100 * time.Millisecond
+
+// Tick is what was answered in a tenth of a second.
+type Tick struct {
+	Old, New, Failed int
+	Change           bool // a change was made in it
+}
