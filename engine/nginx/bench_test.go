@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
 // large is a mesh of n routes in one virtual host and n endpoints in one
@@ -56,9 +57,9 @@ func BenchmarkProject(b *testing.B) {
 
 // TestNginxTakesALargeMesh holds that tables grow with the mesh.
 func TestNginxTakesALargeMesh(t *testing.T) {
-	nginx := findNginx(t)
+	nginxtest.Need(t)
 	m := large(t, 10_000)
 	c := Project(m)
 	held(t, m, c)
-	accepted(t, nginx, t.TempDir(), c.String())
+	nginxtest.Accepted(t, c.String())
 }

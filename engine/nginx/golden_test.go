@@ -13,6 +13,7 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
 var update = flag.Bool("update", false, "write what Project says into the golden files")
@@ -116,7 +117,7 @@ func TestProjectGolden(t *testing.T) {
 // TestNginxTakesTheGoldenFiles is apart from the comparison, so that the latter
 // runs where there is no nginx.
 func TestNginxTakesTheGoldenFiles(t *testing.T) {
-	nginx, dir := findNginx(t), t.TempDir()
+	nginxtest.Need(t)
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +128,7 @@ func TestNginxTakesTheGoldenFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			accepted(t, nginx, dir, Project(parseMesh(t, archive(a)...)).String())
+			nginxtest.Accepted(t, Project(parseMesh(t, archive(a)...)).String())
 		})
 	}
 }

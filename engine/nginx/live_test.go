@@ -9,14 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
 const managerYAML = `
@@ -40,7 +39,7 @@ func secureBackend(t *testing.T) (port string) {
 // TestNginxSpeaksHTTP2AndHangsUpOnUnknownNames runs a chain that is chosen by
 // its SNI, with ALPN h2, before an HTTP/2 cluster over TLS.
 func TestNginxSpeaksHTTP2AndHangsUpOnUnknownNames(t *testing.T) {
-	port := freePort(t)
+	port := nginxtest.FreePort(t)
 	m := parseMesh(t, [2]string{"listener", fmt.Sprintf(`
 name: web
 address: {socket_address: {address: 127.0.0.1, port_value: %d}}
@@ -75,7 +74,7 @@ load_assignment:
 `, secureBackend(t))})
 	c := Project(m)
 	held(t, m, c)
-	run(t, c.String(), port)
+	nginxtest.Start(t, c.String())
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"}}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -84,7 +83,7 @@ load_assignment:
 		t.Fatal(err)
 	}
 	req.Host = "a.test"
-	resp, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
+	resp, err := (&http.Client{Transport: transport, Timeout: nginxtest.Patience}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,7 @@ load_assignment:
 		name string
 		most uint16
 	}{{"unknown.test", 0}, {"a.test", tls.VersionTLS12}} {
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: c.name, MaxVersion: c.most})
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: nginxtest.Patience}, "tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: c.name, MaxVersion: c.most})
 		if err == nil {
 			_ = conn.Close()
 			t.Errorf("a handshake for %s with TLS %x at most is taken, want it refused", c.name, c.most)
@@ -147,7 +146,7 @@ func nameServer(t *testing.T) (address string) {
 // TestNginxResolvesWhileItRuns holds that a cluster of names works, and not only
 // passes nginx -t.
 func TestNginxResolvesWhileItRuns(t *testing.T) {
-	port := freePort(t)
+	port := nginxtest.FreePort(t)
 	one, two := backend(t, "one"), backend(t, "two")
 	cluster := func(name string, addresses ...[2]string) [2]string {
 		y := "name: " + name + "\ntype: STRICT_DNS\ndns_lookup_family: V4_ONLY\nload_assignment:\n  cluster_name: " + name + "\n  endpoints:\n  - lb_endpoints:\n"
@@ -173,42 +172,21 @@ virtual_hosts:
 	if !strings.Contains(text, "resolver 127.0.0.53 ") {
 		t.Fatalf("no resolver in\n%s", text)
 	}
-	run(t, strings.Replace(text, "resolver 127.0.0.53 ", "resolver "+nameServer(t)+" ", 1), port)
-	a := newAsker(t, port)
+	a := nginxtest.NewAsker(t, nginxtest.Start(t, strings.Replace(text, "resolver 127.0.0.53 ", "resolver "+nameServer(t)+" ", 1)).Address)
 	for _, want := range [][2]string{{"/one/x?y=1", "one web.test /x?y=1 HTTP/1.1"}, {"/split", "two web.test /split HTTP/1.1"}} {
-		if code, body := a.ask(t, "web.test", want[0]); code != 200 || body != want[1] {
+		if code, body := asked(a.Get("web.test", want[0])); code != 200 || body != want[1] {
 			t.Errorf("%s: %d %q, want 200 %q", want[0], code, body, want[1])
 		}
 	}
 	seen := map[string]int{}
 	for range 40 {
-		_, body := a.ask(t, "web.test", "/both")
+		_, body := asked(a.Get("web.test", "/both"))
 		who, _, _ := strings.Cut(body, " ")
 		seen[who]++
 	}
 	if seen["one"] == 0 || seen["two"] == 0 || seen["one"]+seen["two"] != 40 {
 		t.Errorf("who answers for two names: %v, want both and nobody else", seen)
 	}
-}
-
-// streamModule is nginx's stream module, which is a file of its own with many
-// an nginx.
-func streamModule(t *testing.T, nginx string) string {
-	t.Helper()
-	file := os.Getenv("MESHTUI_NGINX_STREAM")
-	if file == "" {
-		out, err := exec.Command(nginx, "-V").CombinedOutput()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m := regexp.MustCompile(`--modules-path=(\S+)`).FindSubmatch(out); m != nil {
-			file = filepath.Join(string(m[1]), "ngx_stream_module.so")
-		}
-	}
-	if _, err := os.Stat(file); err != nil {
-		absent(t, "no stream module beside this nginx, and MESHTUI_NGINX_STREAM names none")
-	}
-	return file
 }
 
 // uncommented is the text with its stream block put in force.
@@ -225,8 +203,7 @@ var invalidName = regexp.MustCompile(`[a-z.]+\.invalid:`)
 // TestNginxTakesTheStreamBlock holds that the comment is good nginx when its
 // marks are taken away.
 func TestNginxTakesTheStreamBlock(t *testing.T) {
-	nginx, dir := findNginx(t), t.TempDir()
-	load := "load_module " + streamModule(t, nginx) + ";\n"
+	load := "load_module " + nginxtest.NeedStream(t) + ";\n"
 	a, err := txtar.ParseFile("testdata/tcp.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -235,14 +212,14 @@ func TestNginxTakesTheStreamBlock(t *testing.T) {
 	if !strings.Contains(text, "\nstream {\n    upstream db {") {
 		t.Fatalf("no stream block in\n%s", text)
 	}
-	accepted(t, nginx, dir, load+text)
+	nginxtest.Accepted(t, load+text)
 	blocks := 0
 	for seed := range uint64(150) {
 		text := Project((&maker{Rand: rand.New(rand.NewPCG(seed, 13))}).mesh(t)).String()
 		if put := uncommented(text); put != text {
 			blocks++
 			// A name that does not resolve is held against the machine.
-			accepted(t, nginx, dir, load+invalidName.ReplaceAllString(put, "localhost:"))
+			nginxtest.Accepted(t, load+invalidName.ReplaceAllString(put, "localhost:"))
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

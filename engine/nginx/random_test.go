@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
 // What random meshes are made of: the usual, and what breaks quoting, tables
@@ -369,12 +370,12 @@ func (m *maker) mesh(t testing.TB) *mesh.Mesh {
 // TestNginxTakesRandomMeshes asks a real nginx about meshes that nobody would
 // write; what the source map promises must hold for them too.
 func TestNginxTakesRandomMeshes(t *testing.T) {
-	nginx, dir := findNginx(t), t.TempDir()
+	nginxtest.Need(t)
 	for seed := range uint64(320) {
 		m := (&maker{Rand: rand.New(rand.NewPCG(seed, 7))}).mesh(t)
 		c := Project(m)
 		held(t, m, c)
-		accepted(t, nginx, dir, c.String())
+		nginxtest.Accepted(t, c.String())
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}

@@ -2,18 +2,11 @@ package nginx
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -24,112 +17,28 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
-// patience is how long a test waits for nginx to answer.
-const patience = 20 * time.Second
-
-// run starts a real nginx with the text, in the foreground and as one process,
-// and ends it with the test.
-func run(t *testing.T, text string, port int) {
-	t.Helper()
-	nginx, dir := findNginx(t), t.TempDir()
-	accepted(t, nginx, dir, text)
-	if t.Failed() {
-		t.FailNow()
+// asked is what a reply says: its status, and what an upstream saw as
+// "backend host target protocol", else the body.
+func asked(r nginxtest.Reply) (int, string) {
+	if seen, ok := nginxtest.ParseSeen(r.Body); ok {
+		return r.Status, fmt.Sprintf("%s %s %s %s", seen.Backend, seen.Header("Host"), seen.Target, seen.Proto)
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(nginx, "-e", "stderr", "-p", dir+"/", "-c", "n.conf", "-g", "daemon off; master_process off;")
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		_ = log.Close()
-	})
-	deadline := time.Now().Add(patience)
-	for {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = c.Close()
-			return
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			out, _ := os.ReadFile(log.Name())
-			t.Fatalf("nginx ended: %v\n%s", err, out)
-		case <-time.After(10 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nginx does not listen on %d: %v", port, err)
-		}
-	}
+	return r.Status, r.Body
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// asker asks nginx on a connection that it keeps.
-type asker struct {
-	client *http.Client
-	port   int
-}
-
-func newAsker(t *testing.T, port int) *asker {
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &asker{port: port, client: &http.Client{Transport: transport, Timeout: patience,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-}
-
-func (a *asker) ask(t *testing.T, host, path string) (int, string) {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", a.port, path), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Host = host
-	resp, err := a.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
-}
-
-// backend says its name, the Host and the target that it was asked for.
+// backend is the port of an upstream that says what it was asked.
 func backend(t *testing.T, name string) (port string) {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s %s %s", name, r.Host, r.RequestURI, r.Proto)
-	}))
-	t.Cleanup(s.Close)
-	return s.URL[strings.LastIndexByte(s.URL, ':')+1:]
+	return strconv.Itoa(nginxtest.NewEcho(t, name).Port)
 }
 
 // TestNginxServesTheMeshAsTold runs the demo's mesh in a real nginx: the same
 // backends answer for the same requests as the mesh says.
 func TestNginxServesTheMeshAsTold(t *testing.T) {
-	port := freePort(t)
+	port := nginxtest.FreePort(t)
 	cluster := func(name string) [2]string {
 		return [2]string{"cluster", "name: " + name + "\ntype: EDS\neds_cluster_config: {eds_config: {ads: {}, resource_api_version: V3}}\n"}
 	}
@@ -181,8 +90,7 @@ virtual_hosts:
 		endpoints("app", backend(t, "v1"), backend(t, "drained")), endpoints("app-v2", backend(t, "v2")), endpoints("legacy", backend(t, "legacy")))
 	c := Project(m)
 	held(t, m, c)
-	run(t, c.String(), port)
-	a := newAsker(t, port)
+	a := nginxtest.NewAsker(t, nginxtest.Start(t, c.String()).Address)
 	for _, want := range []struct {
 		host, path string
 		code       int
@@ -199,14 +107,14 @@ virtual_hosts:
 		{"www.example.com", "/moved/x?y", 307, ""},
 		{"other.example.com", "/", 404, ""},
 	} {
-		code, body := a.ask(t, want.host, want.path)
+		code, body := asked(a.Get(want.host, want.path))
 		if code != want.code || code == 200 && body != want.body {
 			t.Errorf("%s%s: %d %q, want %d %q", want.host, want.path, code, body, want.code, want.body)
 		}
 	}
 	seen := map[string]int{}
 	for range 60 {
-		_, body := a.ask(t, "www.example.com", "/foo/x")
+		_, body := asked(a.Get("www.example.com", "/foo/x"))
 		who, _, _ := strings.Cut(body, " ")
 		seen[who]++
 	}
@@ -244,7 +152,7 @@ func firstMatch(routes []*routev3.Route, path string) int {
 // TestNginxChoosesEnvoysRoute sends requests for random routes through a real
 // nginx. Where Project says that the order cannot be kept, it may be wrong.
 func TestNginxChoosesEnvoysRoute(t *testing.T) {
-	findNginx(t)
+	nginxtest.Need(t)
 	r := rand.New(rand.NewPCG(3, 3))
 	segments := []string{"", "a", "b", "ab", "A", "1"}
 	path := func() string {
@@ -277,7 +185,7 @@ func TestNginxChoosesEnvoysRoute(t *testing.T) {
 		}
 		rc.VirtualHosts = append(rc.VirtualHosts, vh)
 	}
-	port := freePort(t)
+	port := nginxtest.FreePort(t)
 	m := listening(t, port, rc)
 	c := Project(m)
 	unsure := map[string]bool{}
@@ -290,8 +198,7 @@ func TestNginxChoosesEnvoysRoute(t *testing.T) {
 	if len(unsure) == 0 || len(unsure) > 75 {
 		t.Errorf("%d of 150 virtual hosts are said to be out of order, want some and less than half", len(unsure))
 	}
-	run(t, c.String(), port)
-	a, asked := newAsker(t, port), 0
+	a, count := nginxtest.NewAsker(t, nginxtest.Start(t, c.String()).Address), 0
 	for _, vh := range rc.GetVirtualHosts() {
 		if unsure[vh.GetName()] {
 			continue
@@ -299,15 +206,15 @@ func TestNginxChoosesEnvoysRoute(t *testing.T) {
 		for range 25 {
 			p := path()
 			want := firstMatch(vh.GetRoutes(), p)
-			code, body := a.ask(t, vh.GetDomains()[0], p)
-			asked++
+			code, body := asked(a.Get(vh.GetDomains()[0], p))
+			count++
 			if got := strings.TrimPrefix(body, "route "); want < 0 && code != 404 || want >= 0 && (code != 200 || got != fmt.Sprint(want)) {
 				t.Errorf("%s%s: nginx answers %d %q, want route %d of %v", vh.GetDomains()[0], p, code, body, want, vh.GetRoutes())
 			}
 		}
 	}
-	if asked < 1000 {
-		t.Errorf("%d requests were compared, want 1000 at least", asked)
+	if count < 1000 {
+		t.Errorf("%d requests were compared, want 1000 at least", count)
 	}
 }
 

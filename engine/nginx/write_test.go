@@ -4,11 +4,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
 func TestTokenIsReadBackByNginx(t *testing.T) {
 	values := []string{"plain", "", "two words", `a\b`, `end\`, `\"`, `"`, `'`, `\d{3}`, `\\d`, `\n`, "line\nbreak", "tab\t\\\t", "a;b", "{}", "#", `\'`, `x\\`, "ü", "a'b"}
-	port := freePort(t)
+	port := nginxtest.FreePort(t)
 	var b strings.Builder
 	b.WriteString("pid n.pid; error_log stderr; events {} http { access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d; scgi_temp_path e;\n")
 	b.WriteString("server { listen 127.0.0.1:" + strconv.Itoa(port) + ";\n")
@@ -16,10 +18,9 @@ func TestTokenIsReadBackByNginx(t *testing.T) {
 		b.WriteString("location = /" + strconv.Itoa(i) + " { return 200 " + token("<"+v+">") + "; }\n")
 	}
 	b.WriteString("} }\n")
-	run(t, b.String(), port)
-	a := newAsker(t, port)
+	a := nginxtest.NewAsker(t, nginxtest.Start(t, b.String()).Address)
 	for i, v := range values {
-		if code, body := a.ask(t, "x", "/"+strconv.Itoa(i)); code != 200 || body != "<"+v+">" {
+		if code, body := asked(a.Get("x", "/"+strconv.Itoa(i))); code != 200 || body != "<"+v+">" {
 			t.Errorf("token(%q) comes back as %d %q", "<"+v+">", code, body)
 		}
 	}
