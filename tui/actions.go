@@ -59,7 +59,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	r := &registry{byKey: map[string][]*Action{}}
-	for _, list := range [][]*Action{editActions(), tryActions(), doctorActions(), pushActions(), rolloutActions(), labActions(), viewActions(), moveActions(), programActions()} {
+	for _, list := range [][]*Action{nginxActions(), editActions(), tryActions(), doctorActions(), pushActions(), rolloutActions(), labActions(), viewActions(), moveActions(), programActions()} {
 		for _, act := range list {
 			if act.Enabled == nil {
 				act.Enabled = always

@@ -10,7 +10,6 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
@@ -95,11 +94,8 @@ func newApp(ctx context.Context, d Deps, o Options, th *theme.Theme) *App {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if d.Project == nil {
-		d.Project = nginx.Project
-	}
 	a := &App{ctx: ctx, deps: d, opt: o, th: th, now: o.Now, at: o.Now(), group: mesh.DefaultGroup,
-		nginxWide: true, editing: &editing{}, maker: &maker{deps: d, now: o.Now},
+		nginxWide: true, editing: &editing{}, maker: newMaker(d, o.Now),
 		output: func(string) error { return nil }}
 	a.reg = newRegistry()
 	a.group = a.maker.first()

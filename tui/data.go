@@ -11,6 +11,7 @@ import (
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/friends"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/xds"
@@ -91,39 +92,6 @@ func (d *data) connected() int {
 	return n
 }
 
-// nginxView is an nginx.conf with its source map turned round.
-type nginxView struct {
-	lines []nginx.Line
-	at    map[nginx.Origin][]int
-}
-
-func newNginxView(c *nginx.Config) *nginxView {
-	v := &nginxView{lines: c.Lines, at: map[nginx.Origin][]int{}}
-	for i, l := range v.lines {
-		if !l.From.Key.IsZero() {
-			v.at[l.From] = append(v.at[l.From], i)
-		}
-		for _, o := range l.Also {
-			v.at[o] = append(v.at[o], i)
-		}
-	}
-	return v
-}
-
-// line is the first line that mirrors the field, or the closest field that
-// encloses it; -1 when no line does.
-func (v *nginxView) line(k mesh.Key, path string) int {
-	for {
-		if at := v.at[nginx.Origin{Key: k, Path: path}]; len(at) > 0 {
-			return at[0]
-		}
-		if path == "" {
-			return -1
-		}
-		path = parent(path)
-	}
-}
-
 // parent is the field path without its last step.
 func parent(path string) string {
 	for i := len(path) - 1; i >= 0; i-- {
@@ -146,6 +114,18 @@ type maker struct {
 	wire     []xds.Message
 	dropped  uint64
 	wireNext uint64
+}
+
+// newMaker makes pictures of what there is in d, with its own ways of looking at
+// nginx where d names none.
+func newMaker(d Deps, now func() time.Time) *maker {
+	if d.Project == nil {
+		d.Project = nginx.Project
+	}
+	if d.Friends == nil {
+		d.Friends = friends.Of
+	}
+	return &maker{deps: d, now: now}
 }
 
 // first is the group that the screen begins with: the default one, unless it
@@ -214,7 +194,8 @@ func (m *maker) workspace(d *data) {
 		d.nginx = l.nginx
 		return
 	}
-	d.nginx = newNginxView(m.deps.Project(d.gs.Draft))
+	config := m.deps.Project(d.gs.Draft)
+	d.nginx = newNginxView(config, m.deps.Friends(d.gs.Draft, config))
 }
 
 func byKey(findings []mesh.Finding) map[mesh.Key][]mesh.Finding {

@@ -11,7 +11,6 @@ import (
 	"example.com/meshtui/engine/text"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
-	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/envoy"
@@ -74,32 +73,6 @@ func (a *App) nothingLines(w int) []string {
 		return paragraph(unread+": ! lists them. Mend the file; it is read again when it is saved.", w, a.th.Bad)
 	}
 	return paragraph("Nothing is here yet. Press n in a pane to make a resource from a template.", w, a.th.Dim)
-}
-
-// lessonLines says how far the nginx line under the cursor means the same.
-func (a *App) lessonLines(w int) []string {
-	i := a.lists[PanelNginx].Cursor
-	if i >= len(a.data.nginx.lines) {
-		return nil
-	}
-	l := &a.data.nginx.lines[i]
-	word := [...]string{"mirrors nothing", "means the same in both", "close, but not the same", "nginx has no counterpart"}[min(int(l.Kind), 3)]
-	text := strings.ToUpper(word[:1]) + word[1:] + "."
-	if l.Lesson != "" {
-		text += " " + l.Lesson
-	}
-	out := paragraph(text, w, theme.Style{})
-	if line := strings.TrimSpace(l.Text); widget.Width(tightened(l.Text))+1 > a.lay.Panels[PanelNginx].Inner().W {
-		out = append(paragraph(line, w, a.th.Accent), out...)
-	}
-	if !l.From.Key.IsZero() {
-		from := "From " + l.From.Key.String()
-		if l.From.Path != "" {
-			from += ", " + l.From.Path
-		}
-		out = append(out, paragraph(from, w, a.th.Dim)...)
-	}
-	return out
 }
 
 // facts are all facts about a row: rejections and findings, its state on each
@@ -321,8 +294,7 @@ func (a *App) openDetail() tea.Cmd {
 		return nil
 	}
 	if onMain && a.focus == PanelNginx {
-		a.focusOn(a.pane)
-		return nil
+		return a.openNginxLine()
 	}
 	r := a.selected()
 	if r == nil {

@@ -174,7 +174,7 @@ func (p *doctor) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 			return a.mend(p.scripts[p.at], p.reason())
 		}
 	case "e":
-		return a.editAt(p.reason())
+		return a.editField(p.reason().Key, p.reason().Path)
 	default:
 		p.list.ScrollKey(k)
 	}
@@ -202,9 +202,9 @@ func (a *App) mend(s prescription, reason *nack.Diagnosis) (tea.Cmd, bool) {
 	}), true
 }
 
-// editAt opens the resource of a reason in the editor, at the place.
-func (a *App) editAt(reason *nack.Diagnosis) (tea.Cmd, bool) {
-	res := a.data.gs.Draft.Get(reason.Key)
+// editField opens a resource of the draft in the editor, at a field.
+func (a *App) editField(k mesh.Key, path string) (tea.Cmd, bool) {
+	res := a.data.gs.Draft.Get(k)
 	if ok, why := writable(a); !ok || res == nil {
 		if res == nil {
 			why = "the draft has nothing of that name"
@@ -212,8 +212,8 @@ func (a *App) editAt(reason *nack.Diagnosis) (tea.Cmd, bool) {
 		a.shout("edit: " + why)
 		return nil, false
 	}
-	line, _, _ := text.Position(res.Source.Text, reason.Path)
-	return a.editText(&editJob{t: reason.Key.Type, was: reason.Key, text: res.Source.Text, line: max(1, line), what: "edit " + reason.Key.String()}), true
+	line, _, _ := text.Position(res.Source.Text, path)
+	return a.editText(&editJob{t: k.Type, was: k, text: res.Source.Text, line: max(1, line), what: "edit " + k.String()}), true
 }
 
 // plainly is what is wrong in a sentence: the doctor's, or the node's own words

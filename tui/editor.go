@@ -15,15 +15,18 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/engine/text"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
 
-// editJob is one resource on its way through an editor, and perhaps through it
-// again.
+// editJob is one resource, or the nginx.conf of all, on its way through an editor,
+// and perhaps through it again.
 type editJob struct {
 	group  string
+	shown  *nginx.Config // the nginx.conf that is edited; nil for a resource
 	t      mesh.Type
 	was    mesh.Key // zero for a new resource
 	what   string
@@ -48,7 +51,8 @@ type editReadMsg struct {
 	job       *editJob
 	unchanged bool
 	taken     bool
-	err       error // taking it failed; an *engine.EditError can be mended
+	change    *merge.Change // what an edit of the nginx.conf changed, where it was taken
+	err       error         // taking it failed; an *engine.EditError can be mended
 	text      string
 	data      *data
 }
@@ -89,13 +93,17 @@ func (j *editJob) write(dir string) error {
 				return err
 			}
 		}
+		what, ending := j.t.String()+"-"+j.was.Name, "yaml"
+		if j.shown != nil {
+			what, ending = "nginx", "conf"
+		}
 		name := strings.Map(func(r rune) rune {
 			if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 				return r
 			}
 			return '_'
-		}, j.t.String()+"-"+j.was.Name)
-		f, err := os.CreateTemp(dir, strings.Trim(name, "-.")+"-*.yaml") // 0600
+		}, what)
+		f, err := os.CreateTemp(dir, strings.Trim(name, "-.")+"-*."+ending) // 0600
 		if err != nil {
 			return err
 		}
@@ -174,7 +182,11 @@ func (a *App) editorExited(msg editorExitedMsg) tea.Cmd {
 		if out.unchanged = out.text == job.text && (!job.fresh || len(job.reason) > 0); out.unchanged {
 			return out
 		}
-		out.err = ws.Edit(job.group, engine.Put{Type: job.t, Text: out.text, Was: job.was})
+		if job.shown != nil {
+			out.change, out.err = ws.EditNginx(job.group, job.shown, out.text)
+		} else {
+			out.err = ws.Edit(job.group, engine.Put{Type: job.t, Text: out.text, Was: job.was})
+		}
 		out.taken = out.err == nil
 		out.data = a.maker.make(group, node)
 		return out
@@ -205,6 +217,8 @@ func (a *App) editRead(msg editReadMsg) tea.Cmd {
 	}
 	var bad *engine.EditError
 	switch {
+	case msg.taken && job.shown != nil:
+		return a.nginxEdited(job, msg.change)
 	case msg.taken:
 		a.say(job.what + ": in the draft; d shows the diff, p pushes it")
 		return removeCmd(job.path)

@@ -20,9 +20,9 @@ var asks = map[Context][3]string{
 	InEDS: {"EDS, endpoint discovery: “where is app running now?”",
 		"Envoy asks for each cluster that takes its endpoints by EDS. A change takes effect within milliseconds and closes no connection.",
 		"nginx: the server lines of an upstream; DRAINING is close to down. A change there is a reload."},
-	InNginx: {"nginx.conf: the same mesh, said in nginx's words",
-		"The lines of what is selected are marked; a comment stands where nginx has no counterpart. Move here, and the panes follow.",
-		"Below stands how far the line means the same in both: exactly, nearly, or not at all."},
+	InNginx: {"nginx.conf: the same mesh, said in nginx's words, both ways",
+		"The lines of what is selected are marked; a comment stands where nginx has no counterpart. Move here, and the panes follow. E edits the text: what you change in it comes back as a draft, and what nginx cannot say stays as it is.",
+		"A false friend looks alike and is not: the line under the cursor says what was observed of each, F what makes Envoy do the same."},
 	InTry: {"Try a request: “which route takes it, and why not another one?”",
 		"What is typed is asked of the draft at once; enter really sends it, and the two are compared. While a field has the keyboard (▸), letters are typed; tab goes on to the reasons, where j and k move.",
 		"nginx: nothing of the kind. There one reads the locations, sends it with curl, and looks into the access log."},
@@ -50,6 +50,9 @@ func (a *App) helpLines(in Context, w int) []string {
 		out = append(out, paragraph(q[0], w, a.th.Strong)...)
 		out = append(out, paragraph(q[1], w, theme.Style{})...)
 		out = append(out, paragraph(q[2], w, a.th.Dim)...)
+	}
+	if in == InNginx {
+		out = append(out, a.nginxLegend(w)...)
 	}
 	out = append(out, widget.Row(w, nil, []widget.Span{{Style: a.th.Accent, Text: a.th.Glyph.Cursor}, {Text: " selected   "},
 		{Style: a.th.Accent, Text: a.th.Glyph.Thread}, {Text: " belongs to what is selected: where the request comes from, and where it goes"}}, nil))

@@ -77,7 +77,7 @@ func (l *Layout) wide(body widget.Rect, s LayoutState) {
 		left.W = body.W - n + 1
 		l.Panels[PanelNginx] = widget.Rect{X: left.W - 1, Y: body.Y, W: n, H: body.H}
 	}
-	top := l.below(left)
+	top := l.below(left, s.Focus == PanelNginx)
 	if top.W < rowWidth {
 		l.grid(top)
 		return
@@ -97,8 +97,9 @@ func (l *Layout) wide(body widget.Rect, s LayoutState) {
 	}
 }
 
-// below puts detail and wire at the foot of r and returns what is left.
-func (l *Layout) below(r widget.Rect) widget.Rect {
+// below puts detail and wire at the foot of r and returns what is left. Where
+// there is much to explain, what the wire can spare goes to the detail.
+func (l *Layout) below(r widget.Rect, explain bool) widget.Rect {
 	detail, wire := 4, 4
 	switch {
 	case r.H >= 34:
@@ -108,9 +109,21 @@ func (l *Layout) below(r widget.Rect) widget.Rect {
 	case r.H >= 22:
 		detail, wire = 5, 4
 	}
-	y := r.Y + r.H - wire
-	l.Panels[PanelWire] = widget.Rect{X: r.X, Y: y, W: r.W, H: wire}
-	y -= detail - 1
+	y := r.Y + r.H
+	switch {
+	case explain && r.H < 26:
+		detail += wire - 1
+		wire = 0
+	case explain:
+		more := min(wire-4, 3)
+		detail, wire = detail+more, wire-more
+	}
+	if wire > 0 {
+		y -= wire
+		l.Panels[PanelWire] = widget.Rect{X: r.X, Y: y, W: r.W, H: wire}
+		y++ // they share a border
+	}
+	y -= detail
 	l.Detail = widget.Rect{X: r.X, Y: y, W: r.W, H: detail}
 	r.H = y - r.Y + 1
 	return r
@@ -119,7 +132,7 @@ func (l *Layout) below(r widget.Rect) widget.Rect {
 // medium is two panes by two; with nginx, the pane with the focus and nginx
 // side by side.
 func (l *Layout) medium(body widget.Rect, s LayoutState) {
-	top := l.below(body)
+	top := l.below(body, s.Focus == PanelNginx)
 	half := top.W/2 + 1
 	right := widget.Rect{X: half - 1, Y: top.Y, W: top.W - half + 1, H: top.H}
 	if s.Nginx {
@@ -146,6 +159,9 @@ func (l *Layout) narrow(body widget.Rect, s LayoutState) {
 	if body.H >= 22 {
 		detail = 5
 	}
+	if s.Focus == PanelNginx {
+		detail += 2
+	}
 	y := body.Y + body.H - detail
 	l.Detail = widget.Rect{X: 0, Y: y, W: body.W, H: detail}
 	room := body.H - detail + 1
@@ -155,6 +171,9 @@ func (l *Layout) narrow(body widget.Rect, s LayoutState) {
 	}
 	if s.Nginx {
 		upper := (room + 1) / 2
+		if s.Focus == PanelNginx {
+			upper = (room + 1) / 3
+		}
 		l.Panels[s.Pane] = widget.Rect{X: 0, Y: body.Y, W: body.W, H: upper}
 		l.Panels[PanelNginx] = widget.Rect{X: 0, Y: body.Y + upper - 1, W: body.W, H: room - upper + 1}
 		return

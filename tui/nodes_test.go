@@ -186,7 +186,7 @@ func TestTruthIsAskedForWhenItMayHaveChanged(t *testing.T) {
 	d := steady(s)
 	asked, now := 0, tuitest.Now
 	d.Truth = func(node string) *truth.Node { asked++; return s.Truth(node) }
-	m := &maker{deps: d, now: func() time.Time { return now }}
+	m := newMaker(d, func() time.Time { return now })
 	step := func(what string, want int) {
 		t.Helper()
 		if m.make("default", ""); asked != want {

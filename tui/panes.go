@@ -6,7 +6,6 @@ import (
 	"unicode"
 
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/tui/theme"
@@ -330,63 +329,4 @@ func (a *App) healthWord(cluster string, e mark.Endpoint) string {
 		return "no check"
 	}
 	return e.Word()
-}
-
-// nginxLines draws the nginx.conf with the lines on the thread marked.
-func (a *App) nginxLines(w, h int) []string {
-	l := &a.lists[PanelNginx]
-	out := make([]string, 0, h)
-	for i := l.Top; i < l.End(); i++ {
-		line := &a.data.nginx.lines[i]
-		strong, on := a.mirrors(line)
-		cursor := i == l.Cursor && a.focus == PanelNginx
-		gutter := widget.Span{Text: " "}
-		style := a.nginxStyle(line)
-		switch {
-		case cursor || strong:
-			gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Cursor}
-			style = a.th.Accent
-		case on:
-			gutter = widget.Span{Style: a.th.Accent, Text: a.th.Glyph.Thread}
-		case line.Kind != nginx.None:
-			style = a.th.Dim
-		}
-		spans := []widget.Span{gutter, {Style: style, Text: tightened(line.Text)}}
-		if cursor {
-			out = append(out, widget.Row(w, &a.th.Selected, spans, nil))
-		} else {
-			out = append(out, widget.Row(w, nil, spans, nil))
-		}
-	}
-	return out
-}
-
-// tightened is a line with half of its indent: the panel is narrow.
-func tightened(line string) string {
-	text := strings.TrimLeft(line, " ")
-	return widget.Spaces((len(line)-len(text))/2) + text
-}
-
-// mirrors reports whether a line mirrors what is selected, and whether
-// anything on the thread.
-func (a *App) mirrors(line *nginx.Line) (strong, on bool) {
-	for i := -1; i < len(line.Also); i++ {
-		o := line.From
-		if i >= 0 {
-			o = line.Also[i]
-		}
-		if o.Key.IsZero() {
-			continue
-		}
-		strong = strong || a.thread.Selects(o.Key, o.Path)
-		on = on || a.thread.Has(o.Key, o.Path)
-	}
-	return strong, on
-}
-
-func (a *App) nginxStyle(line *nginx.Line) theme.Style {
-	if line.Kind == nginx.None || strings.HasPrefix(strings.TrimSpace(line.Text), "#") {
-		return a.th.Comment
-	}
-	return theme.Style{}
 }

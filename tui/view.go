@@ -134,6 +134,9 @@ func (a *App) panelLines(p Panel, w, h int) []string {
 func (a *App) panelTitle(p Panel) string {
 	titles := [panels]string{"1 LDS listeners", "2 RDS routes", "3 CDS clusters", "4 EDS endpoints", "5 nginx.conf", "6 wire"}
 	title := titles[p]
+	if p == PanelNginx {
+		title = a.nginxTitle()
+	}
 	if p < PanelNginx && a.filter[p].text != "" {
 		title = title[:5] + " /" + a.filter[p].text
 	}

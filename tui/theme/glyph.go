@@ -9,6 +9,7 @@ type Glyphs struct {
 	Healthy, Degraded, Unchecked, Draining, Ejected, Ill, Unknown                string // of an endpoint
 	Error, Warning, Note                                                         string // of a finding
 	Added, Edited, Removed                                                       string // in the draft
+	Exact, About, Lacking, Friend                                                string // of an nginx line: the same, nearly, no counterpart, false friend
 
 	// Border has a character for each set of directions in which a line leaves
 	// its cell: bit 0 up, 1 right, 2 down, 3 left.
@@ -21,6 +22,7 @@ var unicode = Glyphs{
 	Healthy: "●", Degraded: "◑", Unchecked: "○", Draining: "◐", Ejected: "⊘", Ill: "✗", Unknown: "?",
 	Error: "✗", Warning: "▲", Note: "•",
 	Added: "+", Edited: "~", Removed: "-",
+	Exact: "=", About: "≈", Lacking: "∅", Friend: "≠",
 	Border: [16]string{" ", "│", "─", "└", "│", "│", "┌", "├", "─", "┘", "─", "┴", "┐", "┤", "┬", "┼"},
 }
 
@@ -30,5 +32,6 @@ var ascii = Glyphs{
 	Healthy: "*", Degraded: "%", Unchecked: "o", Draining: "%", Ejected: "0", Ill: "x", Unknown: "?",
 	Error: "x", Warning: "!", Note: "*",
 	Added: "+", Edited: "~", Removed: "-",
+	Exact: "=", About: "~", Lacking: "0", Friend: "!",
 	Border: [16]string{" ", "|", "-", "+", "|", "|", "+", "+", "-", "+", "-", "+", "+", "+", "+", "+"},
 }
