@@ -1,37 +1,60 @@
 package friends
 
 import (
+	"cmp"
+	"slices"
+
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 )
 
-// Friend is one place where the two worlds part although they look alike.
+// Friend is one false friend of a mesh: a subject on which the two worlds part
+// although they look alike, and all places of one resource where they do.
 type Friend struct {
-	Subject string       // what it is about: "timeout", "Host upstream", "max_fails"
-	Line    int          // index in Config.Lines of the line that is marked; -1 where none says it
-	At      nginx.Origin // the resource and field
-	Kind    nginx.Kind   // how near Envoy can come with Fix: Exact, Approximate, None
+	Subject string       // what it is about: "silence", "Host upstream", "max_fails"
+	Lines   []int        // indexes in Config.Lines of the lines that are marked, ascending; none where no line says it
+	At      nginx.Origin // the resource and the first field
+	Places  int          // how many fields of the resource it holds for; at least 1
+	Kind    nginx.Kind   // how near to nginx Envoy can come: Exact, Approximate, None
 	Nginx   string       // what nginx was observed to do, one sentence
 	Envoy   string       // what Envoy was observed to do, one sentence
 	Here    string       // what that means for this mesh, one sentence; may be empty
 	Fix     *Fix         // makes Envoy behave as nginx does; nil where no setting does
-	Without string       // where Fix is nil: why not, or what comes nearest, one sentence
-}
-
-// Fix is a setting that is offered: the whole new texts of the resources that
-// change, of which all but the changed places stay as they were.
-type Fix struct {
-	Says string // as one would put it on a button: "timeout: 0s and idle_timeout: 60s on this route"
-	Put  []Put
-}
-
-// Put is one resource's new text.
-type Put struct {
-	Key  mesh.Key
-	Text string
+	Without string       // where Fix is nil: that there is none, and what comes nearest; beside a Fix: what it leaves; may be empty then
 }
 
 // Of finds the false friends of a mesh beside its projection, in the order of
-// the lines. Each place is told once; one whose setting is made already is not
-// told. nil meshes have none.
-func Of(m *mesh.Mesh, c *nginx.Config) []Friend { return nil }
+// the lines, those without a line last. One whose setting is made already is not
+// told. A nil mesh has none; without a projection none has a line.
+func Of(m *mesh.Mesh, c *nginx.Config) []Friend {
+	if m == nil {
+		return nil
+	}
+	l := &look{mesh: m, lines: index(c)}
+	for _, r := range m.List(mesh.Listener) {
+		l.listener(r)
+	}
+	for _, r := range m.List(mesh.Route) {
+		l.routes(r)
+	}
+	for _, r := range m.List(mesh.Cluster) {
+		l.cluster(r)
+	}
+	slices.SortStableFunc(l.found, func(a, b Friend) int { return cmp.Compare(first(a), first(b)) })
+	return l.found
+}
+
+// first is the line that a friend is sorted by.
+func first(f Friend) int {
+	if len(f.Lines) == 0 {
+		return int(^uint(0) >> 1)
+	}
+	return f.Lines[0]
+}
+
+// look is one search.
+type look struct {
+	mesh  *mesh.Mesh
+	lines *lines
+	found []Friend
+}
