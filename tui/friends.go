@@ -78,7 +78,7 @@ func (a *App) openFriends() tea.Cmd {
 	n := len(v.friends)
 	win.list.Resize(n, n)
 	line := a.lists[PanelNginx].Cursor
-	if at := slices.IndexFunc(v.friends, func(f friends.Friend) bool { return f.Line >= line }); at >= 0 {
+	if at := slices.IndexFunc(v.friends, func(f friends.Friend) bool { return f.First() >= line }); at >= 0 {
 		win.list.Select(at)
 	}
 	a.open(win)
@@ -131,7 +131,7 @@ func (p *friendsWindow) line(a *App, f *friends.Friend, cursor bool, w int) stri
 		glyph, style, offer = a.th.Glyph.About, a.th.Info, "one key makes it nearly alike"
 	}
 	place := f.At.Key.String()
-	if i := f.Line; i >= 0 && i < len(a.data.nginx.lines) {
+	if i := f.First(); i >= 0 && i < len(a.data.nginx.lines) {
 		place = fmt.Sprintf("%d: %s", i+1, strings.TrimSpace(a.data.nginx.lines[i].Text))
 	}
 	left := []widget.Span{{Style: a.th.Accent, Text: " "}, {Style: a.th.Warn, Text: widget.Fit(widget.Clean(f.Subject), min(26, w/3)) + " "}, {Style: a.th.Dim, Text: place}}
@@ -174,7 +174,11 @@ func (p *friendsWindow) diff(a *App, f *friends.Friend) []mesh.Change {
 		return p.changes
 	}
 	p.of, p.at, p.changes = a.data.nginx, p.list.Cursor, nil
-	for _, put := range f.Fix.Put {
+	puts, err := f.Fix.Texts()
+	if err != nil {
+		a.shout("false friends: " + err.Error())
+	}
+	for _, put := range puts {
 		c := mesh.Change{Key: put.Key, Old: a.data.gs.Draft.Get(put.Key)}
 		if c.New, _ = text.Decode(put.Key.Type, mesh.Source{Text: put.Text}); c.New == nil {
 			c.New = &mesh.Resource{Key: put.Key, Source: mesh.Source{Text: put.Text}}
@@ -219,7 +223,7 @@ func (p *friendsWindow) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 	default:
 		if f != nil && p.list.Key(k) {
 			p.text = widget.List{}
-			if line := p.current(a).Line; line >= 0 {
+			if line := p.current(a).First(); line >= 0 {
 				a.lists[PanelNginx].Select(line)
 				a.moved()
 			}
@@ -237,8 +241,12 @@ func (a *App) befriend(f *friends.Friend) tea.Cmd {
 	}
 	shown, fix := a.data.gs.Draft, f.Fix
 	return a.editSaying(f.Subject, func(gs *engine.GroupState) ([]engine.Edit, string, error) {
+		puts, err := fix.Texts()
+		if err != nil {
+			return nil, "", err
+		}
 		var edits []engine.Edit
-		for _, put := range fix.Put {
+		for _, put := range puts {
 			now, then := gs.Draft.Get(put.Key), shown.Get(put.Key)
 			if (now == nil) != (then == nil) || now != nil && now.Source.Text != then.Source.Text {
 				return nil, "", fmt.Errorf("the draft has changed %s meanwhile; the setting is shown anew", put.Key)

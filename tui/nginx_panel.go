@@ -37,14 +37,15 @@ func newNginxView(c *nginx.Config, fs []friends.Friend) *nginxView {
 		}
 	}
 	for i := range fs {
-		line := fs[i].Line
-		if line < 0 || line >= len(v.lines) {
-			continue
+		for _, line := range fs[i].Lines {
+			if line < 0 || line >= len(v.lines) {
+				continue
+			}
+			if len(v.on[line]) == 0 {
+				v.marked = append(v.marked, line)
+			}
+			v.on[line] = append(v.on[line], i)
 		}
-		if len(v.on[line]) == 0 {
-			v.marked = append(v.marked, line)
-		}
-		v.on[line] = append(v.on[line], i)
 	}
 	slices.Sort(v.marked)
 	return v

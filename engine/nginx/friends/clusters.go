@@ -46,7 +46,7 @@ func (l *look) cluster(r *mesh.Resource) {
 func (p *pool) add(field, directive string, f Friend) {
 	f.At, f.Places = nginx.Origin{Key: p.resource.Key, Path: field}, 1
 	if f.Lines = p.endpointLines(func(*endpointv3.LocalityLbEndpoints) bool { return true }); directive != "server" || len(f.Lines) == 0 {
-		f.Lines = p.look.lines.saying(f.At, directive)
+		f.Lines = p.lines.saying(f.At, directive)
 	}
 	p.found = append(p.found, f)
 }
@@ -149,7 +149,7 @@ func (p *pool) endpointLines(of func(*endpointv3.LocalityLbEndpoints) bool) (out
 	for i, loc := range p.load.GetEndpoints() {
 		for j := range loc.GetLbEndpoints() {
 			if of(loc) {
-				out = append(out, p.look.lines.of[nginx.Origin{Key: in.Key, Path: fmt.Sprintf("%sendpoints[%d].lb_endpoints[%d]", head, i, j)}]...)
+				out = append(out, p.lines.of[nginx.Origin{Key: in.Key, Path: fmt.Sprintf("%sendpoints[%d].lb_endpoints[%d]", head, i, j)}]...)
 			}
 		}
 	}
@@ -175,7 +175,7 @@ func (p *pool) down() {
 				first = path
 			}
 			edits = append(edits, set(in, path+".health_status", "DRAINING"))
-			lines = append(lines, p.look.lines.of[nginx.Origin{Key: in.Key, Path: path}]...)
+			lines = append(lines, p.lines.of[nginx.Origin{Key: in.Key, Path: path}]...)
 		}
 	}
 	if len(edits) == 0 {

@@ -40,14 +40,14 @@ func Of(m *mesh.Mesh, c *nginx.Config) []Friend {
 	for _, r := range m.List(mesh.Cluster) {
 		l.cluster(r)
 	}
-	slices.SortStableFunc(l.found, func(a, b Friend) int { return cmp.Compare(first(a), first(b)) })
+	slices.SortStableFunc(l.found, func(a, b Friend) int { return cmp.Compare(uint(a.First()), uint(b.First())) })
 	return l.found
 }
 
-// first is the line that a friend is sorted by.
-func first(f Friend) int {
+// First is the first of the lines that are marked, -1 where there is none.
+func (f *Friend) First() int {
 	if len(f.Lines) == 0 {
-		return int(^uint(0) >> 1)
+		return -1
 	}
 	return f.Lines[0]
 }

@@ -89,7 +89,8 @@ func TestGolden(t *testing.T) {
 						kept = append(kept, f)
 					}
 				}
-				a.Files = append(kept, txtar.File{Name: told, Data: []byte(got)})
+				kept = append(kept, txtar.File{Name: told, Data: []byte(got)})
+				a.Files = kept
 				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -21,7 +21,7 @@ const edited = 200
 type gathered struct {
 	Friend
 	edits []edit
-	lines [][]int
+	marks [][]int
 }
 
 // routing is the search in one route configuration.
@@ -43,7 +43,7 @@ func (g *routing) at(path, directive string, f Friend, edits ...edit) {
 		g.order = append(g.order, f.Subject)
 	}
 	one.Places++
-	one.lines = append(one.lines, g.look.lines.saying(o, directive))
+	one.marks = append(one.marks, g.lines.saying(o, directive))
 	if len(one.edits) < edited {
 		one.edits = append(one.edits, edits...)
 	}
@@ -71,7 +71,7 @@ func (l *look) routes(r *mesh.Resource) {
 	}
 	for _, subject := range g.order {
 		one := g.by[subject]
-		one.Lines = merged(one.lines...)
+		one.Lines = merged(one.marks...)
 		if one.Fix != nil {
 			one.Fix.edits = one.edits
 			if one.Places > 1 {
