@@ -1,7 +1,6 @@
 package importer
 
 import (
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"example.com/meshtui/engine/nginx/conf"
@@ -62,10 +61,6 @@ func (im *importer) answer(loc *conf.Directive, r *routev3.Route) {}
 // HTTP filters, access logs, idle times, upgrades, answers of its own. It stands
 // in im.packed already.
 func (im *importer) manage(s *site) {}
-
-// chains gives the site's listener its filter chains, with TLS where its servers
-// have it. The connection manager is done then.
-func (im *importer) chains(s *site, l *listenerv3.Listener) {}
 
 // stream makes TCP and UDP listeners of stream {}, and their clusters.
 func (im *importer) stream(d *conf.Directive) {}
