@@ -151,7 +151,7 @@ func Looks(text string) bool {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") || strings.HasPrefix(line, "- ") || strings.HasSuffix(name, ":"):
 			return false
-		case strings.HasSuffix(line, ";") || strings.HasSuffix(line, "{"):
+		case strings.HasSuffix(line, ";") || strings.HasSuffix(line, "{") || strings.HasSuffix(line, "}") && strings.Contains(line, ";"):
 			return true
 		case (name == "http" || name == "server" || name == "upstream" || name == "events" || name == "stream") && (rest == "" || strings.HasPrefix(rest, "{")):
 			return true
