@@ -3,17 +3,17 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"example.com/meshtui/xds/envoy"
+	"example.com/meshtui/xds/child"
 )
 
-// newWatchdog is what the fleet starts beside each Envoy where the kernel
-// cannot tie a child to its parent; no command for people.
+// newWatchdog is what is started beside each Envoy and nginx of ours where the
+// kernel cannot tie a child to its parent; no command for people.
 func newWatchdog() *cobra.Command {
 	return &cobra.Command{
-		Use:    envoy.WatchdogCommand,
+		Use:    child.WatchdogCommand,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return envoy.RunWatchdog(a, cmd.InOrStdin())
+			return child.RunWatchdog(a, cmd.InOrStdin())
 		},
 	}
 }

@@ -26,7 +26,7 @@ type FleetOptions struct {
 	Dir         string // holds each Envoy's bootstrap and log; made with mode 0700
 	Delta       bool
 	Concurrency int      // worker threads of each Envoy; 1 when 0
-	Watchdog    []string // this program and what makes it call RunWatchdog; os.Executable and WatchdogCommand when empty
+	Watchdog    []string // this program and what makes it call child.RunWatchdog; see child.Options
 	Now         func() time.Time
 }
 

@@ -21,8 +21,8 @@ import (
 // of its own instead of running tests.
 const childRole = "ENVOY_TEST_CHILD"
 
-// child plays that part.
-func child() (played bool, status int) {
+// partOf plays that part.
+func partOf() (played bool, status int) {
 	switch os.Getenv(childRole) {
 	case "fleet": // starts an Envoy and waits to be killed
 		f, err := StartFleet(context.Background(), FleetOptions{
@@ -34,12 +34,6 @@ func child() (played bool, status int) {
 		}
 		fmt.Println(f.Processes()[0].PID)
 		select {}
-	case "watchdog":
-		if err := RunWatchdog(os.Args[1:], os.Stdin); err != nil {
-			fmt.Println(err)
-			return true, 1
-		}
-		return true, 0
 	}
 	return false, 0
 }
@@ -283,41 +277,6 @@ func TestEnvoyGoesWithUs(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	eventually(t, "the Envoy to go too", func() bool { return gone(pid) })
-}
-
-func TestWatchdog(t *testing.T) {
-	t.Setenv(childRole, "watchdog")
-	command := []string{os.Args[0]}
-	start := func() *exec.Cmd {
-		cmd := exec.Command("sleep", "100")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		return cmd
-	}
-	left, taken := start(), start()
-	dismissed, err := startWatchdog(command, left.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dismissed.dismiss()
-	if gone(left.Process.Pid) {
-		t.Error("a watchdog that was dismissed killed what it watched")
-	}
-	orphaned, err := startWatchdog(command, taken.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	orphaned.pipe.Close() // as the system does for a process that was killed
-	eventually(t, "the orphan to be killed", func() bool { return gone(taken.Process.Pid) })
-	_ = orphaned.cmd.Wait()
-	for _, args := range [][]string{nil, {"x"}, {"1"}, {"-5"}, {"2", "3"}} {
-		if err := RunWatchdog(args, strings.NewReader("")); err == nil {
-			t.Errorf("%v was accepted", args)
-		}
-	}
 }
 
 func TestFleetEndsWithItsContext(t *testing.T) {

@@ -31,7 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if handled, status := child(); handled {
+	if handled, status := partOf(); handled {
 		os.Exit(status)
 	}
 	goleak.VerifyTestMain(m)

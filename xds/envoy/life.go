@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,24 +11,19 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"example.com/meshtui/xds/child"
 )
 
 // life is one run of an Envoy process.
 type life struct {
-	cmd   *exec.Cmd
-	done  chan struct{} // closed when the process is gone
-	exit  error         // of cmd.Wait; read it after done
-	log   string        // path of the log
-	since int64         // where in the log this run begins
-	guard *watchdog
+	*child.Process
+	log   string // path of the log
+	since int64  // where in the log this run begins
 }
-
-func (l *life) pid() int { return l.cmd.Process.Pid }
 
 // launch writes the bootstrap and starts the process.
 func (r *runner) launch() (*life, error) {
@@ -54,19 +50,13 @@ func (r *runner) launch() (*life, error) {
 	cmd := exec.Command(r.fleet.o.Binary.Path, r.arguments(config)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{toUs} // the child's descriptor 3
-	cmd.SysProcAttr = processAttributes()
-	l := &life{cmd: cmd, done: make(chan struct{}), log: p.Log, since: since}
-	if err := r.spawn(l); err != nil {
+	process, err := child.Start(r.fleet.group, cmd, child.Options{Name: r.node, Watchdog: r.fleet.o.Watchdog})
+	if err != nil {
 		events.Close()
-		return nil, fmt.Errorf("%s: %w", r.node, err)
+		return nil, err
 	}
 	r.fleet.group.Go(r.node+" events", func() error { r.readEvents(events); return nil })
-	if !diesWithParent {
-		if l.guard, err = startWatchdog(r.fleet.o.Watchdog, l.pid()); err != nil {
-			return nil, errors.Join(err, l.end())
-		}
-	}
-	return l, nil
+	return &life{Process: process, log: p.Log, since: since}, nil
 }
 
 func (r *runner) writeBootstrap() (path string, err error) {
@@ -96,24 +86,6 @@ func (r *runner) arguments(config string) []string {
 		"--log-format", "%Y-%m-%dT%T.%e %l %n: %v")
 }
 
-// spawn starts the process from a thread that lives until the process is gone:
-// on Linux the kernel ends the process when the thread that started it does.
-func (r *runner) spawn(l *life) error {
-	started := make(chan error, 1)
-	r.fleet.group.Go(r.node+" process", func() error {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := l.cmd.Start()
-		started <- err
-		if err == nil {
-			l.exit = l.cmd.Wait()
-		}
-		close(l.done)
-		return nil
-	})
-	return <-started
-}
-
 // readEvents hands on what comes through the pipe until the process is gone.
 func (r *runner) readEvents(pipe *os.File) {
 	defer pipe.Close()
@@ -129,40 +101,9 @@ func (r *runner) readEvents(pipe *os.File) {
 	_, _ = io.Copy(io.Discard, pipe)
 }
 
-// end ends the process and all in its group, by force when it does not listen,
-// and returns why it was gone.
-func (l *life) end() error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		select {
-		case <-l.done: // reaped: its number may be another's by now
-			l.guard.dismiss()
-			return nil
-		default:
-		}
-		if err := syscall.Kill(-l.pid(), signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("process %d cannot be ended: %w", l.pid(), err)
-		}
-		timer := time.NewTimer(2 * time.Second)
-		select {
-		case <-l.done:
-			timer.Stop()
-			l.guard.dismiss()
-			return nil
-		case <-timer.C:
-		}
-	}
-	<-l.done
-	l.guard.dismiss()
-	return nil
-}
-
 // reason says in one sentence how a process ended that nobody ended.
 func (l *life) reason() error {
-	l.guard.dismiss()
-	how := "it ended without an error"
-	if l.exit != nil {
-		how = l.exit.Error()
-	}
+	how := cmp.Or(l.Exit(), "it ended without an error")
 	if said := lastWords(l.log, l.since); said != "" {
 		how += ": " + said
 	}

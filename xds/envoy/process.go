@@ -205,23 +205,23 @@ func (r *runner) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.become(Starting, func(p *Process) { p.PID, p.NextTry = l.pid(), time.Time{} })
+	r.become(Starting, func(p *Process) { p.PID, p.NextTry = l.PID(), time.Time{} })
 	r.fleet.emit(Event{Node: r.node, Kind: EventStarted, Time: r.fleet.o.Now()})
 	client, err := newAdmin(r.process().Admin, time.Second)
 	if err != nil {
-		return errors.Join(err, l.end())
+		return errors.Join(err, l.End())
 	}
 	defer client.close()
 	r.awaitLive(ctx, l, client)
 	select {
-	case <-l.done:
+	case <-l.Done():
 		return l.reason()
 	case <-ctx.Done():
 	case <-r.fleet.stopping:
 		r.become(Stopping, nil)
-		drain(r.fleet.stopCtx, client, l.done)
+		drain(r.fleet.stopCtx, client, l.Done())
 	}
-	return l.end()
+	return l.End()
 }
 
 // awaitLive polls /ready until it says LIVE or the process ends.
@@ -242,7 +242,7 @@ func (r *runner) awaitLive(ctx context.Context, l *life, client *admin) {
 		}
 		select {
 		case <-tick.C:
-		case <-l.done:
+		case <-l.Done():
 			return
 		case <-ctx.Done():
 			return

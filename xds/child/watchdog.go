@@ -1,4 +1,4 @@
-package envoy
+package child
 
 import (
 	"fmt"
@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// WatchdogCommand is the hidden subcommand under which a program that starts a
-// Fleet must call RunWatchdog. It is used where the kernel cannot tie a child
+// WatchdogCommand is the hidden subcommand under which a program that starts
+// others must call RunWatchdog. It is used where the kernel cannot tie a child
 // to its parent, that is everywhere but on Linux.
-const WatchdogCommand = "envoy-watchdog"
+const WatchdogCommand = "watchdog"
 
 // RunWatchdog waits until in ends and then kills the process group named in
 // args[0], unless a byte came first: the sign that all went well. in is the
