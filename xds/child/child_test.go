@@ -218,3 +218,18 @@ func TestWatchdog(t *testing.T) {
 		}
 	}
 }
+
+func TestBackoff(t *testing.T) {
+	var got []time.Duration
+	pause := time.Duration(0)
+	for range 8 {
+		pause = Backoff(pause, time.Second)
+		got = append(got, pause)
+	}
+	if got[0] != firstBackoff || got[1] != 2*firstBackoff || got[7] != lastBackoff {
+		t.Errorf("the pauses are %v", got)
+	}
+	if again := Backoff(lastBackoff, steady); again != firstBackoff {
+		t.Errorf("after a long life: %s", again)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 func TestChooseWords(t *testing.T) {
@@ -32,20 +31,5 @@ func TestLastWordsAreOfThisRun(t *testing.T) {
 	}
 	if got := lastWords(filepath.Join(t.TempDir(), "none"), 0); got != "" {
 		t.Errorf("of no log: %q", got)
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	var got []time.Duration
-	pause := time.Duration(0)
-	for range 8 {
-		pause = backoff(pause, time.Second)
-		got = append(got, pause)
-	}
-	if got[0] != firstBackoff || got[1] != 2*firstBackoff || got[7] != lastBackoff {
-		t.Errorf("the pauses are %v", got)
-	}
-	if again := backoff(lastBackoff, steady); again != firstBackoff {
-		t.Errorf("after a long life: %s", again)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/meshtui/xds/child"
 )
 
 // ProcessState is how an Envoy of ours stands.
@@ -53,23 +55,6 @@ type Process struct {
 	Why      string    // why it ended, when it did
 	NextTry  time.Time // zero unless Restarting
 	Restarts int
-}
-
-// Back-off between restarts: doubled from first to last, and back to first
-// after an Envoy that lived for steady.
-const (
-	firstBackoff = 200 * time.Millisecond
-	lastBackoff  = 10 * time.Second
-	steady       = 30 * time.Second
-)
-
-// backoff is the pause before the next start, given the one before the last
-// start and how long the Envoy lived.
-func backoff(last, lived time.Duration) time.Duration {
-	if last == 0 || lived >= steady {
-		return firstBackoff
-	}
-	return min(2*last, lastBackoff)
 }
 
 // runner keeps one Envoy running.
@@ -154,7 +139,7 @@ func (r *runner) supervise(ctx context.Context) error {
 			r.fell <- fmt.Errorf("%s ended at its start: %w (its log: %s)", r.node, why, r.process().Log)
 			return nil
 		}
-		pause = backoff(pause, r.fleet.o.Now().Sub(began))
+		pause = child.Backoff(pause, r.fleet.o.Now().Sub(began))
 		r.become(Restarting, func(p *Process) {
 			p.PID, p.Why, p.NextTry = 0, why.Error(), r.fleet.o.Now().Add(pause)
 			p.Restarts++

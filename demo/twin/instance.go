@@ -1,0 +1,131 @@
+package twin
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/meshtui/xds/child"
+)
+
+// instance is one run of nginx: its master process, and what all of its processes
+// log.
+type instance struct {
+	*child.Process
+	twin  *Twin
+	began time.Time
+	read  chan struct{} // closed when the log has ended: no process is left
+
+	mu    sync.Mutex
+	emerg string // what the master said last of a file that it does not take
+}
+
+// launch starts nginx on the good file.
+func (t *Twin) launch() (*instance, error) {
+	if err := os.Remove(t.path(pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("starting nginx: %w", err)
+	}
+	log, err := os.OpenFile(t.path(logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("nginx's log: %w", err)
+	}
+	said, toUs, err := os.Pipe()
+	if err != nil {
+		log.Close()
+		return nil, fmt.Errorf("nginx's log: %w", err)
+	}
+	defer toUs.Close() // the processes have it: when the last ends, so does the pipe
+	cmd := exec.Command(t.o.Program.Path, t.arguments(confFile)...)
+	cmd.Stdout, cmd.Stderr = toUs, toUs
+	p := &instance{twin: t, began: t.o.Now(), read: make(chan struct{})}
+	// The master hears SIGTERM and ends its workers, which SIGKILL would leave.
+	p.Process, err = child.Start(t.group, cmd, child.Options{Name: "nginx", Farewell: syscall.SIGTERM, Family: true, Watchdog: t.o.Watchdog})
+	if err != nil {
+		log.Close()
+		said.Close()
+		return nil, err
+	}
+	t.group.Go("nginx's log", func() error {
+		defer close(p.read)
+		defer log.Close()
+		defer said.Close()
+		p.follow(said, log)
+		return nil
+	})
+	return p, nil
+}
+
+// follow copies what nginx says into its log, up to maxLogSize, and hears where
+// it does not take a file.
+func (p *instance) follow(said io.Reader, log io.Writer) {
+	lines := bufio.NewReaderSize(said, 64<<10)
+	for size := 0; ; {
+		line, err := lines.ReadString('\n')
+		if size += len(line); size < maxLogSize {
+			_, _ = io.WriteString(log, line) // a full disk is no reason to stop nginx
+		}
+		if strings.Contains(line, "[emerg]") {
+			p.refused(refusal(line))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// refused notes what the master said against the file that it was given.
+func (p *instance) refused(words string) {
+	p.mu.Lock()
+	p.emerg = words
+	p.mu.Unlock()
+	p.twin.become(func(s *State) {
+		if s.Running && s.PID == p.PID() {
+			s.Err, s.Load.Refused = words, words
+		}
+	})
+}
+
+// said is what it said last of a file that it does not take; "" for nothing.
+func (p *instance) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.emerg
+}
+
+// finish waits until everything that it said is read; the process must be gone.
+func (p *instance) finish() { <-p.read }
+
+// awaitUp waits until nginx has written its process number, which it does once
+// it listens.
+func (p *instance) awaitUp(ctx context.Context) error {
+	late := time.NewTimer(startTime)
+	defer late.Stop()
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(p.twin.path(pidFile))
+		if err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(p.PID()) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-p.Done():
+			p.finish()
+			return fmt.Errorf("nginx does not start: %s", cmp.Or(p.said(), p.Exit()))
+		case <-late.C:
+			return fmt.Errorf("nginx does not listen within %s", startTime)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
