@@ -11,7 +11,7 @@ import (
 )
 
 // action writes what a route does with the requests that it takes.
-func (p *projection) action(sc *scope, pl place, c candidate) {
+func (p *projection) action(sc *scope, pl *place, c candidate) {
 	switch a := pl.route.GetAction().(type) {
 	case *routev3.Route_Route:
 		p.forward(sc, pl, c, a.Route)
@@ -31,7 +31,7 @@ func (p *projection) action(sc *scope, pl place, c candidate) {
 }
 
 // forward writes a route to clusters.
-func (p *projection) forward(sc *scope, pl place, c candidate, ra *routev3.RouteAction) {
+func (p *projection) forward(sc *scope, pl *place, c candidate, ra *routev3.RouteAction) {
 	o := pl.origin.at("route")
 	t := p.target(o, ra)
 	if t.text == "" {

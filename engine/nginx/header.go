@@ -19,13 +19,13 @@ type headerLevel struct {
 	}
 }
 
-func headerLevels(sc *scope, pl place) []headerLevel {
+func headerLevels(sc *scope, pl *place) []headerLevel {
 	return []headerLevel{{pl.origin, pl.route}, {sc.origin, sc.host}, {sc.routing.origin, sc.routing.config}}
 }
 
 // headers writes what is changed in the headers, innermost level first as Envoy
 // does it. nginx inherits them only where a level sets none, so all stand here.
-func (p *projection) headers(sc *scope, pl place, ra *routev3.RouteAction, by string) {
+func (p *projection) headers(sc *scope, pl *place, ra *routev3.RouteAction, by string) {
 	host, set := p.hostLine(by, pl.origin.at("route"), ra)
 	upgrade := upgradeOrigin(sc, pl, ra)
 	if by == byGRPC {
@@ -113,7 +113,7 @@ func (p *projection) hostLine(by string, o Origin, ra *routev3.RouteAction) (lin
 }
 
 // upgradeOrigin is where websocket is allowed, nil when it is not.
-func upgradeOrigin(sc *scope, pl place, ra *routev3.RouteAction) *Origin {
+func upgradeOrigin(sc *scope, pl *place, ra *routev3.RouteAction) *Origin {
 	for i, u := range ra.GetUpgradeConfigs() {
 		if strings.EqualFold(u.GetUpgradeType(), "websocket") {
 			if u.GetEnabled() != nil && !u.GetEnabled().GetValue() {

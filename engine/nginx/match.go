@@ -26,6 +26,7 @@ type candidate struct {
 	text    string         // path, prefix or nginx's expression
 	fold    bool           // of an expression: without case
 	full    *regexp.Regexp // of an expression: matches a whole path as Envoy does
+	head    string         // of an expression: what every path begins with that it matches
 	matched string         // what prefix_rewrite replaces at the path's head
 	field   string         // of the match, for the source map
 	mark    mark
@@ -57,7 +58,7 @@ func candidates(o Origin, m *routev3.RouteMatch) []candidate {
 		if !ok {
 			return nil
 		}
-		c.field, c.mark = "safe_regex", exact(o.at("safe_regex")).approx(lessonRegex)
+		c.field, c.mark = "safe_regex", exact(o.at("safe_regex")).with(lessonRegex)
 		return []candidate{c}
 	}
 	if !strings.HasPrefix(path, "/") || !writable(path) {
@@ -87,8 +88,36 @@ func (c *candidate) toRegex(fold bool) {
 		re += "$"
 	}
 	// Quoted text always compiles.
+	if !fold {
+		c.head = c.text
+	}
 	c.form, c.text, c.fold, c.full = byRegex, re, fold, regexp.MustCompile(flags+re)
-	c.mark = c.mark.approx(lessonRegex)
+	c.mark.lesson = lessonRegex
+}
+
+// literalHead is what every text begins with that the expression matches.
+func literalHead(re *syntax.Regexp) string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			return string(re.Rune)
+		}
+	case syntax.OpCapture:
+		return literalHead(re.Sub[0])
+	case syntax.OpConcat:
+		head := ""
+		for _, sub := range re.Sub {
+			if sub.Op == syntax.OpBeginText || sub.Op == syntax.OpBeginLine && head == "" {
+				continue
+			}
+			head += literalHead(sub)
+			if sub.Op != syntax.OpLiteral {
+				break
+			}
+		}
+		return head
+	}
+	return ""
 }
 
 // regexCandidate turns an RE2 expression into one that PCRE takes. ok is false
@@ -102,8 +131,13 @@ func regexCandidate(re string) (candidate, bool) {
 	if err != nil {
 		return candidate{}, false
 	}
+	tree, err := syntax.Parse(re, syntax.Perl)
+	if err != nil {
+		return candidate{}, false
+	}
+	head, _, _ := strings.Cut(literalHead(tree), "%")
 	text, ok := pcre(re)
-	return candidate{form: byRegex, text: "^(?:" + text + ")$", full: full}, ok && small(re)
+	return candidate{form: byRegex, text: "^(?:" + text + ")$", full: full, head: head}, ok && small(re)
 }
 
 // small reports whether PCRE can hold the expression: it copies what is

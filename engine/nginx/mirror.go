@@ -31,13 +31,16 @@ func (p *projection) mirror(sc *scope, o Origin, ra *routev3.RouteAction) {
 		if mp.GetRuntimeFraction() != nil {
 			m = m.approx(lessonMirrorPart)
 		}
-		path := fmt.Sprintf("/_mirror_%d", len(sc.mirrors)+1)
-		for sc.exact[path] {
-			path += "_"
+		path, again := sc.copies[at]
+		if !again {
+			path = fmt.Sprintf("/_mirror_%d", len(sc.mirrors)+1)
+			for sc.order.paths[path] != nil {
+				path += "_"
+			}
 		}
 		p.add(m, "mirror %s;", path)
-		if !p.muted {
-			sc.exact[path] = true
+		if !p.muted && !again {
+			sc.copies[at] = path
 			t.mark = m
 			sc.mirrors = append(sc.mirrors, mirror{path, t})
 		}

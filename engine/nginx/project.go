@@ -23,7 +23,7 @@ import (
 func Project(m *mesh.Mesh) *Config {
 	p := &projection{
 		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},
-		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{},
+		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{}, drawn: map[Origin]string{},
 	}
 	p.prepare()
 	p.depth = 1
@@ -93,6 +93,7 @@ type projection struct {
 	overHTTP   []string           // clusters that routes send to
 	splits     []split
 	splitNames map[string]int    // variables that are taken, with the last number
+	drawn      map[Origin]string // variables of a weighted choice or a share
 	named      map[string]byName // by cluster
 	resolved   []*clusterv3.Cluster
 	inStream   bool               // within stream {}

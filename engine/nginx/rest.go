@@ -117,7 +117,7 @@ func perFilter[V any](p *projection, o Origin, config map[string]V) {
 }
 
 // routeRest names what else a route says.
-func (p *projection) routeRest(pl place) {
+func (p *projection) routeRest(pl *place) {
 	perFilter(p, pl.origin, pl.route.GetTypedPerFilterConfig())
 	p.rest(pl.origin, pl.route, "match", "route", "redirect", "direct_response", "typed_per_filter_config", "request_headers_to_add",
 		"request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "decorator")

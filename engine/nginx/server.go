@@ -21,7 +21,10 @@ type scope struct {
 	host    *routev3.VirtualHost
 	origin  Origin // of the virtual host
 	mirrors []mirror
-	exact   map[string]bool // paths that have a location of their own
+	order   *order
+	labels  map[string]bool // of named locations
+	pending []*row          // that were given a label and have no location yet
+	copies  map[Origin]string
 }
 
 // virtualHosts writes one server for each virtual host.
@@ -34,7 +37,7 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 	}
 	p.configRest(r.origin, r.config)
 	for i, vh := range r.config.GetVirtualHosts() {
-		sc := &scope{site: s, routing: r, host: vh, origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)), exact: map[string]bool{}}
+		sc := &scope{site: s, routing: r, host: vh, origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)), labels: map[string]bool{}, copies: map[Origin]string{}}
 		names, isDefault := p.serverNamesOf(sc)
 		unmute := func() {}
 		if len(names) == 0 && !isDefault {

@@ -123,9 +123,13 @@ func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster) target {
 		t.text = "$weighted"
 		return t
 	}
-	s.name = p.splitName(s.parts[0].name)
-	p.splits = append(p.splits, s)
-	t.text = "$" + s.name
+	name, again := p.drawn[o]
+	if !again {
+		name = p.splitName(s.parts[0].name)
+		s.name, p.drawn[o] = name, name
+		p.splits = append(p.splits, s)
+	}
+	t.text = "$" + name
 	return t
 }
 
