@@ -65,7 +65,11 @@ func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	return onScreen(ctx, s, tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}, Trier: tester{s: s, backend: lab.Who}}, f.screen)
+	d := tui.Deps{Traffic: traffic{lab}, Lab: backends{lab}, Trier: tester{s: s, backend: lab.Who}}
+	if s.twin != nil {
+		d.Nginx = nginxBeside{Twin: s.twin, backend: lab.Who}
+	}
+	return onScreen(ctx, s, d, f.screen)
 }
 
 // check refuses what cannot be meant.
@@ -103,7 +107,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 		return nil, nil, errors.Join(err, lab.Close())
 	}
 	s, err := startSession(ctx, sessionOptions{
-		listen: listenFlags{addresses: demoAddress()}, rolls: f.rolls, envoys: f.envoys, say: say,
+		listen: listenFlags{addresses: demoAddress()}, rolls: f.rolls, envoys: f.envoys, nginx: true, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			o.Kept = asks
 			return engine.OpenMeshes(ctx, "shop", meshes, o)

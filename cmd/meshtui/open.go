@@ -57,7 +57,7 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 	}
 	ctx := cmd.Context()
 	s, err := startSession(ctx, sessionOptions{
-		path: path, listen: f.listen, rolls: f.rolls, envoys: f.envoys, say: say,
+		path: path, listen: f.listen, rolls: f.rolls, envoys: f.envoys, nginx: true, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			return engine.Open(ctx, path, o)
 		},

@@ -37,6 +37,10 @@ func onScreen(ctx context.Context, s *session, d tui.Deps, f screenFlags) (err e
 	d.Truth = s.truth
 	d.Plan = steps
 	d.Findings = s.secrets.Findings
+	if d.Nginx == nil && s.twin != nil {
+		d.Nginx = nginxBeside{Twin: s.twin}
+	}
+	d.NoNginx = s.noNginx
 	if d.Trier == nil {
 		d.Trier = tester{s: s}
 	}

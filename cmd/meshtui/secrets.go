@@ -44,6 +44,7 @@ func folderOf(path string) string {
 type publisher struct {
 	server  *xds.Server
 	secrets *secrets
+	follow  func(*engine.Revision) // who else takes each revision when it goes out; it returns at once
 }
 
 // Publish is engine.Publisher.
@@ -58,5 +59,6 @@ func (p publisher) Publish(r *engine.Revision) {
 		}
 	}
 	p.secrets.Retain(served...)
+	p.follow(r)
 	p.server.Publish(r)
 }

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"example.com/meshtui/demo/twin"
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
@@ -30,6 +31,7 @@ type sessionOptions struct {
 	listen listenFlags
 	rolls  rolloutFlags
 	envoys envoyFlags
+	nginx  bool         // have an nginx beside the proxies, where there is one, for who asks for it
 	say    func(string) // progress before there is a screen; may be nil
 }
 
@@ -43,6 +45,9 @@ type session struct {
 	fleet     proxies // nil when no local proxy runs
 	watcher   *envoy.Watcher
 	secrets   *secrets
+	twin      *twin.Twin             // nil without an nginx
+	noNginx   string                 // why twin is nil
+	runDir    func() (string, error) // for the logs and sockets of what this session starts
 	eyes      atomic.Pointer[envoy.Watcher] // watcher, for who may ask before it is there
 
 	mu      sync.Mutex
@@ -62,7 +67,7 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	if err := errors.Join(o.envoys.check(), o.listen.check()); err != nil {
 		return nil, err
 	}
-	s = &session{}
+	s = &session{runDir: sync.OnceValues(runDir)}
 	// The server must serve while Envoys drain, so it outlives the signal that
 	// ends the command: stop decides.
 	s.tasks, s.ctx = task.New(context.WithoutCancel(ctx))
@@ -100,7 +105,12 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 		Fill:      s.secrets.Fill,
 		Register:  func(g grpc.ServiceRegistrar) { csds.Register(g, func() csds.Source { return s.server }) },
 	})
-	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: publisher{s.server, s.secrets}, Author: author(), AutoRollback: o.rolls.auto})
+	if o.nginx {
+		if err = s.findTwin(); err != nil {
+			return s, errors.Join(err, s.listening.close())
+		}
+	}
+	s.workspace, err = o.open(ctx, engine.Options{StateDir: stateDir(), Publisher: publisher{s.server, s.secrets, s.follow}, Author: author(), AutoRollback: o.rolls.auto})
 	if err != nil {
 		return s, errors.Join(err, s.listening.close())
 	}
@@ -176,7 +186,7 @@ func (s *session) startProxies(ctx context.Context, say func(string)) error {
 			s.note(taken.String())
 		}
 	}
-	dir, err := runDir()
+	dir, err := s.runDir()
 	if err != nil {
 		return err
 	}
@@ -258,6 +268,9 @@ func (s *session) stop() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
 		defer cancel()
 		errs = append(errs, s.fleet.Stop(ctx))
+	}
+	if s.twin != nil {
+		errs = append(errs, s.twin.Close())
 	}
 	s.tasks.Stop()
 	errs = append(errs, s.tasks.Wait())
