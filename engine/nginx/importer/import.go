@@ -31,6 +31,8 @@ type importer struct {
 	taken    map[mesh.Key]bool
 	packed   map[proto.Message]place // messages within an Any, and where that stands
 	clusters map[string]*clusterv3.Cluster
+	scopes   map[*conf.Directive]*scope // the locations of each block
+	said     map[Entry]bool
 }
 
 func newImporter(c *conf.Config) *importer {
@@ -38,7 +40,8 @@ func newImporter(c *conf.Config) *importer {
 		c = &conf.Config{}
 	}
 	return &importer{conf: c, claimed: map[*conf.Directive]bool{}, taken: map[mesh.Key]bool{},
-		packed: map[proto.Message]place{}, clusters: map[string]*clusterv3.Cluster{}}
+		packed: map[proto.Message]place{}, clusters: map[string]*clusterv3.Cluster{},
+		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}}
 }
 
 // made is a resource, and the directive that it comes from.
@@ -108,6 +111,20 @@ func (im *importer) none(d *conf.Directive, reason, instead string) {
 	im.enter(entry{Entry: Entry{Kind: nginx.None, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}})
 }
 
+// say enters a directive in the report without accounting for what stands within
+// its braces. to is zero for what is not carried over.
+func (im *importer) say(kind nginx.Kind, d *conf.Directive, reason, instead string, to place) {
+	im.claimed[d] = true
+	im.enter(entry{Entry{Kind: kind, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}, to})
+}
+
+// near notes that a directive became this where the two part only in what the
+// report says once for all.
+func (im *importer) near(d *conf.Directive, to place) {
+	im.claimed[d] = true
+	im.links = append(im.links, link{from: d, kind: nginx.Approximate, to: to})
+}
+
 // moot accounts for a directive that changes nothing in Envoy, with what stands
 // within its braces: worker_processes, a keepalive of connections that Envoy
 // pools anyway, a default written out.
@@ -120,12 +137,10 @@ func (im *importer) moot(d *conf.Directive) {
 
 // enter adds to the report; the same words for the same directive are said once.
 func (im *importer) enter(e entry) {
-	for _, was := range im.report {
-		if was.Entry == e.Entry {
-			return
-		}
+	if !im.said[e.Entry] {
+		im.said[e.Entry] = true
+		im.report = append(im.report, e)
 	}
-	im.report = append(im.report, e)
 }
 
 // rest reports what nobody has claimed. A block that somebody claimed may hold

@@ -25,17 +25,31 @@ func (im *importer) main() {
 // http makes listeners, route configurations and clusters of http {}.
 func (im *importer) http(d *conf.Directive) {
 	im.upstreams(d)
-	for _, s := range im.sites(d) {
+	sites := im.sites(d)
+	for _, s := range sites {
 		im.site(s)
+	}
+	if len(sites) > 0 {
+		im.put(nil, fragments())
 	}
 }
 
-// sites gathers the servers of http {} by the addresses that they listen on.
-func (im *importer) sites(http *conf.Directive) []*site { return nil }
-
 // site makes the listener and the route configuration of one address: virtual
 // hosts and routes first, then the connection manager, the filter chains last.
-func (im *importer) site(s *site) {}
+func (im *importer) site(s *site) {
+	s.listener = &listenerv3.Listener{Name: s.name, Address: s.address}
+	s.routes = &routev3.RouteConfiguration{Name: s.name, IgnorePortInHostMatching: true}
+	im.put(s.first.d, s.listener)
+	im.put(s.first.d, s.routes)
+	im.listening(s)
+	im.virtualHosts(s)
+	s.manager = manager(s)
+	im.packed[s.manager] = at(s.listener, "filter_chains[0].filters[0].typed_config")
+	im.uriRules(s)
+	im.manage(s)
+	im.chains(s, s.listener)
+	im.plainChain(s)
+}
 
 // upstreams makes a cluster, and its endpoints, of every upstream of http {}.
 func (im *importer) upstreams(http *conf.Directive) {}

@@ -13,6 +13,9 @@ import (
 // becomes one listener and one route configuration.
 type site struct {
 	address  *corev3.Address
+	name     string // of the listener and of the route configuration
+	port     uint32 // 0 for a unix socket
+	pipe     bool
 	servers  []*server
 	first    *server // the default server: the one that says so, else the first
 	listener *listenerv3.Listener

@@ -1,0 +1,30 @@
+package importer
+
+import (
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// What nginx refuses before it looks for a location.
+const (
+	// An empty Host, ".", two dots in a row, a slash, and two Host headers, which
+	// Envoy joins with a comma.
+	badHost = `(?:|\.|[^:]*\.\.[^:]*|.*,.*|.*/.*)(?::.*)?`
+	// A % without two hexadecimal digits, and %00.
+	badEscape = `[^?]*%(?:00.*|[^0-9A-Fa-f].*|[0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f].*)?`
+	// Envoy's merge_slashes leaves of a path of nothing but slashes two.
+	onlySlashes = `//+`
+)
+
+// refused is the guard routes at the head of every virtual host.
+func refused() []*routev3.Route {
+	everything := func() *routev3.RouteMatch {
+		return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	}
+	host, escape := everything(), everything()
+	host.Headers = []*routev3.HeaderMatcher{header(":authority", safeRegex(badHost))}
+	escape.Headers = []*routev3.HeaderMatcher{header(":path", safeRegex(badEscape))}
+	return []*routev3.Route{
+		{Name: "nginx: bad Host", Match: host, Action: direct(400, "")},
+		{Name: "nginx: bad escape", Match: escape, Action: direct(400, "")},
+	}
+}

@@ -1,0 +1,93 @@
+package importer
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+const (
+	managerFilter = "envoy.filters.network.http_connection_manager"
+	routerFilter  = "envoy.filters.http.router"
+)
+
+// manager is a connection manager that reads requests as nginx does.
+func manager(s *site) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix: s.name,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{RouteConfigName: s.routes.GetName(), ConfigSource: &corev3.ConfigSource{
+			ResourceApiVersion: corev3.ApiVersion_V3, ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}}}},
+		NormalizePath:                wrapperspb.Bool(true),
+		MergeSlashes:                 s.mergesSlashes(),
+		StripTrailingHostDot:         true,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
+		HttpProtocolOptions:          &corev3.Http1ProtocolOptions{AcceptHttp_10: true, DefaultHostForHttp_10: noHost},
+	}
+}
+
+// mergesSlashes is what nginx does on the address: the default server says.
+func (s *site) mergesSlashes() bool {
+	d := s.mergeSlashes()
+	return d == nil || d.Arg(0) != "off"
+}
+
+func (s *site) mergeSlashes() *conf.Directive {
+	if ds := conf.Inherited(s.first.d, nil, "merge_slashes"); len(ds) > 0 {
+		return ds[0]
+	}
+	return nil
+}
+
+// uriRules reports once where the two read paths apart.
+func (im *importer) uriRules(s *site) {
+	if d := s.mergeSlashes(); d != nil {
+		im.exact(d, at(s.manager, "merge_slashes"))
+	}
+	for _, sv := range s.servers {
+		for _, d := range sv.d.Children("merge_slashes") {
+			if (d.Arg(0) != "off") != s.manager.MergeSlashes {
+				im.approx(d, at(s.manager, "merge_slashes"), "Envoy merges slashes for an address as a whole, as its default server says", "")
+			}
+		}
+	}
+	if l := s.first.listen; l != nil {
+		im.approx(l, at(s.manager, "path_with_escaped_slashes_action"),
+			"nginx looks for a location with %2F read as a slash; Envoy keeps it, so that APIs which have one in a name go on working",
+			"set path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD for nginx's way")
+	}
+}
+
+// fragments lets a request through whose target has a "#": nginx cuts that off.
+func fragments() *runtimev3.Runtime {
+	return &runtimev3.Runtime{Name: mesh.RuntimeLayer, Layer: &structpb.Struct{Fields: map[string]*structpb.Value{
+		"envoy.reloadable_features.http_reject_path_with_fragment": structpb.NewBoolValue(false)}}}
+}
+
+// plainChain is the one filter chain of a site without TLS.
+func (im *importer) plainChain(s *site) {
+	if len(s.listener.FilterChains) > 0 || s.listener.DefaultFilterChain != nil {
+		return
+	}
+	if fs := s.manager.HttpFilters; len(fs) == 0 || fs[len(fs)-1].Name != routerFilter {
+		s.manager.HttpFilters = append(fs, &hcmv3.HttpFilter{Name: routerFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&routerv3.Router{})}})
+	}
+	s.listener.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{Name: managerFilter,
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(s.manager)}}}}}
+}
+
+func packed(m proto.Message) *anypb.Any {
+	a, err := anypb.New(m)
+	if err != nil { // cannot be: it is of a linked type, and its strings are valid UTF-8
+		return &anypb.Any{}
+	}
+	return a
+}

@@ -1,0 +1,192 @@
+package importer
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+// expression is one of nginx's, which PCRE searches for, in RE2's words.
+type expression struct {
+	text  string // as it stands in the file
+	re2   string // for a search, its case said within it
+	tree  *syntax.Regexp
+	find  *regexp.Regexp
+	names []string // of its groups, "" where one has none; [0] is the whole
+}
+
+// named is how PCRE may write a group with a name.
+var namedGroup = regexp.MustCompile(`\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')`)
+
+// anyText is what a full match has where a search would pass over it.
+const anyText = "(?s:.*)"
+
+// compile turns a PCRE expression into RE2's. why is empty where RE2 reads it
+// alike.
+func compile(pcre string, fold bool) (e *expression, why string) {
+	text := namedGroup.ReplaceAllString(pcre, "(?P<$1$2>")
+	if fold {
+		text = "(?i:" + text + ")"
+	}
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, refusal(pcre, err)
+	}
+	find, err := regexp.Compile(text)
+	if err != nil {
+		return nil, refusal(pcre, err)
+	}
+	return &expression{text: pcre, re2: text, tree: tree, find: find, names: find.SubexpNames()}, ""
+}
+
+// refusal says why RE2 does not take an expression, in the words of who wrote it.
+func refusal(pcre string, err error) string {
+	for _, f := range []struct{ mark, name string }{
+		{"(?=", "look-ahead"}, {"(?!", "look-ahead"}, {"(?<=", "look-behind"}, {"(?<!", "look-behind"},
+		{"(?>", "an atomic group"}, {"++", "a possessive quantifier"}, {"*+", "a possessive quantifier"},
+		{"?+", "a possessive quantifier"}, {`\1`, "a back-reference"}, {`\k`, "a back-reference"}, {"(?R", "recursion"},
+		{"(?(", "a conditional group"}, {`\K`, `\K`}, {`\G`, `\G`},
+	} {
+		if strings.Contains(pcre, f.mark) {
+			return "the expression has " + f.name + ", which Envoy's RE2 has not"
+		}
+	}
+	return "Envoy's RE2 does not take the expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+}
+
+// full is an expression that matches a whole text where nginx's search finds
+// something in it.
+func (e *expression) full() string {
+	body, head, tail := e.re2, anyText, anyText
+	if !alternates(body) {
+		if cut, ok := strings.CutPrefix(body, "^"); ok {
+			body, head = cut, ""
+		}
+		if strings.HasSuffix(body, "$") && !strings.HasSuffix(body, `\$`) {
+			body, tail = strings.TrimSuffix(body, "$"), ""
+		}
+	} else {
+		body = "(?:" + body + ")"
+	}
+	return head + body + tail
+}
+
+// alternates reports whether an expression has a "|" outside of all groups.
+func alternates(re string) bool {
+	depth, class := 0, false
+	for i := 0; i < len(re); i++ {
+		switch c := re[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+			if i+1 < len(re) && re[i+1] == '^' {
+				i++
+			}
+			if i+1 < len(re) && re[i+1] == ']' {
+				i++
+			}
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '|' && depth == 0:
+			return true
+		}
+	}
+	return false
+}
+
+// before is full for a text that goes on with this separator, which the
+// expression must not look beyond: a path before its query, a name before its
+// port.
+func (e *expression) before(sep byte) string {
+	q := string(sep)
+	if strings.ContainsRune(`?.+*|()[]{}^$\`, rune(sep)) {
+		q = `\` + q
+	}
+	tail := "(?:" + q + anyText + ")?"
+	tree := within(e.tree, rune(sep), tail)
+	return "[^" + q + "]*(?:" + tree.String() + ")[^" + q + "]*" + tail
+}
+
+// within rewrites an expression so that nothing in it takes the separator, and
+// its end of text is the separator or the end.
+func within(re *syntax.Regexp, sep rune, tail string) *syntax.Regexp {
+	out := *re
+	out.Sub = nil
+	for _, s := range re.Sub {
+		out.Sub = append(out.Sub, within(s, sep, tail))
+	}
+	switch re.Op {
+	case syntax.OpAnyChar:
+		return parsed(`[^\` + string(sep) + `]`)
+	case syntax.OpAnyCharNotNL:
+		return parsed(`[^\n\` + string(sep) + `]`)
+	case syntax.OpCharClass:
+		out.Rune = without(re.Rune, sep)
+	case syntax.OpLiteral:
+		if strings.ContainsRune(string(re.Rune), sep) {
+			return &syntax.Regexp{Op: syntax.OpNoMatch}
+		}
+	case syntax.OpEndText:
+		return parsed("(?:" + tail + `\z)`)
+	}
+	return &out
+}
+
+// parsed is for constant expressions.
+func parsed(re string) *syntax.Regexp {
+	tree, err := syntax.Parse(re, syntax.Perl)
+	if err != nil {
+		return &syntax.Regexp{Op: syntax.OpNoMatch}
+	}
+	return tree
+}
+
+// without takes one character out of a class of ranges.
+func without(ranges []rune, c rune) []rune {
+	var out []rune
+	for i := 0; i+1 < len(ranges); i += 2 {
+		lo, hi := ranges[i], ranges[i+1]
+		if c < lo || c > hi {
+			out = append(out, lo, hi)
+			continue
+		}
+		if lo < c {
+			out = append(out, lo, c-1)
+		}
+		if c < hi {
+			out = append(out, c+1, hi)
+		}
+	}
+	return out
+}
+
+// whole matches a whole path as nginx's search would find it, the leftmost
+// first, so that its groups hold what nginx's hold.
+func (e *expression) whole() string {
+	if strings.HasPrefix(e.re2, "^") && !alternates(e.re2) {
+		return "^" + strings.TrimPrefix(e.full(), anyText)
+	}
+	return "^(?s:.*?)(?:" + e.re2 + ")" + anyText + "$"
+}
+
+// group is the number of the group that an nginx variable is, $1 or a name.
+func (e *expression) group(variable string) (n int, ok bool) {
+	if e == nil {
+		return 0, false
+	}
+	if len(variable) == 1 && variable[0] >= '0' && variable[0] <= '9' {
+		n = int(variable[0] - '0')
+		return n, n < len(e.names)
+	}
+	for i, name := range e.names {
+		if name != "" && name == variable {
+			return i, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,294 @@
+package importer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
+
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// writer makes the routes of one server at one site.
+type writer struct {
+	*importer
+	site   *site
+	server *server
+	root   *scope
+	out    []*routev3.Route
+}
+
+// request is what is known of the requests that come to a place in the file.
+type request struct {
+	match    *routev3.RouteMatch
+	found    found
+	name     string              // of the routes that are made of it
+	captures *expression         // what $1 is of: the expression that matched last
+	vars     map[string]template // what set has set
+	uri      template            // what the path was rewritten to; nil as it came
+	pattern  *expression         // that the rewrite matched the whole path with; nil for any
+	proper   bool                // the path is the location's own: proxy_pass replaces its name
+	internal bool                // nginx itself sent it here
+	hops     int                 // rewrites so far
+	ifs      int                 // conditions that went on
+}
+
+// most is how many rewrites nginx follows, and how many conditions that do not
+// decide are multiplied out.
+const (
+	mostHops = 10
+	mostIfs  = 6
+)
+
+// routesOf are the routes of a server: what nginx refuses, what the server's own
+// rewrite directives do, and its locations.
+func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
+	w := &writer{importer: im, site: s, server: sv, root: im.scopeOf(sv.d), out: refused()}
+	all := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, vars: map[string]template{}, proper: true})
+	return w.out
+}
+
+// locations are the routes of the server's locations, for requests that its own
+// directives have left alone.
+func (w *writer) locations(q request) {
+	if w.site.mergesSlashes() {
+		l := w.root.search("/")
+		only := q
+		only.match = &routev3.RouteMatch{PathSpecifier: regexPath(onlySlashes)}
+		only.name = "nginx: only slashes"
+		w.location(l, only)
+	}
+	for _, sl := range w.root.order() {
+		at := q
+		at.match, at.name = sl.match(), ""
+		if sl.slash {
+			w.toSlash(sl)
+			continue
+		}
+		at.captures = sl.re
+		w.location(sl.loc, at)
+	}
+}
+
+// toSlash is the redirect of a name to the name with its slash.
+func (w *writer) toSlash(sl slot) {
+	to := sl.text + "/"
+	r := &routev3.Route{Name: fmt.Sprintf("nginx: redirect %s to %s", sl.text, to), Match: sl.match()}
+	ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(to)}}
+	w.keepPort(ra)
+	r.Action = &routev3.Route_Redirect{Redirect: ra}
+	w.exact(sl.loc.d, at(r, ""))
+	w.add(sl.loc.d, r)
+}
+
+// location adds the routes of what a location does with the requests; nil is
+// where nginx would look for a file.
+func (w *writer) location(l *location, q request) {
+	if l == nil {
+		w.out = append(w.out, &routev3.Route{Name: cmpName(q.name, "nginx: no location"), Match: q.match, Action: direct(404, "")})
+		return
+	}
+	q.found, q.name = l.found, cmpName(q.name, title(l.d))
+	w.claimed[l.d] = true
+	if in := first(l.d, "internal"); in != nil && !q.internal {
+		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
+		w.exact(in, at(r, "direct_response"))
+		w.link(l, r)
+		w.out = append(w.out, r)
+		return
+	}
+	from := len(w.out)
+	w.script(l.d, l.d.Block, q)
+	for _, r := range w.out[from:] {
+		w.link(l, r)
+	}
+}
+
+// link says which location a route is of. An expression is searched for by
+// another engine in Envoy.
+func (w *writer) link(l *location, r *routev3.Route) {
+	if l.form == byRegex {
+		w.near(l.d, at(r, "match"))
+	} else {
+		w.exact(l.d, at(r, "match"))
+	}
+}
+
+func cmpName(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// add takes a route in, with what holds in its block for every answer.
+func (w *writer) add(block *conf.Directive, r *routev3.Route) {
+	w.answer(block, r)
+	w.out = append(w.out, r)
+}
+
+// script follows nginx's rewrite phase through a block, and then its content.
+func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) {
+	for i, d := range ds {
+		switch d.Name {
+		case "return":
+			w.returns(block, d, q)
+			return
+		case "break":
+			w.claimed[d] = true
+			w.content(block, q)
+			return
+		case "set":
+			w.claimed[d] = true
+			q.vars = maps.Clone(q.vars)
+			q.vars[strings.TrimPrefix(d.Arg(0), "$")] = parse(d.Arg(1)).expand(w.values(q))
+		case "rewrite":
+			if w.rewrite(block, d, ds[i+1:], &q) {
+				return
+			}
+		case "if":
+			if w.branch(d, ds[i+1:], &q) {
+				return
+			}
+		}
+	}
+	w.content(block, q)
+}
+
+// branch follows an if. done is true where nothing can come after it.
+func (w *writer) branch(d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
+	yes, why := w.condition(d, q)
+	switch {
+	case why != "":
+		w.none(d, why, "say the condition with a route of its own that matches the headers, the query or the path")
+		return false
+	case len(yes) == 0:
+		w.moot(d) // it never holds here
+		return false
+	}
+	w.claimed[d] = true
+	if yes[0].always {
+		w.script(d, slices.Concat(d.Block, rest), *q)
+		return true
+	}
+	if !decides(d.Block) {
+		if q.ifs++; q.ifs > mostIfs || d.Parent != nil && d.Parent.Name == "server" {
+			w.none(d, "its condition decides of settings alone, for all that comes after it", "say it with a route for each case")
+			return false
+		}
+	}
+	for _, c := range yes {
+		w.script(d, slices.Concat(d.Block, rest), w.under(*q, d, c))
+	}
+	return false
+}
+
+// under is the requests that meet a condition as well.
+func (w *writer) under(q request, d *conf.Directive, c condition) request {
+	q.match = c.match
+	q.name = strings.TrimSpace(q.name + " " + title(d))
+	if c.captures != nil {
+		q.captures = c.captures
+	}
+	return q
+}
+
+// decides reports whether the directives of an if end the rewrite phase.
+func decides(ds []*conf.Directive) bool {
+	return slices.ContainsFunc(ds, func(d *conf.Directive) bool {
+		return d.Name == "return" || d.Name == "break" || d.Name == "rewrite" && len(d.Args) > 2
+	})
+}
+
+// values are the variables that are known when the file is read.
+func (w *writer) values(q request) func(string) (template, bool) {
+	return func(name string) (template, bool) {
+		if t, ok := q.vars[name]; ok {
+			return t, true
+		}
+		switch name {
+		case "scheme":
+			return template{{text: w.scheme()}}, true
+		case "server_port":
+			if w.site.port > 0 {
+				return template{{text: fmt.Sprint(w.site.port)}}, true
+			}
+		case "server_name":
+			if n := w.server.names[0]; !strings.ContainsAny(n, "~*$") {
+				return template{{text: strings.TrimPrefix(n, ".")}}, true
+			}
+		case "https":
+			if w.server.tls {
+				return template{{text: "on"}}, true
+			}
+			return nil, true
+		case "document_uri":
+			return template{{variable: "uri"}}, true
+		case "query_string":
+			return template{{variable: "args"}}, true
+		}
+		return nil, false
+	}
+}
+
+func (w *writer) scheme() string {
+	if w.server.tls {
+		return "https"
+	}
+	return "http"
+}
+
+// content is what a block does with requests once nothing is rewritten any more.
+func (w *writer) content(block *conf.Directive, q request) {
+	if block.Name == "server" && q.uri == nil {
+		w.locations(q)
+		return
+	}
+	for b := block; b != nil && b.Name != "server"; b = b.Parent {
+		if pass := first(b, "proxy_pass", "grpc_pass"); pass != nil {
+			w.pass(block, pass, q)
+			return
+		}
+		if try := first(b, "try_files"); try != nil && w.tryFiles(try, q) {
+			return
+		}
+		if b.Name == "location" {
+			break // nginx inherits what serves a request within an if alone
+		}
+	}
+	w.unserved(block, q)
+}
+
+// files are the directives that serve what Envoy cannot, the most telling first.
+var files = []string{"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass", "stub_status", "empty_gif", "flv", "mp4", "dav_methods",
+	"content_by_lua_block", "content_by_lua_file", "js_content", "perl", "try_files", "alias", "root", "autoindex", "index"}
+
+// unserved is a route for what only nginx can serve.
+func (w *writer) unserved(block *conf.Directive, q request) {
+	r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
+	from := block
+	for _, name := range files {
+		if ds := conf.Inherited(block, nil, name); len(ds) > 0 && ds[0].Parent != nil {
+			from = ds[0]
+			break
+		}
+	}
+	why, instead := "Envoy serves no files: the requests get 404", "serve the files from an nginx or a bucket behind a cluster, and proxy_pass to it"
+	if strings.HasSuffix(from.Name, "_pass") || strings.Contains(from.Name, "_by_lua") || from.Name == "js_content" || from.Name == "stub_status" {
+		why, instead = "Envoy has no counterpart of "+from.Name+": the requests get 404", "put what answers there behind HTTP, and proxy_pass to it"
+	}
+	w.say(nginx.None, from, why, instead, place{})
+	w.add(block, r)
+}
+
+// formatted says a text with variables in Envoy's format; ok is false where one
+// of them is known only to nginx.
+func (w *writer) formatted(r *routev3.DirectResponseAction, t template) (ok bool) { return false }
+
+// clone is a match that can be changed.
+func clone(m *routev3.RouteMatch) *routev3.RouteMatch { return proto.Clone(m).(*routev3.RouteMatch) }
