@@ -1,6 +1,7 @@
 package importer
 
 import (
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"example.com/meshtui/engine/nginx/conf"

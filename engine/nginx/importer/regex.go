@@ -9,7 +9,9 @@ import (
 // expression is one of nginx's, which PCRE searches for, in RE2's words.
 type expression struct {
 	text  string // as it stands in the file
-	re2   string // for a search, its case said within it
+	plain string // in RE2's words, for a search
+	fold  bool   // without case
+	re2   string // plain, its case said within it
 	tree  *syntax.Regexp
 	find  *regexp.Regexp
 	names []string // of its groups, "" where one has none; [0] is the whole
@@ -24,23 +26,24 @@ const anyText = "(?s:.*)"
 // compile turns a PCRE expression into RE2's. why is empty where RE2 reads it
 // alike.
 func compile(pcre string, fold bool) (e *expression, why string) {
-	text := namedGroup.ReplaceAllString(pcre, "(?P<$1$2>")
+	plain := namedGroup.ReplaceAllString(pcre, "(?P<$1$2>")
+	text := plain
 	if fold {
 		text = "(?i:" + text + ")"
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, refusal(pcre, err)
+		return nil, whyNotRE2(pcre, err)
 	}
 	find, err := regexp.Compile(text)
 	if err != nil {
-		return nil, refusal(pcre, err)
+		return nil, whyNotRE2(pcre, err)
 	}
-	return &expression{text: pcre, re2: text, tree: tree, find: find, names: find.SubexpNames()}, ""
+	return &expression{text: pcre, plain: plain, fold: fold, re2: text, tree: tree, find: find, names: find.SubexpNames()}, ""
 }
 
-// refusal says why RE2 does not take an expression, in the words of who wrote it.
-func refusal(pcre string, err error) string {
+// whyNotRE2 says why RE2 does not take an expression, in the words of who wrote it.
+func whyNotRE2(pcre string, err error) string {
 	for _, f := range []struct{ mark, name string }{
 		{"(?=", "look-ahead"}, {"(?!", "look-ahead"}, {"(?<=", "look-behind"}, {"(?<!", "look-behind"},
 		{"(?>", "an atomic group"}, {"++", "a possessive quantifier"}, {"*+", "a possessive quantifier"},
@@ -57,16 +60,20 @@ func refusal(pcre string, err error) string {
 // full is an expression that matches a whole text where nginx's search finds
 // something in it.
 func (e *expression) full() string {
-	body, head, tail := e.re2, anyText, anyText
-	if !alternates(body) {
+	body, head, tail := e.plain, anyText, anyText
+	switch {
+	case alternates(body):
+		body = "(?:" + body + ")"
+	default:
 		if cut, ok := strings.CutPrefix(body, "^"); ok {
 			body, head = cut, ""
 		}
-		if strings.HasSuffix(body, "$") && !strings.HasSuffix(body, `\$`) {
-			body, tail = strings.TrimSuffix(body, "$"), ""
+		if cut, ok := strings.CutSuffix(body, "$"); ok && !strings.HasSuffix(cut, `\`) {
+			body, tail = cut, ""
 		}
-	} else {
-		body = "(?:" + body + ")"
+	}
+	if e.fold {
+		body = "(?i:" + body + ")"
 	}
 	return head + body + tail
 }
@@ -168,8 +175,8 @@ func without(ranges []rune, c rune) []rune {
 // whole matches a whole path as nginx's search would find it, the leftmost
 // first, so that its groups hold what nginx's hold.
 func (e *expression) whole() string {
-	if strings.HasPrefix(e.re2, "^") && !alternates(e.re2) {
-		return "^" + strings.TrimPrefix(e.full(), anyText)
+	if strings.HasPrefix(e.plain, "^") && !alternates(e.plain) {
+		return "^" + e.full() + "$"
 	}
 	return "^(?s:.*?)(?:" + e.re2 + ")" + anyText + "$"
 }

@@ -44,12 +44,12 @@ const (
 	mostIfs  = 6
 )
 
-// routesOf are the routes of a server: what nginx refuses, what the server's own
-// rewrite directives do, and its locations.
+// routesOf are the routes of a server: what its own rewrite directives do, and
+// its locations.
 func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
-	w := &writer{importer: im, site: s, server: sv, root: im.scopeOf(sv.d), out: refused()}
+	w := &writer{importer: im, site: s, server: sv, root: im.scopeOf(sv.d)}
 	all := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
-	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, vars: map[string]template{}, proper: true})
+	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, name: "server", vars: map[string]template{}, proper: true})
 	return w.out
 }
 
