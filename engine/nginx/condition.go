@@ -67,7 +67,7 @@ func questions(o Origin, m *routev3.RouteMatch) asks {
 			v = "" // a variable's name ends before it
 		}
 		if s := q.GetStringMatch(); s != nil {
-			a.value(at, v, s, false, true)
+			a.value(at, v, s, false, false)
 			continue
 		}
 		present := q.GetPresentMatch() || q.GetQueryParameterMatchSpecifier() == nil
@@ -80,6 +80,9 @@ func questions(o Origin, m *routev3.RouteMatch) asks {
 			v = ""
 		}
 		a.value(o.at(fmt.Sprintf("cookies[%d]", i)), v, c.GetStringMatch(), c.GetInvertMatch(), c.GetInvertMatch())
+		if _, empty, _ := compare(v, c.GetStringMatch()); empty && c.GetInvertMatch() {
+			a.ok = false // one that is missing meets it, an empty one does not
+		}
 	}
 	if f := m.GetRuntimeFraction().GetDefaultValue(); m.GetRuntimeFraction() != nil {
 		a.fraction(o.at("runtime_fraction"), f)

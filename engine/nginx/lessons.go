@@ -131,6 +131,7 @@ const (
 	lessonResolver         = "Envoy asks DNS again and again; nginx does so only for a name in a variable, which has no keepalive, max_fails or weights."
 	lessonResolverAddress  = "Envoy uses the system's DNS; nginx must be told a server: set yours (see /etc/resolv.conf). `valid` is dns_refresh_rate."
 	lessonNamesSplit       = "Several names: one is drawn for each request, since an upstream block would resolve them once. A dead one is not left out."
+	lessonStreamName       = "nginx's stream would ask DNS for this name when it starts, and not start when there is no answer; Envoy asks again and again."
 	lessonNoName           = "Envoy takes names only in clusters of STRICT_DNS or LOGICAL_DNS; here it wants an IP address."
 	lessonMaxConns         = "max_connections limits a cluster; max_conns each server, and per worker without a `zone`."
 	lessonPreread          = "Chains with server_names and no TLS of their own are ssl_preread and a map: the name is read, the bytes pass through."

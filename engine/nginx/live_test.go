@@ -203,21 +203,30 @@ var invalidName = regexp.MustCompile(`[a-z.]+\.invalid:`)
 // TestNginxTakesTheStreamBlock holds that the comment is good nginx when its
 // marks are taken away.
 func TestNginxTakesTheStreamBlock(t *testing.T) {
-	load := "load_module " + nginxtest.NeedStream(t) + ";\n"
+	module := nginxtest.NeedStream(t)
+	load := "load_module " + module + ";\n"
 	a, err := txtar.ParseFile("testdata/tcp.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := uncommented(Project(parseMesh(t, archive(a)...)).String())
+	m := parseMesh(t, archive(a)...)
+	text := uncommented(Project(m).String())
 	if !strings.Contains(text, "\nstream {\n    upstream db {") {
 		t.Fatalf("no stream block in\n%s", text)
 	}
 	nginxtest.Accepted(t, load+text)
+	c := ProjectWith(m, Options{Stream: true, StreamModule: module})
+	held(t, m, c)
+	nginxtest.Accepted(t, c.String())
 	blocks := 0
 	for seed := range uint64(150) {
-		text := Project((&maker{Rand: rand.New(rand.NewPCG(seed, 13))}).mesh(t)).String()
+		m := (&maker{Rand: rand.New(rand.NewPCG(seed, 13))}).mesh(t)
+		text := Project(m).String()
 		if put := uncommented(text); put != text {
 			blocks++
+			c := ProjectWith(m, Options{Stream: true, StreamModule: module})
+			held(t, m, c)
+			nginxtest.Accepted(t, c.String())
 			// A name that does not resolve is held against the machine.
 			nginxtest.Accepted(t, load+invalidName.ReplaceAllString(put, "localhost:"))
 		}

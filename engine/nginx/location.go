@@ -34,18 +34,17 @@ func (p *projection) locations(sc *scope) {
 	}
 	ord := newOrder(rows)
 	sc.order = ord
-	written := map[*location]bool{}
 	for _, pl := range places {
-		p.place(sc, ord, pl, written)
+		p.place(sc, ord, pl)
 	}
-	if l := ord.heads["/"]; !written[l] {
-		p.locate(sc, ord, l)
+	for _, text := range sortedKeys(ord.heads) {
+		p.locate(sc, ord, ord.heads[text])
 	}
 }
 
 // place writes the locations of one route that do not stand yet, or a comment in
 // their stead.
-func (p *projection) place(sc *scope, ord *order, pl *place, written map[*location]bool) {
+func (p *projection) place(sc *scope, ord *order, pl *place) {
 	match := pl.origin.at("match")
 	if len(pl.rows) == 0 {
 		m := mark{from: match, also: []Origin{pl.origin}}.none(lessonMatcher)
@@ -68,10 +67,7 @@ func (p *projection) place(sc *scope, ord *order, pl *place, written map[*locati
 			p.commented(sc, pl, r.c)
 			continue
 		}
-		if l := ord.of(r); l != nil && !written[l] {
-			written[l] = true
-			p.locate(sc, ord, l)
-		}
+		p.locate(sc, ord, ord.of(r))
 	}
 }
 
@@ -89,8 +85,12 @@ func (o *order) of(r *row) *location {
 }
 
 // locate writes a location, what it needs beside it, and the one that keeps
-// nginx from redirecting to it.
+// nginx from redirecting to it, unless it stands already.
 func (p *projection) locate(sc *scope, ord *order, l *location) {
+	if l == nil || l.written {
+		return
+	}
+	l.written = true
 	if len(l.inner) == 0 {
 		p.locationOf(sc, l)
 	} else {
@@ -103,7 +103,8 @@ func (p *projection) locate(sc *scope, ord *order, l *location) {
 		p.locationOf(sc, &location{form: byPrefix, text: l.text, asked: l.asked, sure: l.sure, from: l.from, rough: l.rough})
 		p.end()
 	}
-	if path := ord.paths[trimSlash(l.text)]; path != nil && path.slash {
+	if path := ord.paths[trimSlash(l.text)]; path != nil && path.slash && !path.written {
+		path.written = true
 		p.locationOf(sc, path)
 	}
 	p.namedLocations(sc)

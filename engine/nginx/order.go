@@ -35,6 +35,8 @@ type location struct {
 	slash bool        // it is there because nginx would redirect its path, for want of a slash
 	from  *row        // the row that gives it its name; nil for none
 	rough string      // why it is not exact, "" when it is
+
+	written bool
 }
 
 // question is a route that asks for more than the path, at one location. It
@@ -110,7 +112,7 @@ func newOrder(rows []*row) *order {
 				head = r.asks.guard
 			}
 		}
-		if taken(head, i) {
+		if taken(head, i) || !strings.HasPrefix(head, r.asks.guard) || !strings.HasPrefix(head, r.c.head) {
 			continue
 		}
 		if !r.sure() {
@@ -202,6 +204,7 @@ func (o *order) slash(l *location) {
 	u.slash = true
 	o.use(u)
 	o.paths[path] = u
+	o.slash(u)
 }
 
 // prefix makes the location of a prefix. needed gathers the expressions that
@@ -300,7 +303,7 @@ func (o *order) expression(r *row, within string) *location {
 			if !strings.HasPrefix(head, r.c.head) && !strings.HasPrefix(r.c.head, head) {
 				continue
 			}
-			maybe[q] = q.c.form == byRegex || !strings.HasPrefix(r.c.head, head)
+			maybe[q] = q.c.form == byRegex || head != "/" && !strings.HasPrefix(r.c.head, head)
 		}
 		asked = append(asked, q)
 	}

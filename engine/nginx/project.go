@@ -20,20 +20,25 @@ import (
 // address that the machine does not have, on a port that needs more rights, or
 // on a unix socket in a folder that is not there, and files of certificates that
 // are not there.
-func Project(m *mesh.Mesh) *Config {
-	p := &projection{
-		mesh: m, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},
+func Project(m *mesh.Mesh) *Config { return ProjectWith(m, Options{}) }
+
+func newProjection(m *mesh.Mesh, o Options) *projection {
+	return &projection{
+		mesh: m, options: o, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},
 		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{}, drawn: map[Origin]string{},
 	}
+}
+
+func (p *projection) config() *Config {
 	p.prepare()
 	p.depth = 1
-	for _, r := range m.List(mesh.Listener) {
+	for _, r := range p.mesh.List(mesh.Listener) {
 		p.listener(r)
 	}
 	p.unattached()
 	servers := p.take()
 	overTCP := p.clustersOverTCP()
-	for _, r := range m.List(mesh.Cluster) {
+	for _, r := range p.mesh.List(mesh.Cluster) {
 		if !overTCP[r.Key.Name] {
 			p.upstream(r)
 		}
@@ -83,6 +88,7 @@ func (p *projection) http(content []Line) []Line {
 type projection struct {
 	writer
 	mesh       *mesh.Mesh
+	options    Options
 	names      *names
 	taken      map[string]bool    // listen addresses that are in use
 	hashKeys   map[string]hashKey // by cluster
@@ -137,6 +143,9 @@ func (p *projection) prepare() {
 // header is what stands before everything else: what an ordinary user needs to
 // run it.
 func (p *projection) header() {
+	if file := p.options.StreamModule; len(p.tcp) > 0 && p.options.Stream && file != "" {
+		p.add(mark{}, "load_module %s;", token(file))
+	}
 	for _, line := range []string{"worker_processes auto;", "pid nginx.pid;", "error_log stderr;", "events {}"} {
 		p.add(mark{}, "%s", line)
 	}

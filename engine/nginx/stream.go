@@ -60,18 +60,20 @@ func (p *projection) usedBy(rc *routev3.RouteConfiguration) {
 	}
 }
 
-// streams shows the TCP proxies as the stream {} that nginx would need. It is a
-// comment, since stream is a module that many an nginx does not have; without
-// the first "# " of its lines it is what such an nginx takes.
+// streams shows the TCP proxies as the stream {} that nginx would need. Unless
+// the options say that it has one it is a comment, since stream is a module that
+// many an nginx does not have; without the first "# " of its lines it is what such
+// an nginx takes.
 func (p *projection) streams(only map[string]bool) {
 	if len(p.tcp) == 0 {
 		return
 	}
 	m := mark{from: p.tcp[0].origin}.approx(lessonStream)
 	p.inStream, p.splits = true, nil
-	p.note(m.none(lessonStream), "TCP: needs nginx's stream module")
-	unmute := p.mute(Approximate)
-	defer unmute()
+	if !p.options.Stream {
+		p.note(m.none(lessonStream), "TCP: needs nginx's stream module")
+		defer p.mute(Approximate)()
+	}
 	p.open(m, "stream")
 	var used []string
 	for i := range p.tcp {

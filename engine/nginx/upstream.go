@@ -44,6 +44,11 @@ func (p *projection) upstream(r *mesh.Resource) {
 		p.shown[mem.origin.Key] = true
 	}
 	servers := serversOf(mem, resolves(c))
+	for i := range servers {
+		if servers[i].name && p.inStream && p.options.Stream {
+			servers[i].text = ""
+		}
+	}
 	if _, ok := p.named[c.GetName()]; ok && !p.inStream {
 		p.note(mark{from: o}.none(lessonResolver), "%s: asks DNS in proxy_pass, as a block:", c.GetName())
 		defer p.mute(Approximate)()
@@ -195,7 +200,10 @@ func (p *projection) serverLine(s server, backup bool, b balancing, options stri
 	}
 	if s.text == "" {
 		lesson := lessonAddress
-		if s.address.GetSocketAddress() != nil {
+		switch {
+		case s.name:
+			lesson = lessonStreamName
+		case s.address.GetSocketAddress() != nil:
 			lesson = lessonNoName
 		}
 		p.note(m.none(lesson), "server %s;", mesh.Address(s.address))
