@@ -26,10 +26,11 @@ const (
 	InHistory
 	InTry
 	InOther
+	InContest
 
 	InPanes  = InLDS | InRDS | InCDS | InEDS
 	InMain   = InPanes | InNginx | InWire
-	InScreen = InDiff | InWireScreen | InNodes | InHistory | InTry | InOther
+	InScreen = InDiff | InWireScreen | InNodes | InHistory | InTry | InOther | InContest
 	Anywhere = InMain | InScreen
 )
 
@@ -59,7 +60,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	r := &registry{byKey: map[string][]*Action{}}
-	for _, list := range [][]*Action{nginxActions(), editActions(), tryActions(), doctorActions(), pushActions(), rolloutActions(), labActions(), viewActions(), moveActions(), programActions()} {
+	for _, list := range [][]*Action{nginxActions(), editActions(), tryActions(), doctorActions(), pushActions(), rolloutActions(), labActions(), contestActions(), viewActions(), moveActions(), programActions()} {
 		for _, act := range list {
 			if act.Enabled == nil {
 				act.Enabled = always

@@ -56,6 +56,7 @@ type App struct {
 	try      *tryScreen // nil until it is first asked for
 	samples  *samples   // the newest that were asked
 	sampling bool
+	watching bool     // the contest has been told that it is watched
 	plan     *planMsg // the newest that was made
 	planning bool
 	overlays []overlay
@@ -112,7 +113,7 @@ func (a *App) Init() tea.Cmd { return tea.Batch(a.waitCmd(), a.clockCmd()) }
 func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	a.version++
 	cmd := a.handle(msg)
-	return a, tea.Batch(cmd, a.ask(), a.askSamples(), a.askPlan())
+	return a, tea.Batch(cmd, a.ask(), a.askSamples(), a.askPlan(), a.watchContest())
 }
 
 func (a *App) handle(msg tea.Msg) tea.Cmd {

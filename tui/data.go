@@ -52,6 +52,8 @@ type data struct {
 	own       map[string]bool // the nodes that meshtui started itself
 	notices   []Notice
 	traffic   TrafficSnapshot
+	contest   ContestState
+	server    NginxState         // the nginx beside the Envoys
 	backends  map[string]Backend // by address
 
 	draftWays, liveWays *routing // one and the same when the draft is what is live
@@ -306,6 +308,12 @@ func (m *maker) surroundings(d *data) {
 		for _, b := range d.traffic.Backends {
 			d.backends[b.Address] = b
 		}
+	}
+	if m.deps.Contest != nil {
+		d.contest = m.deps.Contest.State()
+	}
+	if m.deps.Nginx != nil {
+		d.server = m.deps.Nginx.State()
 	}
 	if m.deps.Lab != nil {
 		for _, b := range m.deps.Lab.Backends() {

@@ -31,7 +31,7 @@ func TestNoKeyMeansTwoThings(t *testing.T) {
 			t.Errorf("%s lacks a title, a group, a context or what to do", act.ID)
 		}
 	}
-	for bit := Context(1); bit <= InOther; bit <<= 1 {
+	for bit := Context(1); bit <= InContest; bit <<= 1 {
 		seen := map[string]string{}
 		for _, act := range r.of(bit) {
 			for _, k := range act.Keys {

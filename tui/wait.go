@@ -24,13 +24,13 @@ type clockMsg time.Time
 // wakes are the channels that waitCmd listens to. The channel of a part that
 // is not there is nil and never wakes.
 type wakes struct {
-	all  [5]<-chan struct{}
+	all  [7]<-chan struct{}
 	stop []func()
 }
 
 func subscribe(d Deps) *wakes {
 	w := &wakes{}
-	for i, s := range []Waker{d.Workspace, d.Nodes, d.Evidence, d.DataPlane, d.Traffic} {
+	for i, s := range []Waker{d.Workspace, d.Nodes, d.Evidence, d.DataPlane, d.Traffic, d.Nginx, d.Contest} {
 		if s == nil {
 			continue
 		}
@@ -58,6 +58,8 @@ func (w *wakes) next(ctx context.Context, since time.Time) bool {
 	case <-w.all[2]:
 	case <-w.all[3]:
 	case <-w.all[4]:
+	case <-w.all[5]:
+	case <-w.all[6]:
 	}
 	gap := time.NewTimer(minGap - time.Since(since))
 	defer gap.Stop()
