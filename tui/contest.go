@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
 
@@ -80,11 +80,10 @@ func (s *contestScreen) lines(a *App, w, h int) []string {
 	head := a.contestHead(c, w)
 	var body []string
 	if w >= 76 {
-		side := (w - contestGap) / 2
-		body = beside(a.sideLines(c, 0, side), a.sideLines(c, 1, w-contestGap-side), side, w-contestGap-side, a.th)
+		body = a.contestBeside(c, w, h-len(head))
 	} else {
-		body = append(a.sideLines(c, 0, w), a.th.Border.Render(strings.Repeat(a.th.Glyph.Border[10], w)))
-		body = append(body, a.sideLines(c, 1, w)...)
+		body = append(a.sideBriefly(c, 0, w), a.th.Border.Render(strings.Repeat(a.th.Glyph.Border[10], w)))
+		body = append(body, a.sideBriefly(c, 1, w)...)
 	}
 	if len(head)+1+len(body) <= h {
 		head = append(head, widget.Spaces(w))
@@ -93,12 +92,38 @@ func (s *contestScreen) lines(a *App, w, h int) []string {
 	return append(head, body[s.list.Top:s.list.End()]...)
 }
 
+// contestBeside draws the two sides beside each other, the same at the same
+// height, with air between where there is room for it.
+func (a *App) contestBeside(c *ContestState, w, h int) []string {
+	lw := (w - contestGap) / 2
+	rw := w - contestGap - lw
+	left, right := a.sideSections(c, 0, lw), a.sideSections(c, 1, rw)
+	lines, n := 0, max(len(left), len(right))
+	part := func(side [][]string, i int) []string {
+		if i < len(side) {
+			return side[i]
+		}
+		return nil
+	}
+	for i := range n {
+		lines += max(len(part(left, i)), len(part(right, i)))
+	}
+	var out []string
+	for i := range n {
+		if i > 0 && lines+n+1 < h {
+			out = append(out, beside([]string{widget.Spaces(lw)}, nil, lw, rw, a.th)...)
+		}
+		out = append(out, beside(part(left, i), part(right, i), lw, rw, a.th)...)
+	}
+	return out
+}
+
 // contestHead says what was changed, and what the key changes next.
 func (a *App) contestHead(c *ContestState, w int) []string {
 	var out []string
 	switch {
 	case c.What == "":
-		out = paragraph("Clients are connected to both: requests, three slow ones in flight, one upgraded connection. Nothing has changed yet.", w, a.th.Strong)
+		out = paragraph("Clients are connected to both: requests, slow ones in flight, an upgraded connection. Nothing has changed yet.", w, a.th.Strong)
 	default:
 		out = paragraph(fmt.Sprintf("%s, %s", c.What, ago(age(a.at, c.At))), w, a.th.Strong)
 	}
@@ -108,22 +133,62 @@ func (a *App) contestHead(c *ContestState, w int) []string {
 	return out
 }
 
-// sideLines draws one world's part, most telling first.
-func (a *App) sideLines(c *ContestState, which, w int) []string {
+// sideHead names one world, and says why there is nothing else to see of it.
+func (a *App) sideHead(c *ContestState, which, w int) (head []string, all bool) {
 	s := &c.Sides[which]
 	world := [...]string{"nginx: reload", "Envoy: push"}[which]
-	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: world}}, []widget.Span{{Style: a.th.Dim, Text: s.Name}})}
+	head = []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: world}}, []widget.Span{{Style: a.th.Dim, Text: s.Name}})}
 	switch {
 	case which == 0 && c.Missed != "":
-		return append(out, paragraph(sentence(c.Missed), w, a.th.Warn)...)
+		return append(head, paragraph(sentence(c.Missed), w, a.th.Warn)...), true
 	case s.Name == "" || !c.On:
-		return append(out, paragraph(a.th.Glyph.Warming+" starting", w, a.th.Dim)...)
+		return append(head, a.th.Dim.Render(widget.Fit(a.th.Glyph.Warming+" starting", w))), true
 	}
+	return head, false
+}
+
+// sideSections draws one world's part: its name, what the change took, what is
+// alive, and the answers over time.
+func (a *App) sideSections(c *ContestState, which, w int) [][]string {
+	head, all := a.sideHead(c, which, w)
+	if all {
+		return [][]string{head}
+	}
+	s := &c.Sides[which]
+	var effect, processes, slow []string
 	if c.What != "" {
-		out = append(out, a.effectLines(s, w)...)
+		effect = a.effectLines(s, w)
 	}
-	out = append(out, a.aliveLines(c, s, w)...)
-	return append(out, a.tickLines(s, w)...)
+	processes = append([]string{a.connectionLine(c, s, w)}, a.processLines(s, true, w)...)
+	for i := range s.Slow {
+		slow = append(slow, a.slowLine([]string{"in flight", ""}[min(i, 1)], &s.Slow[i], w))
+	}
+	if s.Upgraded != "" {
+		slow = append(slow, a.told("upgraded", w, a.upgradedSpan(s)))
+	}
+	return [][]string{head, effect, processes, slow, a.tickLines(s, w)}
+}
+
+// sideBriefly is one world's part where there is little room.
+func (a *App) sideBriefly(c *ContestState, which, w int) []string {
+	out, all := a.sideHead(c, which, w)
+	if all {
+		return out
+	}
+	s := &c.Sides[which]
+	if c.What != "" {
+		effect := a.effectLines(s, w)
+		if s.Refused == "" { // the answer and the count of answers on one line
+			effect = append(effect[:len(effect)-2], a.told("new answer", w, append(append(a.firstAnswer(s), widget.Span{Text: "; "}), a.answersSince(s)...)...))
+		}
+		out = append(out, effect...)
+	}
+	out = append(append(out, a.connectionLine(c, s, w)), a.processLines(s, false, w)...)
+	flight := a.flightSpans(s)
+	if s.Upgraded != "" {
+		flight = append(flight, widget.Span{Text: "; upgraded "}, a.upgradedSpan(s))
+	}
+	return append(append(out, a.told("in flight", w, flight...)), a.stripLines(s, w)...)
 }
 
 // contestLabel is the room for the word before each fact.
@@ -147,52 +212,83 @@ func (a *App) effectLines(s *ContestSide, w int) []string {
 	if s.Refused != "" {
 		return append(out, indented(s.Refused, widget.Fit("refused", contestLabel), w, a.th.Bad)...)
 	}
-	first := widget.Span{Style: a.th.Dim, Text: "not yet"}
+	return append(out, a.told("new answer", w, a.firstAnswer(s)...), a.told("since then", w, a.answersSince(s)...))
+}
+
+// firstAnswer is when the change was first seen by a client.
+func (a *App) firstAnswer(s *ContestSide) []widget.Span {
 	if s.Effective > 0 {
-		first = widget.Span{Style: a.th.Accent, Text: fmt.Sprintf("after %s", short(s.Effective))}
+		return []widget.Span{{Style: a.th.Accent, Text: "after " + short(s.Effective)}}
 	}
+	return []widget.Span{{Style: a.th.Dim, Text: "not yet"}}
+}
+
+// answersSince counts the answers since the change.
+func (a *App) answersSince(s *ContestSide) []widget.Span {
 	failed := widget.Span{Style: a.th.Good, Text: "0 failed"}
 	if s.Failed > 0 {
 		failed = widget.Span{Style: a.th.Bad, Text: fmt.Sprintf("%d failed", s.Failed)}
 	}
-	return append(out, a.told("new answer", w, first), a.told("since then", w, widget.Span{Text: fmt.Sprintf("%d answers, ", s.Answers)}, failed))
+	return []widget.Span{{Text: fmt.Sprintf("%d answers, ", s.Answers)}, failed}
 }
 
-// aliveLines are the connections, the processes, and what was in flight.
-func (a *App) aliveLines(c *ContestState, s *ContestSide, w int) []string {
-	closed := widget.Span{Style: a.th.Good, Text: "none closed"}
-	if s.Closed > 0 {
-		closed = widget.Span{Style: a.th.Warn, Text: fmt.Sprintf("%d closed by the server", s.Closed)}
+// connectionLine counts the connections that clients keep, and those that the
+// server has closed.
+func (a *App) connectionLine(c *ContestState, s *ContestSide, w int) string {
+	spans := []widget.Span{{Text: fmt.Sprintf("%d open", s.Open)}}
+	switch {
+	case s.Closed > 0:
+		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Warn, Text: fmt.Sprintf("%d were closed", s.Closed)})
+	case c.What != "":
+		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Good, Text: "none closed"})
 	}
-	if c.What == "" {
-		closed = widget.Span{}
+	return a.told("connections", w, spans...)
+}
+
+func (a *App) upgradedSpan(s *ContestSide) widget.Span {
+	if s.Upgraded == "alive" {
+		return widget.Span{Style: a.th.Good, Text: s.Upgraded}
 	}
-	open := fmt.Sprintf("%d open", s.Open)
-	if closed.Text != "" {
-		open += ", "
-	}
-	out := []string{a.told("connections", w, widget.Span{Text: open}, closed)}
-	out = append(out, a.processLines(s, w)...)
-	for i := range s.Slow {
-		word := ""
-		if i == 0 {
-			word = "in flight"
+	return widget.Span{Style: a.th.Bad, Text: s.Upgraded}
+}
+
+// flightSpans sum up what was in flight.
+func (a *App) flightSpans(s *ContestSide) []widget.Span {
+	answered, cut, going := 0, 0, 0
+	for _, x := range s.Slow {
+		switch {
+		case x.Err != "" || x.Left <= 0 && !x.OK:
+			cut++
+		case x.Left > 0:
+			going++
+		default:
+			answered++
 		}
-		out = append(out, a.slowLine(word, &s.Slow[i], w))
 	}
-	if s.Upgraded != "" {
-		style := a.th.Good
-		if s.Upgraded != "alive" {
-			style = a.th.Bad
+	var out []widget.Span
+	for _, p := range []struct {
+		n     int
+		says  string
+		style theme.Style
+	}{{going, "under way", a.th.Info}, {answered, "answered", a.th.Good}, {cut, "cut", a.th.Bad}} {
+		if p.n == 0 {
+			continue
 		}
-		out = append(out, a.told("upgraded", w, widget.Span{Style: style, Text: s.Upgraded}))
+		if len(out) > 0 {
+			out = append(out, widget.Span{Text: ", "})
+		}
+		out = append(out, widget.Span{Style: p.style, Text: fmt.Sprintf("%d %s", p.n, p.says)})
+	}
+	if len(out) == 0 {
+		return []widget.Span{{Style: a.th.Dim, Text: "nothing"}}
 	}
 	return out
 }
 
-// processLines are the processes that serve, those that leave behind them.
-func (a *App) processLines(s *ContestSide, w int) []string {
-	ps := slices.Clone(s.Processes)
+// processLines are the processes that serve, those that leave behind them, and
+// with gone also those that have ended.
+func (a *App) processLines(s *ContestSide, gone bool, w int) []string {
+	ps := slices.DeleteFunc(slices.Clone(s.Processes), func(p Process) bool { return p.Gone && !gone })
 	rank := func(p Process) int {
 		switch {
 		case p.Gone:
@@ -247,60 +343,4 @@ func (a *App) slowLine(word string, s *Slow, w int) string {
 	full := int(max(0, min(1, done))*float64(n) + 0.5)
 	return a.told(word, w, widget.Span{Style: style, Text: strings.Repeat(a.th.Glyph.Full, full)},
 		widget.Span{Style: a.th.Dim, Text: strings.Repeat(a.th.Glyph.Hollow, n-full)}, widget.Span{Style: style, Text: " " + says})
-}
-
-// tickLines are the answers over time: one line of old ones, one of new ones, and
-// one of failures where there are any; above them the moment of each change.
-func (a *App) tickLines(s *ContestSide, w int) []string {
-	room := max(1, w-contestLabel)
-	ticks := s.Ticks[max(0, len(s.Ticks)-room):]
-	most, failed := 1, false
-	var marks strings.Builder
-	marks.WriteString(widget.Spaces(room - len(ticks)))
-	for _, t := range ticks {
-		most = max(most, t.Old, t.New, t.Failed)
-		failed = failed || t.Failed > 0
-		if t.Change {
-			marks.WriteString(a.th.Glyph.Down)
-		} else {
-			marks.WriteString(" ")
-		}
-	}
-	bars := func(of func(Tick) int) string {
-		var b strings.Builder
-		b.WriteString(widget.Spaces(room - len(ticks)))
-		for _, t := range ticks {
-			n := of(t)
-			i := 0
-			if n > 0 {
-				i = 1 + (n*(len(a.th.Glyph.Bars)-2)+most/2)/most
-			}
-			b.WriteString(a.th.Glyph.Bars[i])
-		}
-		return b.String()
-	}
-	out := []string{a.told("change", w, widget.Span{Style: a.th.Accent, Text: marks.String()}),
-		a.told("old answers", w, widget.Span{Style: a.th.Dim, Text: bars(func(t Tick) int { return t.Old })}),
-		a.told("new answers", w, widget.Span{Style: a.th.Good, Text: bars(func(t Tick) int { return t.New })})}
-	if failed {
-		out = append(out, a.told("failed", w, widget.Span{Style: a.th.Bad, Text: bars(func(t Tick) int { return t.Failed })}))
-	}
-	return append(out, a.timeAxis(room, w))
-}
-
-// timeAxis is the scale below the answers: seconds before now, from the right.
-func (a *App) timeAxis(room, w int) string {
-	axis := []rune(strings.Repeat(" ", room))
-	for back := 0; ; back += 2 {
-		word := fmt.Sprintf("-%ds", back)
-		if back == 0 {
-			word = "now"
-		}
-		at := room - back*int(time.Second/TickLength) - len(word)
-		if at < 0 {
-			break
-		}
-		copy(axis[at:], []rune(word))
-	}
-	return a.told("", w, widget.Span{Style: a.th.Dim, Text: string(axis)})
 }

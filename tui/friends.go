@@ -68,6 +68,7 @@ type friendsWindow struct {
 	of      *nginxView // that the changes are of
 	at      int        // the friend that they are of
 	changes []mesh.Change
+	wrong   error // why there are none
 }
 
 // openFriends opens the window at the friend on the line under the cursor, else
@@ -78,7 +79,9 @@ func (a *App) openFriends() tea.Cmd {
 	n := len(v.friends)
 	win.list.Resize(n, n)
 	line := a.lists[PanelNginx].Cursor
-	if at := slices.IndexFunc(v.friends, func(f friends.Friend) bool { return f.First() >= line }); at >= 0 {
+	if on := v.on[line]; len(on) > 0 {
+		win.list.Select(on[0])
+	} else if at := slices.IndexFunc(v.friends, func(f friends.Friend) bool { return f.First() >= line }); at >= 0 {
 		win.list.Select(at)
 	}
 	a.open(win)
@@ -123,16 +126,19 @@ func (p *friendsWindow) lines(a *App, w, h int) []string {
 // is a setting.
 func (p *friendsWindow) line(a *App, f *friends.Friend, cursor bool, w int) string {
 	glyph, style := a.th.Glyph.Acked, a.th.Good
-	offer := "one key makes it alike"
+	offer := "a setting"
 	switch {
 	case f.Fix == nil:
 		glyph, style, offer = a.th.Glyph.Lacking, a.th.Dim, "no setting"
 	case f.Kind != nginx.Exact:
-		glyph, style, offer = a.th.Glyph.About, a.th.Info, "one key makes it nearly alike"
+		glyph, style, offer = a.th.Glyph.About, a.th.Info, "a near setting"
 	}
 	place := f.At.Key.String()
 	if i := f.First(); i >= 0 && i < len(a.data.nginx.lines) {
 		place = fmt.Sprintf("%d: %s", i+1, strings.TrimSpace(a.data.nginx.lines[i].Text))
+	}
+	if f.Places > 1 {
+		place = fmt.Sprintf("%d places, first %s", f.Places, place)
 	}
 	left := []widget.Span{{Style: a.th.Accent, Text: " "}, {Style: a.th.Warn, Text: widget.Fit(widget.Clean(f.Subject), min(26, w/3)) + " "}, {Style: a.th.Dim, Text: place}}
 	right := []widget.Span{{Style: style, Text: glyph + " " + offer}}
@@ -157,7 +163,14 @@ func (p *friendsWindow) body(a *App, w int) []string {
 		what = "What comes near: "
 	}
 	out = append(out, paragraph(what+f.Fix.Says, w, a.th.Good)...)
-	return append(out, diffLines(a.th, p.diff(a, f), w)...)
+	if f.Without != "" {
+		out = append(out, paragraph(sentence(f.Without), w, a.th.Dim)...)
+	}
+	changes := p.diff(a, f)
+	if p.wrong != nil {
+		return append(out, paragraph("It cannot be put into the draft: "+p.wrong.Error(), w, a.th.Bad)...)
+	}
+	return append(out, diffLines(a.th, changes, w)...)
 }
 
 // friendPlace is the field that a friend is about.
@@ -174,9 +187,9 @@ func (p *friendsWindow) diff(a *App, f *friends.Friend) []mesh.Change {
 		return p.changes
 	}
 	p.of, p.at, p.changes = a.data.nginx, p.list.Cursor, nil
-	puts, err := f.Fix.Texts()
-	if err != nil {
-		a.shout("false friends: " + err.Error())
+	var puts []friends.Put
+	if puts, p.wrong = f.Fix.Texts(); p.wrong != nil {
+		return nil
 	}
 	for _, put := range puts {
 		c := mesh.Change{Key: put.Key, Old: a.data.gs.Draft.Get(put.Key)}
@@ -194,12 +207,12 @@ func (p *friendsWindow) diff(a *App, f *friends.Friend) []mesh.Change {
 func (p *friendsWindow) foot(a *App, w int) string {
 	var pairs []string
 	if p.current(a).Fix != nil {
-		pairs = append(pairs, "enter", "put it into the draft")
+		pairs = append(pairs, "enter", "into the draft")
 	}
 	if len(a.data.nginx.friends) > 1 {
 		pairs = append(pairs, "j k", "another")
 	}
-	return a.keysLine(w, append(pairs, "e", "edit it there", "u", "undo", "esc", "close")...)
+	return a.keysLine(w, append(pairs, "e", "edit", "u", "undo", "esc", "close")...)
 }
 
 func (p *friendsWindow) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
@@ -224,8 +237,7 @@ func (p *friendsWindow) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 		if f != nil && p.list.Key(k) {
 			p.text = widget.List{}
 			if line := p.current(a).First(); line >= 0 {
-				a.lists[PanelNginx].Select(line)
-				a.moved()
+				a.gotoNginx(line)
 			}
 		}
 	}

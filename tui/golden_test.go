@@ -10,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/muesli/termenv"
 
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/friends"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/tuitest"
 )
@@ -43,6 +46,7 @@ func golden(t *testing.T, name, got string) {
 func steady(s *tuitest.Scene) Deps {
 	d := depsOf(s)
 	d.Project = tuitest.Project
+	d.Friends = func(*mesh.Mesh, *nginx.Config) []friends.Friend { return nil }
 	return d
 }
 

@@ -11,8 +11,8 @@ type Glyphs struct {
 	Added, Edited, Removed                                                       string // in the draft
 	Exact, About, Lacking, Friend                                                string // of an nginx line: the same, nearly, no counterpart, false friend
 
-	Full, Hollow, Down string    // of a bar; the moment above a row of bars
-	Bars               [9]string // a bar of nothing, and then eight heights
+	Full, Mixed, Hollow, Down string    // of a bar; the moment above a row of bars
+	Bars                      [9]string // a bar of nothing, and then eight heights
 
 	// Border has a character for each set of directions in which a line leaves
 	// its cell: bit 0 up, 1 right, 2 down, 3 left.
@@ -26,7 +26,7 @@ var unicode = Glyphs{
 	Error: "✗", Warning: "▲", Note: "•",
 	Added: "+", Edited: "~", Removed: "-",
 	Exact: "=", About: "≈", Lacking: "∅", Friend: "≠",
-	Full: "█", Hollow: "░", Down: "▼", Bars: [9]string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	Full: "█", Mixed: "▒", Hollow: "░", Down: "▼", Bars: [9]string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Border: [16]string{" ", "│", "─", "└", "│", "│", "┌", "├", "─", "┘", "─", "┴", "┐", "┤", "┬", "┼"},
 }
 
@@ -37,6 +37,6 @@ var ascii = Glyphs{
 	Error: "x", Warning: "!", Note: "*",
 	Added: "+", Edited: "~", Removed: "-",
 	Exact: "=", About: "~", Lacking: "0", Friend: "!",
-	Full: "#", Hollow: "-", Down: "v", Bars: [9]string{" ", ".", ".", ":", ":", "=", "=", "#", "#"},
+	Full: "#", Mixed: "+", Hollow: "-", Down: "v", Bars: [9]string{" ", ".", ".", ":", ":", "=", "=", "#", "#"},
 	Border: [16]string{" ", "|", "-", "+", "|", "|", "+", "+", "-", "+", "-", "+", "+", "+", "+", "+"},
 }

@@ -52,6 +52,9 @@ type Workspace struct {
 	Calls []string // what was asked, in order: "edit drain …", "push", "rollback 3"
 	Edits []engine.Edit
 	Err   func(call string) error // what to answer; nil for success
+
+	Change merge.Change  // what an edit of the nginx.conf is answered with
+	Shown  *nginx.Config // that was edited last
 }
 
 // NewWorkspace holds one group with a live mesh and a draft of it.
@@ -182,9 +185,16 @@ func (w *Workspace) Forget(name string) error {
 	return nil
 }
 
-// EditNginx notes the text and changes nothing.
-func (w *Workspace) EditNginx(_ string, _ *nginx.Config, edited string) (*merge.Change, error) {
-	return &merge.Change{}, w.call("edit nginx.conf: " + edited)
+// EditNginx notes the text, changes nothing and answers with Change.
+func (w *Workspace) EditNginx(_ string, shown *nginx.Config, edited string) (*merge.Change, error) {
+	w.mu.Lock()
+	w.Shown = shown
+	change := w.Change
+	w.mu.Unlock()
+	if err := w.call("edit nginx.conf: " + edited); err != nil {
+		return nil, err
+	}
+	return &change, nil
 }
 
 // Nodes are nodes and a wire that a test sets.
