@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/importer"
 	"example.com/meshtui/engine/text"
@@ -77,9 +78,12 @@ func (r *reading) ReadFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// linesOf says for each resource which directive its fields come from.
+// linesOf says for each resource which directive its fields come from. An item
+// of a list that none says is where its first field is: a route stands where its
+// match does, in its location.
 func linesOf(got *importer.Result) map[mesh.Key]map[string]*conf.Directive {
 	out := map[mesh.Key]map[string]*conf.Directive{}
+	items := map[nginx.Origin]*conf.Directive{}
 	for _, l := range got.Links {
 		of := out[l.To.Key]
 		if of == nil {
@@ -88,6 +92,17 @@ func linesOf(got *importer.Result) map[mesh.Key]map[string]*conf.Directive {
 		}
 		if of[l.To.Path] == nil {
 			of[l.To.Path] = l.From
+		}
+		if in := text.Parent(l.To.Path); strings.HasSuffix(in, "]") {
+			item := nginx.Origin{Key: l.To.Key, Path: in}
+			if was := items[item]; was == nil || was.File == l.From.File && l.From.Line < was.Line {
+				items[item] = l.From
+			}
+		}
+	}
+	for item, d := range items {
+		if of := out[item.Key]; of[item.Path] == nil {
+			of[item.Path] = d
 		}
 	}
 	return out
