@@ -66,6 +66,7 @@ type backend struct {
 	now      Backend
 	server   *http.Server // nil while down
 	listener net.Listener // the server's
+	upgraded map[net.Conn]bool
 }
 
 // startBackend listens on the wished port, or on a free one when that is taken.
@@ -117,7 +118,14 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, now.Name+" fails", http.StatusServiceUnavailable)
 		return
 	}
+	if !pause(r) {
+		return
+	}
 	w.Header().Set(backendHeader, now.Name)
+	if r.Header.Get("Upgrade") == "websocket" {
+		b.echo(w)
+		return
+	}
 	fmt.Fprintf(w, "%s %s at %s: %s %s\n", now.Cluster, now.Version, now.Address, r.Method, r.URL.Path)
 }
 
@@ -139,6 +147,9 @@ func (b *backend) become(s BackendState) error {
 	}
 	if s == Down {
 		b.now.State, b.server = Down, nil
+		for conn := range b.upgraded { // the server knows them no more
+			_ = conn.Close()
+		}
 		b.mu.Unlock()
 		if server == nil {
 			return nil

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -284,5 +285,63 @@ func TestWho(t *testing.T) {
 		if name, address := d.Who(says(stranger)); name != "" || address != "" {
 			t.Errorf("%q is taken for %s %s", stranger, name, address)
 		}
+	}
+}
+
+// A request can ask a backend to wait, and to become a connection that echoes;
+// going down cuts that.
+func TestBackendsLinger(t *testing.T) {
+	d := newDemo(t, Options{})
+	b := d.Backends()[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.Address+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting.Header.Set(PauseHeader, "1h")
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(waiting)
+		if err == nil {
+			resp.Body.Close()
+		}
+		answered <- err
+	}()
+	conn, err := net.Dial("tcp", b.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("X-Backend") != b.Name {
+		t.Fatalf("answered %d %v", resp.StatusCode, resp.Header)
+	}
+	fmt.Fprintln(conn, "hello")
+	if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
+		t.Fatalf("echoed %q, %v", line, err)
+	}
+	select {
+	case err := <-answered:
+		t.Fatalf("the request that was to wait came back: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-answered; err == nil {
+		t.Error("it was answered")
+	}
+	if err := d.Become(b.Name, Down); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadString('\n'); err == nil {
+		t.Error("the upgraded connection outlived its backend")
 	}
 }

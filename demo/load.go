@@ -21,8 +21,8 @@ import (
 // as it is.
 const workers = 64
 
-// host is the name that the load asks for.
-const host = "www.example.com"
+// Host is the name that the demo's mesh answers to and that the load asks for.
+const Host = "www.example.com"
 
 // load sends a steady, bounded number of requests a second and counts what
 // comes back.
@@ -102,7 +102,7 @@ func (l *load) one(ctx context.Context, n int) {
 	if err != nil {
 		return // the address is made of a number: it cannot be malformed
 	}
-	req.Host = host
+	req.Host = Host
 	began := l.o.Now()
 	resp, err := l.client.Do(req)
 	a := Answer{At: began, Path: path, Port: port}

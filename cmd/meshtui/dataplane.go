@@ -38,6 +38,7 @@ type proxies interface {
 type plane struct {
 	name    string // "Envoy 1.40.0 (tools)", "built-in proxy"; "" for none
 	product string // what its processes call themselves: "Envoy", "built-in proxy"
+	title   string // one of them: "Envoy 1.40.0"
 	nodes   int
 	first   string // node id of the first process; "" without any
 	overlay func(node string) func(mesh.Type, proto.Message) proto.Message
@@ -86,7 +87,7 @@ func (f envoyFlags) none() *plane {
 func (f envoyFlags) envoy(b envoy.Binary) *plane {
 	o := envoy.FleetOptions{Binary: b, Nodes: f.nodes, Delta: f.delta}
 	return &plane{
-		name: fmt.Sprintf("Envoy %s (%s)", b.Version, b.Origin), product: "Envoy", nodes: f.nodes, first: o.NodeID(0), overlay: o.Overlay,
+		name: fmt.Sprintf("Envoy %s (%s)", b.Version, b.Origin), product: "Envoy", title: "Envoy " + b.Version, nodes: f.nodes, first: o.NodeID(0), overlay: o.Overlay,
 		start: func(ctx context.Context, xds, dir string) (proxies, error) {
 			o.XDS, o.Dir = xds, dir
 			fleet, err := envoy.StartFleet(ctx, o)
@@ -101,7 +102,7 @@ func (f envoyFlags) envoy(b envoy.Binary) *plane {
 func (f envoyFlags) builtin() *plane {
 	o := proxy.Options{Nodes: f.nodes, Delta: f.delta}
 	return &plane{
-		name: proxy.Name, product: proxy.Name, nodes: f.nodes, first: o.NodeID(0), overlay: o.Overlay,
+		name: proxy.Name, product: proxy.Name, title: proxy.Name, nodes: f.nodes, first: o.NodeID(0), overlay: o.Overlay,
 		start: func(ctx context.Context, xds, dir string) (proxies, error) {
 			o.XDS, o.Dir = xds, dir
 			fleet, err := proxy.Start(ctx, o)

@@ -69,6 +69,7 @@ func runDemo(cmd *cobra.Command, f demoFlags) (err error) {
 	if s.twin != nil {
 		d.Nginx = nginxBeside{Twin: s.twin, backend: lab.Who}
 	}
+	d.Contest = competition{s.compete(lab)}
 	return onScreen(ctx, s, d, f.screen)
 }
 

@@ -44,10 +44,11 @@ func (s *session) meshOf(r *engine.Revision) *mesh.Mesh {
 
 // follow has nginx take a revision in the moment in which it goes to the Envoys.
 func (s *session) follow(r *engine.Revision) {
-	if s.twin == nil {
-		return
+	m := s.meshOf(r)
+	if c := s.contest.Load(); c != nil {
+		c.Pushed(r, m)
 	}
-	if m := s.meshOf(r); m != nil {
+	if s.twin != nil && m != nil {
 		s.twin.Follow(m)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"example.com/meshtui/demo/contest"
 	"example.com/meshtui/demo/twin"
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
@@ -45,10 +46,11 @@ type session struct {
 	fleet     proxies // nil when no local proxy runs
 	watcher   *envoy.Watcher
 	secrets   *secrets
-	twin      *twin.Twin             // nil without an nginx
-	noNginx   string                 // why twin is nil
-	runDir    func() (string, error) // for the logs and sockets of what this session starts
-	eyes      atomic.Pointer[envoy.Watcher] // watcher, for who may ask before it is there
+	twin      *twin.Twin                      // nil without an nginx
+	contest   atomic.Pointer[contest.Contest] // in the demo
+	noNginx   string                          // why twin is nil
+	runDir    func() (string, error)          // for the logs and sockets of what this session starts
+	eyes      atomic.Pointer[envoy.Watcher]   // watcher, for who may ask before it is there
 
 	mu      sync.Mutex
 	notices []string // see note
@@ -268,6 +270,9 @@ func (s *session) stop() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
 		defer cancel()
 		errs = append(errs, s.fleet.Stop(ctx))
+	}
+	if c := s.contest.Load(); c != nil {
+		errs = append(errs, c.Close())
 	}
 	if s.twin != nil {
 		errs = append(errs, s.twin.Close())

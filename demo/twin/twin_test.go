@@ -372,7 +372,7 @@ func TestItGoesWithUs(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	for said, want := range map[string]string{
 		"nginx: [emerg] unknown directive \"x\" in /d/n.conf:1\nnginx: configuration file /d/n.conf test failed\n": `unknown directive "x" in /d/n.conf:1`,
-		"2026/11/23 10:00:00 [emerg] 12#12: bind() to 127.0.0.1:1 failed (98: Address already in use)\n":            "bind() to 127.0.0.1:1 failed (98: Address already in use)",
+		"2026/11/23 10:00:00 [emerg] 12#12: bind() to 127.0.0.1:1 failed (98: Address already in use)\n":           "bind() to 127.0.0.1:1 failed (98: Address already in use)",
 		"something\nelse\n": "something; else",
 		"":                  "",
 	} {
