@@ -220,7 +220,7 @@ func (r *runner) failed(began time.Time, why string) {
 		_ = p.End()
 		p.finish()
 		if why == "" {
-			why = "nginx ended: " + cmp.Or(p.said(), p.Exit(), "without an error")
+			why = "nginx ended: " + cmp.Or(p.Exit(), "without an error")
 		}
 		r.process = nil
 	}

@@ -10,24 +10,18 @@ import (
 	"example.com/meshtui/engine/nginx"
 )
 
-// stream is the line of engine/nginx behind which everything is for the stream
-// module, as comments.
-const stream = "# TCP: needs nginx's stream module"
-
 // write says a mesh, whose listeners were moved, in nginx.conf as this program
 // runs it.
 func (p Program) write(m *mesh.Mesh) string {
+	o := nginx.Options{Stream: p.stream != ""}
+	if p.stream != builtIn {
+		o.StreamModule = p.stream
+	}
 	var b strings.Builder
-	inStream := false
-	for _, l := range nginx.Project(m).Lines {
+	for _, l := range nginx.ProjectWith(m, o).Lines {
 		text := l.Text
-		switch {
-		case text == "worker_processes auto;":
+		if text == "worker_processes auto;" {
 			text = "worker_processes 1;"
-		case inStream:
-			text = strings.TrimPrefix(text, "# ")
-		case text == stream:
-			inStream = p.stream != ""
 		}
 		b.WriteString(text)
 		b.WriteByte('\n')
@@ -47,9 +41,6 @@ func (p Program) globals() string {
 				out += fmt.Sprintf(" user %s %s;", u.Username, g.Name)
 			}
 		}
-	}
-	if p.stream != "" && p.stream != builtIn {
-		out += fmt.Sprintf(" load_module %s;", p.stream)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,7 @@ func runAndWait(dir string) int {
 		return 1
 	}
 	t := New(context.Background(), Options{Program: program, Dir: filepath.Join(dir, "nginx")})
-	t.Follow(answering("one"))
+	t.Follow(answering(10000, "one"))
 	if _, err := t.Try(context.Background(), ask); err != nil {
 		fmt.Println(err)
 		return 1
@@ -104,13 +105,35 @@ func resource(kind mesh.Type, content string) *mesh.Resource {
 	return r
 }
 
-// answering is a mesh of one listener, on all addresses, that answers body.
-func answering(body string) *mesh.Mesh {
-	m, err := mesh.New(resource(mesh.Listener, listener("0.0.0.0", 10000, body)))
+// answering is a mesh of one listener, on that port of all addresses, that answers
+// body.
+func answering(port int, body string) *mesh.Mesh {
+	m, err := mesh.New(resource(mesh.Listener, listener("0.0.0.0", port, body)))
 	if err != nil {
 		panic(err)
 	}
 	return m
+}
+
+// at is the address of answering's listener.
+func at(port int) string { return fmt.Sprint("0.0.0.0:", port) }
+
+// freePort is one that the tests that run beside this one do not take.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if port < 1<<16-shift && free(fmt.Sprint("127.0.0.1:", port+shift)) {
+			return port
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
 }
 
 func listener(address string, port int, body string) string {
@@ -151,8 +174,8 @@ func answer(t *testing.T, tw *Twin) string {
 
 func TestTheTwinFollows(t *testing.T) {
 	t.Parallel()
-	tw := newTwin(t)
-	tw.Follow(answering("one"))
+	tw, port := newTwin(t), freePort(t)
+	tw.Follow(answering(port, "one"))
 	if s := tw.State(); s.Started || s.PID != 0 {
 		t.Errorf("before anybody asked: %+v", s)
 	}
@@ -161,8 +184,8 @@ func TestTheTwinFollows(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	first := tw.State()
-	here := first.Places["0.0.0.0:10000"]
-	if !strings.HasPrefix(here, "127.0.0.1:") || here == "127.0.0.1:10000" || got.Address != here {
+	here := first.Places[at(port)]
+	if !strings.HasPrefix(here, "127.0.0.1:") || here == fmt.Sprint("127.0.0.1:", port) || got.Address != here {
 		t.Errorf("asked at %s, listens %v", got.Address, first.Places)
 	}
 	info, err := os.Stat(filepath.Join(tw.o.Dir, confFile))
@@ -172,14 +195,14 @@ func TestTheTwinFollows(t *testing.T) {
 	if folder, err := os.Stat(tw.o.Dir); err != nil || folder.Mode().Perm() != 0o700 {
 		t.Errorf("the folder: %v, %v", folder, err)
 	}
-	tw.Follow(answering("two"))
+	tw.Follow(answering(port, "two"))
 	until(t, tw, "the second was given", func(s State) bool { return s.Load.Number == 2 && !s.Load.Given.IsZero() })
 	for ctx := within(t); answer(t, tw) != "two"; { // the old worker answers until the new one is up
 		if ctx.Err() != nil {
 			t.Fatal("the second never answers")
 		}
 	}
-	if s := tw.State(); s.PID != first.PID || s.Restarts != 0 || s.Places["0.0.0.0:10000"] != here {
+	if s := tw.State(); s.PID != first.PID || s.Restarts != 0 || s.Places[at(port)] != here {
 		t.Errorf("a reload is no restart: %+v, before %+v", s, first)
 	}
 }
@@ -187,13 +210,13 @@ func TestTheTwinFollows(t *testing.T) {
 // What nginx refuses is told in its words, and the last good text goes on.
 func TestABadTextIsKeptOut(t *testing.T) {
 	t.Parallel()
-	tw := newTwin(t)
-	tw.Follow(answering("good"))
+	tw, port := newTwin(t), freePort(t)
+	tw.Follow(answering(port, "good"))
 	if got := answer(t, tw); got != "good" {
 		t.Fatalf("answered %q", got)
 	}
 	good := tw.State()
-	bad := answering("bad").With(resource(mesh.Cluster, "name: nowhere\ntype: STRICT_DNS\nload_assignment: {cluster_name: nowhere, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: nowhere.invalid, port_value: 1}}}}]}]}\n"))
+	bad := answering(port, "bad").With(resource(mesh.Cluster, "name: nowhere\ntype: STRICT_DNS\nload_assignment: {cluster_name: nowhere, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: nowhere.invalid, port_value: 1}}}}]}]}\n"))
 	tw.Follow(withMissingCertificate(t, bad))
 	s := until(t, tw, "the second was looked at", func(s State) bool { return s.Load.Number == 2 })
 	if s.Err == "" || s.Load.Refused != s.Err || !s.Load.Given.IsZero() || !strings.Contains(s.Err, "/nowhere/cert.pem") {
@@ -205,7 +228,7 @@ func TestABadTextIsKeptOut(t *testing.T) {
 	if got := answer(t, tw); got != "good" {
 		t.Errorf("answered %q", got)
 	}
-	tw.Follow(answering("better"))
+	tw.Follow(answering(port, "better"))
 	s = until(t, tw, "the third was given", func(s State) bool { return s.Load.Number == 3 && !s.Load.Given.IsZero() })
 	if s.Err != "" || s.PID != good.PID {
 		t.Errorf("after it was mended: %+v", s)
@@ -236,15 +259,15 @@ func withMissingCertificate(t *testing.T, m *mesh.Mesh) *mesh.Mesh {
 // says why.
 func TestATextThatIsBadFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	tw := newTwin(t)
-	tw.Follow(withMissingCertificate(t, answering("x")))
+	tw, port := newTwin(t), freePort(t)
+	tw.Follow(withMissingCertificate(t, answering(port, "x")))
 	if _, err := tw.Try(within(t), ask); err == nil || !strings.Contains(err.Error(), "/nowhere/cert.pem") {
 		t.Errorf("%v", err)
 	}
 	if s := tw.State(); s.Running || s.PID != 0 {
 		t.Errorf("%+v", s)
 	}
-	tw.Follow(answering("mended"))
+	tw.Follow(answering(port, "mended"))
 	if got := answer(t, tw); got != "mended" {
 		t.Errorf("answered %q", got)
 	}
@@ -252,8 +275,8 @@ func TestATextThatIsBadFromTheBeginning(t *testing.T) {
 
 func TestAKilledNginxComesBack(t *testing.T) {
 	t.Parallel()
-	tw := newTwin(t)
-	tw.Follow(answering("here"))
+	tw, port := newTwin(t), freePort(t)
+	tw.Follow(answering(port, "here"))
 	answer(t, tw)
 	before := tw.State()
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
@@ -264,7 +287,7 @@ func TestAKilledNginxComesBack(t *testing.T) {
 		t.Errorf("it says %+v", s)
 	}
 	s = until(t, tw, "it is back", func(s State) bool { return s.Running })
-	if s.Err != "" || s.Restarts != 1 || s.Places["0.0.0.0:10000"] != before.Places["0.0.0.0:10000"] {
+	if s.Err != "" || s.Restarts != 1 || s.Places[at(port)] != before.Places[at(port)] {
 		t.Errorf("it is back as %+v, was %+v", s, before)
 	}
 	if got := answer(t, tw); got != "here" {
@@ -304,7 +327,7 @@ func TestPlaces(t *testing.T) {
 	if high := p.of("127.0.0.1:65530"); high == "127.0.0.1:65530" || !strings.HasPrefix(high, "127.0.0.1:") {
 		t.Errorf("beyond the last port: %s", high)
 	}
-	m := answering("x")
+	m := answering(10000, "x")
 	moved, err := p.move(m)
 	if err != nil {
 		t.Fatal(err)
