@@ -14,6 +14,7 @@ const (
 	Set    Op = iota + 1 // Path gets Value, made where it is absent
 	Insert               // Value goes into a list before the element Path; Path may be one past its end
 	Delete               // the field or element Path goes
+	Move                 // the list item Path becomes the one with the index Value
 	Put                  // the resource is new: Value is its YAML
 	Remove               // the resource goes
 )

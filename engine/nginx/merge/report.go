@@ -1,0 +1,184 @@
+package merge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/nginx/importer"
+)
+
+// report adds an entry, once.
+func (m *merger) report(e importer.Entry) {
+	if !slices.Contains(m.reported, e) {
+		m.reported = append(m.reported, e)
+	}
+}
+
+// leftovers adds what else is new in the edited import: what stream {} became, the
+// clusters that a proxy_pass names by address.
+func (m *merger) leftovers() {
+	for _, r := range m.after.result.Mesh.All() {
+		d := m.after.result.Made[r.Key]
+		if d == nil || m.before.message(r.Key) != nil || isUpstream(d) || m.sited(r.Key.Name) {
+			continue
+		}
+		if m.trees.was[d] == nil || !same(m.trees.was[d], d) || m.anyFresh(d) {
+			m.putNew(r.Key)
+		}
+	}
+}
+
+func (m *merger) sited(name string) bool {
+	return slices.ContainsFunc(m.siteList, func(s *site) bool { return s.after == name }) ||
+		slices.ContainsFunc(m.ops.put, func(e Edit) bool { return e.Key.Name == name })
+}
+
+// anyFresh reports whether the block has a directive that is new or changed.
+func (m *merger) anyFresh(d *conf.Directive) bool {
+	return slices.ContainsFunc(d.Block, func(in *conf.Directive) bool {
+		was := m.trees.was[in]
+		return was == nil || !same(was, in) || m.anyFresh(in)
+	})
+}
+
+// account sees to it that each directive that the operator wrote or changed is
+// carried over or in the report.
+func (m *merger) account() {
+	at := map[int]bool{}
+	for _, e := range m.after.result.Report {
+		if e.File != file || !m.touched(e.Line) {
+			continue
+		}
+		e.Key, e.Path = m.inMesh(e)
+		at[e.Line] = true
+		m.report(e)
+	}
+	for _, e := range m.reported {
+		at[e.Line] = true
+	}
+	for _, c := range m.changed {
+		switch {
+		case c.now == nil:
+			m.accountGone(c.was)
+		case !at[c.now.Line] && len(m.after.links[c.now]) == 0 && !m.part(c.now):
+			m.report(importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line,
+				Reason: "it changes nothing in Envoy"})
+		}
+	}
+}
+
+// part reports whether a directive says nothing by itself: what it says is said of
+// the block or the directive that it belongs to.
+func (m *merger) part(d *conf.Directive) bool {
+	return shares(d.Parent) || isServer(d) || isLocation(d) || d.Name == "server_name" || d.Name == "listen" || d.Name == "http" || isMember(d) || isUpstream(d)
+}
+
+// accountGone reports a directive that was taken out and changes nothing.
+func (m *merger) accountGone(d *conf.Directive) {
+	if len(m.before.links[d]) > 0 || m.part(d) || d.Parent != nil && m.trees.now[d.Parent] == nil {
+		return
+	}
+	m.report(importer.Entry{Kind: nginx.None, Directive: d.String(), File: file, Line: m.lineOf(d),
+		Reason: "taking it out changes nothing in Envoy: the line is there to make nginx do as Envoy does"})
+}
+
+// touched reports whether a directive of the line is new or changed.
+func (m *merger) touched(line int) bool {
+	return slices.ContainsFunc(m.changed, func(c concern) bool { return c.now != nil && c.now.Line == line })
+}
+
+// inMesh is where the mesh has what the import has at an entry's place, as far as
+// that is known: the import's own names mean nothing to the operator.
+func (m *merger) inMesh(e importer.Entry) (k mesh.Key, path string) {
+	for _, c := range m.changed {
+		if c.now == nil || c.now.Line != e.Line {
+			continue
+		}
+		for _, o := range m.origins(c.was) {
+			if !o.Key.IsZero() {
+				return o.Key, o.Path
+			}
+		}
+		for d := c.now.Parent; d != nil; d = d.Parent {
+			for _, o := range m.origins(m.trees.was[d]) {
+				if !o.Key.IsZero() {
+					return o.Key, o.Path
+				}
+			}
+		}
+	}
+	return mesh.Key{}, ""
+}
+
+// comments reports the comments of the shown text that are gone or changed, where
+// the block that they stood in is still there.
+func (m *merger) comments(edited string) {
+	have := map[string]int{}
+	for line := range strings.Lines(edited) {
+		have[comment(line)]++
+	}
+	for i, l := range m.shown.Lines {
+		c := comment(l.Text)
+		if c == "" {
+			continue
+		}
+		have[c]--
+		if l.Kind != nginx.None || have[c] >= 0 {
+			continue
+		}
+		if line, there := m.around(i + 1); there {
+			m.report(importer.Entry{Kind: nginx.None, Directive: c, File: file, Line: line, Key: l.From.Key, Path: l.From.Path,
+				Reason: "this is a comment: it says what nginx cannot", Instead: "change it in Envoy's own terms"})
+		}
+	}
+}
+
+// comment is the comment that a line is, "" when it is none.
+func comment(line string) string {
+	if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+		return strings.Join(strings.Fields(line), " ")
+	}
+	return ""
+}
+
+// around is the line of the edited text at which the block begins that a line of
+// the shown one stands in; there is false when the block is gone.
+func (m *merger) around(line int) (at int, there bool) {
+	var block *conf.Directive
+	depth := len(m.shown.Lines[line-1].Text) - len(strings.TrimLeft(m.shown.Lines[line-1].Text, " "))
+	for d := range m.before.conf.All() {
+		if d.Line >= line {
+			break
+		}
+		text := m.shown.Lines[d.Line-1].Text
+		if d.IsBlock && len(text)-len(strings.TrimLeft(text, " ")) < depth {
+			block = d
+		}
+	}
+	if block == nil {
+		return 1, true
+	}
+	now := m.trees.now[block]
+	if now == nil {
+		return 0, false
+	}
+	return now.Line, true
+}
+
+// change is the outcome: its edits are made once, to see that they can be.
+func (m *merger) change(base *mesh.Mesh) (*Change, error) {
+	slices.SortStableFunc(m.reported, func(a, b importer.Entry) int { return cmp.Compare(a.Line, b.Line) })
+	c := &Change{Edits: m.ops.edits(), Summary: m.summary, Report: m.reported}
+	if _, err := c.Apply(base); err != nil {
+		return nil, fmt.Errorf("the edit does not fit the mesh: %w", err)
+	}
+	if len(c.Edits) == 0 {
+		c.Summary = nil
+	}
+	return c, nil
+}
