@@ -46,13 +46,17 @@ type asks struct {
 
 // questions says what the match wants besides the path in tests that `if` can
 // make. The head of the path that an expression is bound to is not one of them:
-// that is a location around its own.
-func questions(o Origin, m *routev3.RouteMatch) asks {
+// that is a location around its own. skip is how many conditions on headers
+// stood before these.
+func questions(o Origin, m *routev3.RouteMatch, skip int) asks {
 	a := asks{ok: m.GetTlsContext() == nil && len(m.GetDynamicMetadata()) == 0 && len(m.GetFilterState()) == 0}
 	for i, h := range m.GetHeaders() {
+		i += skip
 		if guard := h.GetStringMatch().GetPrefix(); m.GetSafeRegex() != nil && strings.EqualFold(h.GetName(), ":path") && !h.GetInvertMatch() &&
-			!h.GetStringMatch().GetIgnoreCase() && plainHead(guard) && (a.guard == "" || a.guard == guard) {
-			a.guard = guard
+			!h.GetStringMatch().GetIgnoreCase() && plainHead(guard) && (strings.HasPrefix(a.guard, guard) || strings.HasPrefix(guard, a.guard)) {
+			if guard = unescapedName(guard); len(guard) > len(a.guard) {
+				a.guard = guard
+			}
 			continue
 		}
 		a.header(o.at(fmt.Sprintf("headers[%d]", i)), h)
@@ -211,6 +215,9 @@ func compare(v string, s *matcherv3.StringMatcher) (t test, empty, ok bool) {
 		c, ok := regexCandidate(p.SafeRegex.GetRegex())
 		if !ok {
 			return t, false, false
+		}
+		if c.fold {
+			operator = "~*"
 		}
 		return test{variable: v, operator: operator, value: c.text}, c.full.MatchString(""), true
 	default:

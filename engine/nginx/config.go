@@ -13,7 +13,7 @@ type Kind uint8
 // worker boilerplate).
 const (
 	Structure   Kind = iota
-	Exact            // nginx does what Envoy does
+	Exact            // nginx does what Envoy does; a comment of this kind names what it does without being told
 	Approximate      // close; Lesson says where they part
 	None             // nginx has no counterpart; the line is a comment
 )

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
@@ -12,7 +13,6 @@ type place struct {
 	route  *routev3.Route
 	rows   []*row
 	asks   asks
-	plain  mark   // of the route when nginx says it without a location
 	said   string // what nginx does by itself in its stead, "" for nothing
 }
 
@@ -21,9 +21,13 @@ func (p *projection) locations(sc *scope) {
 	places := make([]*place, len(sc.host.GetRoutes()))
 	var rows []*row
 	for i, r := range sc.host.GetRoutes() {
-		o := sc.origin.at(fmt.Sprintf("routes[%d]", i))
-		pl := &place{origin: o, route: r, asks: questions(o.at("match"), r.GetMatch())}
+		o := sc.origin.at(fmt.Sprintf("routes[%d]", sc.index(i)))
+		pl := &place{origin: o, route: r, said: sc.byItself(i)}
 		places[i] = pl
+		if pl.said != "" {
+			continue
+		}
+		pl.asks = questions(o.at("match"), r.GetMatch(), sc.skip)
 		for _, c := range candidates(o.at("match"), r.GetMatch()) {
 			one := &row{pl: pl, c: c, asks: pl.asks}
 			pl.rows = append(pl.rows, one)
@@ -46,6 +50,11 @@ func (p *projection) locations(sc *scope) {
 // their stead.
 func (p *projection) place(sc *scope, ord *order, pl *place) {
 	match := pl.origin.at("match")
+	if pl.said != "" {
+		m := mark{kind: Exact, from: match, also: []Origin{pl.origin}, lesson: pl.said}
+		p.note(m, "%s: nginx by itself", titleOf(pl.route))
+		return
+	}
 	if len(pl.rows) == 0 {
 		m := mark{from: match, also: []Origin{pl.origin}}.none(lessonMatcher)
 		p.commented(sc, pl, candidate{text: describe(pl.route.GetMatch()), mark: m})
@@ -91,6 +100,11 @@ func (p *projection) locate(sc *scope, ord *order, l *location) {
 		return
 	}
 	l.written = true
+	if ord.redirectsItself(l) {
+		m := p.markOf(sc, l).with(lessonSlashItself)
+		p.note(m, "%s: nginx by itself", titleOf(l.sure.pl.route))
+		return
+	}
 	if len(l.inner) == 0 {
 		p.locationOf(sc, l)
 	} else {
@@ -103,18 +117,21 @@ func (p *projection) locate(sc *scope, ord *order, l *location) {
 		p.locationOf(sc, &location{form: byPrefix, text: l.text, asked: l.asked, sure: l.sure, from: l.from, rough: l.rough})
 		p.end()
 	}
-	if path := ord.paths[trimSlash(l.text)]; path != nil && path.slash && !path.written {
+	for text := l.text; len(text) > 1 && strings.HasSuffix(text, "/"); {
+		text = strings.TrimSuffix(text, "/")
+		path := ord.paths[text]
+		if path == nil || !path.slash || path.written {
+			break
+		}
 		path.written = true
 		p.locationOf(sc, path)
 	}
 	p.namedLocations(sc)
 }
 
-func trimSlash(s string) string {
-	if s == "" {
-		return s
-	}
-	return s[:len(s)-1]
+// titleOf is what to call a route that has no location.
+func titleOf(r *routev3.Route) string {
+	return orElse(strings.TrimPrefix(r.GetName(), "nginx: "), describe(r.GetMatch()))
 }
 
 // markOf is the mark of the line that begins a location.
@@ -133,6 +150,9 @@ func (p *projection) markOf(sc *scope, l *location) mark {
 			m = exact(l.sure.pl.origin.at("match")).with(lessonLocation)
 		}
 		m.also = append(m.also[:len(m.also):len(m.also)], l.sure.pl.origin)
+	}
+	for _, twin := range sc.order.twins[l.from] {
+		m.also = append(m.also[:len(m.also):len(m.also)], twin.pl.origin)
 	}
 	if l.alone && m.kind == Exact {
 		m.lesson = lessonRegexAfter

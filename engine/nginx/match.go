@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -27,6 +28,7 @@ type candidate struct {
 	fold    bool           // of an expression: without case
 	full    *regexp.Regexp // of an expression: matches a whole path as Envoy does
 	head    string         // of an expression: what every path begins with that it matches
+	raw     string         // of a path: as Envoy compares it
 	matched string         // what prefix_rewrite replaces at the path's head
 	field   string         // of the match, for the source map
 	mark    mark
@@ -67,7 +69,7 @@ func candidates(o Origin, m *routev3.RouteMatch) []candidate {
 	for i := range out {
 		c := &out[i]
 		c.field, c.mark = field, exact(o.at(field)).with(lessonLocation)
-		if strings.Contains(path, "%") {
+		if c.raw, c.text, c.matched = c.text, unescapedName(c.text), unescapedName(c.matched); strings.Contains(c.text, "%") {
 			c.mark = c.mark.approx(lessonEscaped)
 		}
 		if fold || len(c.text) > 250 {
@@ -75,6 +77,43 @@ func candidates(o Origin, m *routev3.RouteMatch) []candidate {
 		}
 	}
 	return out
+}
+
+// kept are the bytes that stand in a path as they are. Of the others Envoy sees
+// %XX, and nginx what that stands for.
+const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/!$&'()*+,;=:@[]^|\""
+
+// unescapedName is a path as nginx compares it: without the escapes that no
+// client can do without.
+func unescapedName(path string) string {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			if n, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil && n != 0 && strings.ToUpper(path[i+1:i+3]) == path[i+1:i+3] && !strings.Contains(kept, string(rune(n))) {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(path[i])
+	}
+	if !writable(b.String()) {
+		return path
+	}
+	return b.String()
+}
+
+// escapedName is what unescapedName undoes.
+func escapedName(path string) string {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if strings.IndexByte(kept, path[i]) >= 0 {
+			b.WriteByte(path[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", path[i])
+		}
+	}
+	return b.String()
 }
 
 // toRegex says a path or prefix as an expression: without case, or because
@@ -135,9 +174,71 @@ func regexCandidate(re string) (candidate, bool) {
 	if err != nil {
 		return candidate{}, false
 	}
-	head, _, _ := strings.Cut(literalHead(tree), "%")
-	text, ok := pcre(re)
-	return candidate{form: byRegex, text: "^(?:" + text + ")$", full: full, head: head}, ok && small(re)
+	c := candidate{form: byRegex, full: full}
+	c.head, _, _ = strings.Cut(literalHead(tree), "%")
+	body, begin, end := searched(re)
+	if inner, ok := strings.CutPrefix(body, "(?i:"); ok && closes(inner) == len(inner)-1 {
+		body, c.fold = inner[:len(inner)-1], true
+	}
+	body, ok := pcre(body)
+	if begin+end != "" && len(alternatives(body)) > 1 {
+		body = "(?:" + body + ")"
+	}
+	if c.text = begin + body + end; c.text == "" {
+		c.text = "^"
+	}
+	return c, ok && small(re)
+}
+
+// searched is an expression for the whole text as one that is searched for: what
+// lets anything stand before or after it falls away, and where nothing does it
+// is bound to the beginning or the end.
+func searched(re string) (body, begin, end string) {
+	if len(alternatives(re)) > 1 {
+		return re, "^", "$"
+	}
+	body, begin, end = re, "^", "$"
+	for _, anything := range []string{"(?s:.*)", ".*"} {
+		if rest, ok := strings.CutPrefix(body, anything); ok && begin != "" && !strings.HasPrefix(rest, "?") {
+			body, begin = rest, ""
+		}
+		if rest, ok := strings.CutSuffix(body, anything); ok && end != "" && trailing(rest)%2 == 0 {
+			body, end = rest, ""
+		}
+	}
+	if strings.HasPrefix(body, "^") {
+		begin = ""
+	}
+	if rest, ok := strings.CutSuffix(body, "$"); ok && trailing(rest)%2 == 0 {
+		end = ""
+	}
+	return body, begin, end
+}
+
+// trailing counts the backslashes at the end.
+func trailing(s string) int { return len(s) - len(strings.TrimRight(s, `\\`)) }
+
+// closes is where the parenthesis closes within which the expression begins; -1
+// where it does not.
+func closes(re string) int {
+	depth, class := 0, false
+	for i := 0; i < len(re); i++ {
+		switch c := re[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']' || re[i-1] == '[' || re[i-1] == '^' && re[i-2] == '['
+		case c == '[':
+			class = true
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth < 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // small reports whether PCRE can hold the expression: it copies what is

@@ -68,6 +68,7 @@ type order struct {
 	paths map[string]*location
 	heads map[string]*location
 	alike map[*row]*location // of an expression of the whole server
+	twins map[*row][]*row    // of an expression of the whole server: that do the same for some paths
 }
 
 // Bounds of what is worked out for one virtual host. Beyond them the lines are
@@ -80,7 +81,7 @@ const (
 
 func newOrder(rows []*row) *order {
 	o := &order{rows: rows, exacts: map[string][]*row{}, prefixes: map[string][]*row{}, work: mostWork, room: mostRoom,
-		paths: map[string]*location{}, heads: map[string]*location{}, alike: map[*row]*location{}}
+		paths: map[string]*location{}, heads: map[string]*location{}, alike: map[*row]*location{}, twins: map[*row][]*row{}}
 	sure := map[string]int{} // the first sure row of a prefix
 	for i, r := range rows {
 		r.index = i
@@ -232,9 +233,15 @@ func (o *order) prefix(text string, needed map[*row]bool) *location {
 	}
 	o.ask(l, asked, func(r *row) bool { return r.c.form == byRegex })
 	head := len(before) - len(all)
-	behind := head >= 0 && slices.Equal(before[head:], all)
+	behind := head >= 0 && slices.EqualFunc(before[head:], all, (*row).same)
 	switch {
 	case behind:
+		for i, r := range before[head:] {
+			if s := all[i]; s != r {
+				r.used = true
+				o.twins[s] = append(o.twins[s], r)
+			}
+		}
 		before = before[:head]
 	case len(before) > o.room:
 		l.rough, before = lessonInterleaved, nil
@@ -250,6 +257,11 @@ func (o *order) prefix(text string, needed map[*row]bool) *location {
 	}
 	o.use(l)
 	return l
+}
+
+// same reports whether the two do the same with the same expression.
+func (r *row) same(s *row) bool {
+	return r == s || r.c.text == s.c.text && r.c.fold == s.c.fold && sameEffect(r.pl.route, s.pl.route)
 }
 
 // above finds the first route that takes all requests which begin with text,
@@ -315,6 +327,10 @@ func (o *order) expression(r *row, within string) *location {
 // path makes the location of one path, whose routes are all known.
 func (o *order) path(text string) *location {
 	l := &location{form: byPath, text: text}
+	raw := text // as Envoy compares it
+	if own := o.exacts[text]; len(own) > 0 {
+		raw = own[0].c.raw
+	}
 	end, asked := o.above(l, text)
 	for _, r := range o.exacts[text] {
 		if r.index > end {
@@ -340,7 +356,7 @@ func (o *order) path(text string) *location {
 			l.rough = lessonManyRegexes
 			break
 		}
-		if !r.c.full.MatchString(text) {
+		if !r.c.full.MatchString(raw) {
 			continue
 		}
 		if r.sure() {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 )
 
 // named is one server_name line.
@@ -16,15 +17,19 @@ type named struct {
 
 // scope is where a route stands.
 type scope struct {
-	site    *site
-	routing *routing
-	host    *routev3.VirtualHost
-	origin  Origin // of the virtual host
-	mirrors []mirror
-	order   *order
-	labels  map[string]bool // of named locations
-	pending []*row          // that were given a label and have no location yet
-	copies  map[Origin]string
+	site      *site
+	routing   *routing
+	host      *routev3.VirtualHost
+	origin    Origin // of the virtual host
+	mirrors   []mirror
+	order     *order
+	indexes   []int           // of its routes, nil where host has them all
+	skip      int             // conditions on headers that the server's name has met
+	names     []string        // expressions that it is named by, nil for its domains
+	labels    map[string]bool // of named locations
+	elsewhere bool            // another server stands for its domain "*"
+	pending   []*row          // that were given a label and have no location yet
+	copies    map[Origin]string
 }
 
 // virtualHosts writes one server for each virtual host.
@@ -36,29 +41,152 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 		p.note(mark{from: r.origin}.none(lessonNoRoutes), "route configuration %s has no virtual hosts", r.config.GetName())
 	}
 	p.configRest(r.origin, r.config)
-	for i, vh := range r.config.GetVirtualHosts() {
-		sc := &scope{site: s, routing: r, host: vh, origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)), labels: map[string]bool{}, copies: map[Origin]string{}}
-		names, isDefault := p.serverNamesOf(sc)
-		unmute := func() {}
-		if len(names) == 0 && !isDefault {
-			unmute = p.mute(None)
+	var last []*scope
+	all := r.config.GetVirtualHosts()
+	stands := standIn(all)
+	for i, vh := range all {
+		sc := newScope(s, r, i)
+		subs, rest := subHosts(vh)
+		for _, one := range subs {
+			last = append(last, sc.sub(one))
+		}
+		sc.host, sc.indexes = only(vh, rest), rest
+		if slices.Contains(vh.GetDomains(), "*") && stands >= 0 && len(s.sni) == 0 {
+			sc.elsewhere = true
+			if len(vh.GetDomains()) == 1 {
+				continue
+			}
 		}
 		m := exact(sc.origin).with(lessonServer)
 		if i == 0 {
 			m.also = []Origin{r.origin}
 		}
-		p.server(s, m, isDefault, names, func() { p.host(sc) })
-		unmute()
+		var copied *scope
+		if i == stands && len(s.sni) == 0 {
+			copied = newScope(s, r, starOf(all))
+		}
+		p.virtualHost(sc, copied, m)
 	}
+	for _, sc := range last {
+		p.virtualHost(sc, nil, exact(sc.origin).with(lessonServer))
+	}
+}
+
+func newScope(s *site, r *routing, i int) *scope {
+	return &scope{site: s, routing: r, host: r.config.GetVirtualHosts()[i], origin: r.origin.at(fmt.Sprintf("virtual_hosts[%d]", i)),
+		labels: map[string]bool{}, copies: map[Origin]string{}}
+}
+
+// sub is the scope of hosts that an expression takes.
+func (sc *scope) sub(one subHost) *scope {
+	out := newScope(sc.site, sc.routing, 0)
+	out.host, out.origin, out.indexes, out.skip, out.names = one.host, sc.origin, one.indexes, 1, one.names
+	return out
+}
+
+// index is where the route stands in its virtual host.
+func (sc *scope) index(i int) int {
+	if sc.indexes == nil {
+		return i
+	}
+	return sc.indexes[i]
+}
+
+// virtualHost writes a server. copied is the scope of the domain "*" where this
+// virtual host stands for it.
+func (p *projection) virtualHost(sc, copied *scope, m mark) {
+	names, isDefault := p.serverNamesOf(sc)
+	if copied != nil && !sc.site.port.hasDefault {
+		isDefault = true
+	}
+	if len(names) == 0 && !isDefault {
+		defer p.mute(None)()
+	}
+	p.server(sc.site, m, isDefault, names, func() {
+		if copied != nil {
+			p.copied(copied)
+		}
+		p.host(sc)
+	})
+}
+
+// copied says that the routes of the domain "*" are those of this server.
+func (p *projection) copied(star *scope) {
+	_, rest := subHosts(star.host)
+	m := exact(star.origin).with(lessonDefaultCopy)
+	if rest == nil {
+		for i := range star.host.GetRoutes() {
+			rest = append(rest, i)
+		}
+	}
+	for _, i := range rest {
+		m.also = append(m.also, star.origin.at(fmt.Sprintf("routes[%d]", i)))
+	}
+	p.note(m, "default_server: the domain * has the same routes")
+}
+
+// only is the virtual host with these of its routes; nil is all of them.
+func only(vh *routev3.VirtualHost, indexes []int) *routev3.VirtualHost {
+	if indexes == nil {
+		return vh
+	}
+	out := &routev3.VirtualHost{}
+	proto.Merge(out, vh)
+	out.Routes = nil
+	for _, i := range indexes {
+		out.Routes = append(out.Routes, vh.GetRoutes()[i])
+	}
+	return out
+}
+
+func starOf(all []*routev3.VirtualHost) int {
+	return slices.IndexFunc(all, func(vh *routev3.VirtualHost) bool { return slices.Contains(vh.GetDomains(), "*") })
+}
+
+// standIn is the index of the virtual host that does the same as the one of the
+// domain "*", apart from hosts of an expression; -1 for none.
+func standIn(all []*routev3.VirtualHost) int {
+	star := starOf(all)
+	if star < 0 {
+		return -1
+	}
+	_, rest := subHosts(all[star])
+	want := only(all[star], rest)
+	return slices.IndexFunc(all, func(vh *routev3.VirtualHost) bool {
+		if vh == all[star] || len(vh.GetRoutes()) != len(want.GetRoutes()) {
+			return false
+		}
+		got := proto.CloneOf(vh)
+		got.Name, got.Domains = want.GetName(), want.GetDomains()
+		return proto.Equal(got, want)
+	})
 }
 
 // serverNamesOf is what the virtual host's domains are in nginx. A domain that
 // cannot be said, or is taken, is noted before the server.
 func (p *projection) serverNamesOf(sc *scope) (names []named, isDefault bool) {
 	pt := sc.site.port
+	if sc.names != nil {
+		m := exact(sc.origin.at(fmt.Sprintf("routes[%d].match.headers[0]", sc.index(0)))).with(lessonHostRegex)
+		for _, name := range sc.names {
+			if !pt.names[name] {
+				names = append(names, named{m, token(name)})
+			}
+		}
+		return names, false
+	}
 	for i, d := range sc.host.GetDomains() {
 		m := exact(sc.origin.at(fmt.Sprintf("domains[%d]", i)))
 		switch {
+		case d == "*" && sc.elsewhere:
+			p.note(m.with(lessonDefaultCopy), "server_name _;  (the default server has these routes)")
+		case d == sc.site.manager.GetHttpProtocolOptions().GetDefaultHostForHttp_10() && d != "" && !pt.names[""]:
+			if !p.muted {
+				pt.names[""] = true
+			}
+			names = append(names, named{m.with(lessonNoHost), `""`})
+		case strings.HasPrefix(d, ".") && slices.Contains(sc.host.GetDomains(), "*"+d):
+			p.note(m.with(lessonDotName), "a Host of %s itself: *%s", d, d)
 		case d == "*" && len(sc.site.sni) > 0:
 			names = append(names, p.sniNames(sc.site, m)...)
 		case d == "*" && (pt.hasDefault || isDefault):
