@@ -3,7 +3,7 @@ package importer
 import (
 	"fmt"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -23,16 +23,19 @@ func Import(c *conf.Config) *Result {
 
 // importer is one run of Import.
 type importer struct {
-	conf     *conf.Config
-	claimed  map[*conf.Directive]bool // that some part has accounted for
-	report   []entry
-	links    []link
-	made     []made
-	taken    map[mesh.Key]bool
-	packed   map[proto.Message]place // messages within an Any, and where that stands
-	clusters map[string]*clusterv3.Cluster
-	scopes   map[*conf.Directive]*scope // the locations of each block
-	said     map[Entry]bool
+	conf    *conf.Config
+	claimed map[*conf.Directive]bool // that some part has accounted for
+	report  []entry
+	links   []link
+	made    []made
+	taken   map[mesh.Key]bool
+	packed  map[proto.Message]place // messages within an Any, and where that stands
+	pools   map[string]*pool        // of http {}, by name in lower case
+	goals   map[*routev3.RouteAction]*goal
+	inside  map[*conf.Directive]map[string][]*conf.Directive // what stands in each block
+	uses    map[string]bool                                  // variables that the file uses; nil while nobody asked
+	scopes  map[*conf.Directive]*scope                       // the locations of each block
+	said    map[Entry]bool
 }
 
 func newImporter(c *conf.Config) *importer {
@@ -40,7 +43,8 @@ func newImporter(c *conf.Config) *importer {
 		c = &conf.Config{}
 	}
 	return &importer{conf: c, claimed: map[*conf.Directive]bool{}, taken: map[mesh.Key]bool{},
-		packed: map[proto.Message]place{}, clusters: map[string]*clusterv3.Cluster{},
+		packed: map[proto.Message]place{}, pools: map[string]*pool{}, goals: map[*routev3.RouteAction]*goal{},
+		inside: map[*conf.Directive]map[string][]*conf.Directive{},
 		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}}
 }
 

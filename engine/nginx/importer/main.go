@@ -33,6 +33,7 @@ func (im *importer) http(d *conf.Directive) {
 	if len(sites) > 0 {
 		im.put(nil, fragments())
 	}
+	im.unused(d)
 }
 
 // site makes the listener and the route configuration of one address: virtual
@@ -51,31 +52,6 @@ func (im *importer) site(s *site) {
 	im.chains(s, s.listener)
 	im.plainChain(s)
 }
-
-// upstreams makes a cluster, and its endpoints, of every upstream of http {}.
-func (im *importer) upstreams(http *conf.Directive) {}
-
-// target sets the cluster of a route for what proxy_pass (or grpc_pass …) names
-// there without scheme and URI: an upstream's name, host:port, a variable. It
-// makes the cluster that is needed. ok is false where it cannot be said, which
-// is then in the report.
-func (im *importer) target(loc, pass *conf.Directive, name string, a *routev3.RouteAction) (ok bool) {
-	return false
-}
-
-// forward adds to a route that proxies what the directives that hold in loc say
-// of it: timeouts, retries, the Host and other headers, mirrors, hash policies.
-func (im *importer) forward(loc, pass *conf.Directive, r *routev3.Route) {}
-
-// answer adds to any route what the directives that hold in loc say of its
-// requests and answers whatever its action: add_header, limits, access rules,
-// filters of its own.
-func (im *importer) answer(loc *conf.Directive, r *routev3.Route) {}
-
-// manage adds to the connection manager of a site what its servers say together:
-// HTTP filters, access logs, idle times, upgrades, answers of its own. It stands
-// in im.packed already.
-func (im *importer) manage(s *site) {}
 
 // stream makes TCP and UDP listeners of stream {}, and their clusters.
 func (im *importer) stream(d *conf.Directive) {}

@@ -129,7 +129,7 @@ func cmpName(a, b string) string {
 // add takes a route in, with what holds in its block for every answer.
 func (w *writer) add(block *conf.Directive, r *routev3.Route) {
 	w.answer(block, r)
-	w.out = append(w.out, r)
+	w.out = append(w.out, w.spread(r)...)
 }
 
 // script follows nginx's rewrite phase through a block, and then its content.

@@ -1,0 +1,123 @@
+package importer
+
+import (
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	xffv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/original_ip_detection/xff/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// clientAddress is whom the request comes from: who connected, or who a trusted
+// proxy says.
+func (im *importer) clientAddress(s *site) {
+	s.manager.GenerateRequestId = wrapperspb.Bool(im.asksFor("request_id"))
+	header := im.one(s.first.d, "real_ip_header")
+	trusted := im.inherited(s.first.d, "set_real_ip_from")
+	if header == nil && len(trusted) > 0 {
+		for _, d := range trusted {
+			im.none(d, "without real_ip_header nginx believes X-Real-IP, which Envoy cannot tie to the sender", "let the proxy before send X-Forwarded-For, and name that in real_ip_header")
+		}
+	}
+	if header == nil || len(trusted) == 0 || !im.realAddress(s, header, trusted) {
+		// The peer is the client; X-Forwarded-For is neither believed nor changed.
+		s.manager.UseRemoteAddress = wrapperspb.Bool(true)
+		s.manager.SkipXffAppend = true
+	}
+}
+
+// realAddress is set_real_ip_from with real_ip_header. ok is false for what
+// cannot be said.
+func (im *importer) realAddress(s *site, header *conf.Directive, trusted []*conf.Directive) (ok bool) {
+	switch strings.ToLower(header.Arg(0)) {
+	case "proxy_protocol":
+		im.moot(header) // the listener filter sees to it
+		for _, d := range trusted {
+			im.approx(d, at(s.manager, ""), "Envoy believes whoever speaks the PROXY protocol at that address", "bind the listener where only the proxy can reach it")
+		}
+		return false
+	case "x-forwarded-for":
+	default:
+		im.none(header, "Envoy believes such a header of anybody, where nginx asks who sends it", "let the proxy before send X-Forwarded-For; or the custom_header detection where nobody else reaches Envoy")
+		for _, d := range trusted {
+			im.moot(d)
+		}
+		return false
+	}
+	cidrs := &xffv3.XffTrustedCidrs{}
+	config := &xffv3.XffConfig{XffTrustedCidrs: cidrs, SkipXffAppend: wrapperspb.Bool(true)}
+	for _, d := range trusted {
+		c := cidrOf(d.Arg(0))
+		if c == nil {
+			im.none(d, "Envoy trusts addresses and networks alone", "")
+			continue
+		}
+		cidrs.Cidrs = append(cidrs.Cidrs, c)
+		im.exact(d, at(config, "xff_trusted_cidrs"))
+	}
+	if len(cidrs.GetCidrs()) == 0 {
+		return false
+	}
+	im.packed[config] = at(s.manager, "original_ip_detection_extensions[0].typed_config")
+	s.manager.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "envoy.http.original_ip_detection.xff", TypedConfig: pack(config)}}
+	recursive := im.one(s.first.d, "real_ip_recursive")
+	if recursive != nil && recursive.Arg(0) == "on" {
+		im.exact(recursive, at(config, "xff_trusted_cidrs"))
+		im.exact(header, at(config, ""))
+		return true
+	}
+	if recursive != nil {
+		im.moot(recursive)
+	}
+	im.approx(header, at(config, ""), "Envoy goes on from a trusted address to the one before it, as nginx does with real_ip_recursive on", "")
+	return true
+}
+
+// asksFor reports whether the file uses the variable.
+func (im *importer) asksFor(variable string) bool {
+	if im.uses == nil {
+		im.uses = map[string]bool{}
+		for d := range im.conf.All() {
+			for _, a := range d.Args {
+				for _, p := range pieces(a) {
+					im.uses[p.variable] = true
+				}
+			}
+		}
+	}
+	return im.uses[variable]
+}
+
+// heads is what nginx takes of a request's head.
+func (im *importer) heads(s *site) {
+	common := s.manager.GetCommonHttpProtocolOptions()
+	common.HeadersWithUnderscoresAction = corev3.HttpProtocolOptions_DROP_HEADER
+	if d := im.one(s.first.d, "underscores_in_headers"); d != nil {
+		if d.Arg(0) == "on" {
+			common.HeadersWithUnderscoresAction = corev3.HttpProtocolOptions_ALLOW
+		}
+		im.exact(d, at(s.manager, "common_http_protocol_options.headers_with_underscores_action"))
+	}
+	if d := im.one(s.first.d, "ignore_invalid_headers"); d != nil && d.Arg(0) == "off" {
+		common.HeadersWithUnderscoresAction = corev3.HttpProtocolOptions_ALLOW
+		im.approx(d, at(s.manager, "common_http_protocol_options.headers_with_underscores_action"), "Envoy lets names with underscores through; one with a byte that HTTP forbids is still refused", "")
+	} else if d != nil {
+		im.moot(d)
+	}
+	if d := im.one(s.first.d, "large_client_header_buffers"); d != nil {
+		if each, ok := size(d.Arg(1)); ok {
+			kib := min(max(each*uint64(count(d.Arg(0), 4))>>10, 1), 8192)
+			s.manager.MaxRequestHeadersKb = wrapperspb.UInt32(uint32(kib))
+			im.approx(d, at(s.manager, "max_request_headers_kb"), "nginx answers 400 or 414 for one line that is too long, Envoy 431 for all of them together", "")
+		}
+	}
+	if d := im.one(s.first.d, "http2_max_concurrent_streams"); d != nil {
+		if s.manager.Http2ProtocolOptions == nil {
+			s.manager.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{}
+		}
+		s.manager.Http2ProtocolOptions.MaxConcurrentStreams = wrapperspb.UInt32(max(count(d.Arg(0), 128), 1))
+		im.exact(d, at(s.manager, "http2_protocol_options.max_concurrent_streams"))
+	}
+}

@@ -1,0 +1,184 @@
+package importer
+
+import (
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// gate is who may come in at all: allow and deny, limit_except, auth_basic,
+// auth_request. What Envoy cannot check refuses everybody rather than nobody.
+func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
+	if r.GetRedirect() != nil || r.GetDirectResponse() != nil && im.returns(loc) {
+		return // nginx's return comes before its access rules
+	}
+	rules, from := im.access(loc, client)
+	rules, from = im.byMethods(loc, rules, from)
+	asked := im.subrequestGate(loc, r)
+	if d := im.basic(loc); d != nil {
+		rules, from = closed(), append(from, d)
+	}
+	if d := im.one(loc, "satisfy"); d != nil {
+		if d.Arg(0) == "any" && len(from) > 0 && asked {
+			im.approx(d, at(r, ""), "Envoy asks for all of them: who passes one is not let in by it alone", "write the addresses into the policy of the rbac filter, and let the service know them")
+		} else {
+			im.moot(d)
+		}
+	}
+	if rules == nil {
+		for _, d := range from {
+			im.moot(d)
+		}
+		return
+	}
+	m := &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: rules}}
+	im.perRoute(r, filterRBAC, m)
+	for _, d := range from {
+		if d.Name == "auth_basic" {
+			continue
+		}
+		im.exact(d, at(m, "rbac.rules"))
+	}
+}
+
+// client is who the request comes from, after real_ip_header where there is one.
+func client(c *corev3.CidrRange) *rbacv3.Principal {
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_RemoteIp{RemoteIp: c}}
+}
+
+func anybody() *rbacv3.Principal {
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Any{Any: true}}
+}
+
+// closed lets nobody in.
+func closed() *rbacv3.RBAC {
+	return policy(rbacv3.RBAC_DENY, []*rbacv3.Principal{anybody()})
+}
+
+// returns reports whether the location answers by itself with return.
+func (im *importer) returns(loc *conf.Directive) bool {
+	return len(im.children(loc)["return"]) > 0
+}
+
+// byMethods is limit_except: its own rules for all methods but those it names.
+func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*conf.Directive) (*rbacv3.RBAC, []*conf.Directive) {
+	for _, d := range im.children(loc)["limit_except"] {
+		inner, lines := im.access(d, client)
+		im.claimed[d] = true
+		for _, in := range d.Block {
+			if in.Name != "allow" && in.Name != "deny" {
+				im.none(in, "within limit_except Envoy is told allow and deny alone", "")
+			}
+		}
+		if inner == nil {
+			continue
+		}
+		methods := strings.ToUpper(strings.Join(d.Args, "|"))
+		if strings.Contains("|"+methods+"|", "|GET|") {
+			methods += "|HEAD"
+		}
+		these := &rbacv3.Permission{Rule: &rbacv3.Permission_Header{Header: byMethod(methods)}}
+		others := &rbacv3.Permission{Rule: &rbacv3.Permission_NotRule{NotRule: these}}
+		out := &rbacv3.RBAC{Action: rbacv3.RBAC_ALLOW, Policies: map[string]*rbacv3.Policy{}}
+		admit(out, "methods", these, rules)
+		admit(out, "other methods", others, inner)
+		if len(out.GetPolicies()) == 0 {
+			out = closed()
+		}
+		rules, from = out, append(append(from, d), lines...)
+	}
+	return rules, from
+}
+
+// admit adds to a policy that allows what rules allow, for what the permission
+// says. No rules allow everybody.
+func admit(out *rbacv3.RBAC, name string, permission *rbacv3.Permission, rules *rbacv3.RBAC) {
+	who := []*rbacv3.Principal{anybody()}
+	if rules != nil {
+		who = rules.GetPolicies()["access"].GetPrincipals()
+		if rules.GetAction() == rbacv3.RBAC_DENY {
+			who = []*rbacv3.Principal{{Identifier: &rbacv3.Principal_NotId{NotId: &rbacv3.Principal{Identifier: &rbacv3.Principal_OrIds{OrIds: &rbacv3.Principal_Set{Ids: who}}}}}}
+			if len(rules.GetPolicies()["access"].GetPrincipals()) == 1 && rules.GetPolicies()["access"].GetPrincipals()[0].GetAny() {
+				return // nobody
+			}
+		}
+	}
+	out.Policies[name] = &rbacv3.Policy{Permissions: []*rbacv3.Permission{permission}, Principals: who}
+}
+
+// basic is the auth_basic that holds, nil for none. Envoy's filter reads {SHA}
+// hashes alone, and refuses all routes for a file with any other, so that the
+// location is closed instead until somebody has looked at the file.
+func (im *importer) basic(loc *conf.Directive) *conf.Directive {
+	d := im.one(loc, "auth_basic")
+	file := im.one(loc, "auth_basic_user_file")
+	if d == nil || d.Arg(0) == "off" {
+		if d != nil {
+			im.moot(d)
+		}
+		return nil
+	}
+	im.none(d, "Envoy's basic_auth takes {SHA} hashes alone, and refuses all routes for a file with another: everybody is refused here (403) until the file is right",
+		"make "+file.Arg(0)+" with htpasswd -s, and put envoy.filters.http.basic_auth with users: {filename: …} in the place of the route's rbac")
+	if file != nil {
+		im.moot(file)
+	}
+	return d
+}
+
+// subrequestGate is auth_request: a service that says who may come in.
+func (im *importer) subrequestGate(loc *conf.Directive, r *routev3.Route) (asked bool) {
+	d := im.one(loc, "auth_request")
+	if d == nil {
+		return false
+	}
+	if d.Arg(0) == "off" {
+		im.moot(d)
+		return false
+	}
+	target := im.internal(loc, d.Arg(0))
+	if target == nil {
+		im.none(d, "the location that it names passes nothing on to an upstream: everybody is refused here (403)", "give envoy.filters.http.ext_authz a cluster to ask")
+		im.perRoute(r, filterRBAC, &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: closed()}})
+		return true
+	}
+	service := &authzv3.HttpService{
+		ServerUri: &corev3.HttpUri{Uri: "http://" + target.host, HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: target.cluster},
+			Timeout: lasting(im.period(im.one(target.loc, "proxy_read_timeout"), 60*time.Second))},
+	}
+	if path := strings.TrimSuffix(target.path, "/"); path != "" && !strings.Contains(path, "$") {
+		service.PathPrefix = path
+	} else if target.path == "" {
+		service.PathPrefix = d.Arg(0)
+	}
+	im.passedOn(loc, service)
+	m := &authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
+		ServiceOverride: &authzv3.CheckSettings_HttpService{HttpService: service}}}}
+	im.perRoute(r, filterAuthz, m)
+	im.approx(d, at(m, "check_settings.http_service"), "the service is asked for its path with the request's own path behind it; a 401 or 403 of it is passed on, and so is any other status but 200, where nginx answers 500", "let the service look at the beginning of the path")
+	return true
+}
+
+// passedOn are what auth_request_set takes from the service's answer.
+func (im *importer) passedOn(loc *conf.Directive, service *authzv3.HttpService) {
+	for _, d := range im.inherited(loc, "auth_request_set") {
+		name, ok := strings.CutPrefix(single(d.Arg(1)), "upstream_http_")
+		if !ok {
+			im.none(d, "only a header of the service's answer can be passed on", "")
+			continue
+		}
+		name = strings.ReplaceAll(name, "_", "-")
+		if service.AuthorizationResponse == nil {
+			service.AuthorizationResponse = &authzv3.AuthorizationResponse{}
+		}
+		service.AuthorizationResponse.AllowedUpstreamHeaders = also(service.GetAuthorizationResponse().GetAllowedUpstreamHeaders(), name)
+		im.exact(d, at(service, "authorization_response.allowed_upstream_headers"))
+	}
+}

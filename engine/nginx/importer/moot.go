@@ -1,0 +1,57 @@
+package importer
+
+import (
+	"strings"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// unused accounts for what nobody has claimed within http {}: what changes
+// nothing in Envoy, what is known to have no counterpart, and what is read
+// wherever it holds, and so holds nowhere.
+func (im *importer) unused(http *conf.Directive) {
+	for _, d := range http.Block {
+		im.leftover(d)
+	}
+}
+
+func (im *importer) leftover(d *conf.Directive) {
+	if !im.claimed[d] {
+		switch why, known := refusals[d.Name]; {
+		case known:
+			im.none(d, why.reason, why.instead)
+		case moots[d.Name] || consulted(d.Name) || belongs(d.Name):
+			im.moot(d)
+		}
+	}
+	if im.claimed[d] {
+		for _, in := range d.Block {
+			im.leftover(in)
+		}
+	}
+}
+
+// consulted reports whether a directive is looked up for each route or site that
+// it holds for. One that nobody has claimed in the end holds for none: it is
+// overridden everywhere, or nothing there passes on.
+func consulted(name string) bool {
+	if held[name] {
+		return true
+	}
+	for _, family := range []string{"proxy_", "grpc_"} {
+		if rest, ok := strings.CutPrefix(name, family); ok && heldOf[rest] {
+			return true
+		}
+	}
+	return false
+}
+
+// belongs reports whether a directive only says more of one that is reported.
+func belongs(name string) bool {
+	for _, family := range []string{"fastcgi_", "uwsgi_", "scgi_", "proxy_cache_", "open_file_cache"} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package importer
+
+import (
+	"strconv"
+	"strings"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// ownAnswers are what Envoy answers by itself. An upstream that cannot be reached,
+// or goes away, is a 502 to nginx where Envoy says 503.
+func (im *importer) ownAnswers(s *site) {
+	s.manager.LocalReplyConfig = &hcmv3.LocalReplyConfig{}
+	im.errorPages(s)
+	s.manager.LocalReplyConfig.Mappers = append(s.manager.LocalReplyConfig.Mappers, &hcmv3.ResponseMapper{
+		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UF", "UC", "UR", "UH", "LR"}}}},
+		StatusCode: wrapperspb.UInt32(502)})
+}
+
+// errorPages is error_page where it changes the status of such an answer. Its
+// pages are files, or other locations, which Envoy's answers do not come from.
+func (im *importer) errorPages(s *site) {
+	for _, v := range s.servers {
+		for _, d := range im.inherited(v.d, "error_page") {
+			n := len(d.Args) - 1
+			if n < 1 {
+				continue
+			}
+			change, codes := "", d.Args[:n]
+			if strings.HasPrefix(codes[len(codes)-1], "=") {
+				change, codes = strings.TrimPrefix(codes[len(codes)-1], "="), codes[:len(codes)-1]
+			}
+			to, err := strconv.ParseUint(change, 10, 32)
+			if err != nil || to < 200 || to > 599 || to >= 300 && to < 400 {
+				im.none(d, "Envoy has no file and no other location to answer with: its own answer stays", "give local_reply_config.mappers a body (inline_string, or a file) for these statuses")
+				continue
+			}
+			for _, code := range codes {
+				from, err := strconv.ParseUint(code, 10, 32)
+				if err != nil {
+					continue
+				}
+				m := statusMapper(uint32(from), uint32(to))
+				s.manager.LocalReplyConfig.Mappers = append(s.manager.LocalReplyConfig.Mappers, m)
+				im.approx(d, at(m, "status_code"), "the status changes; the page does not come, and it holds for all servers of the address", "give the mapper a body")
+			}
+		}
+	}
+}
+
+func statusMapper(from, to uint32) *hcmv3.ResponseMapper {
+	return &hcmv3.ResponseMapper{StatusCode: wrapperspb.UInt32(to),
+		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{StatusCodeFilter: &accesslogv3.StatusCodeFilter{
+			Comparison: &accesslogv3.ComparisonFilter{Op: accesslogv3.ComparisonFilter_EQ, Value: &corev3.RuntimeUInt32{DefaultValue: from, RuntimeKey: "error_page." + strconv.Itoa(int(from))}}}}}}
+}
+
+func internalError() *typev3.HttpStatus {
+	return &typev3.HttpStatus{Code: typev3.StatusCode_InternalServerError}
+}
+
+// also is a list of header names with one more.
+func also(l *matcherv3.ListStringMatcher, name string) *matcherv3.ListStringMatcher {
+	if l == nil {
+		l = &matcherv3.ListStringMatcher{}
+	}
+	l.Patterns = append(l.Patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: name}, IgnoreCase: true})
+	return l
+}

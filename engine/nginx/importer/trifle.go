@@ -1,0 +1,102 @@
+package importer
+
+import (
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// trifles is what else a location says of its upstream: little of it is
+// anything to Envoy.
+func (im *importer) trifles(f *forwarding) {
+	if d := im.of(f, "http_version"); d != nil {
+		if d.Arg(0) == "1.0" {
+			im.none(d, "Envoy speaks HTTP/1.1 with its upstreams", "give the cluster's HttpProtocolOptions accept_http_10 on the server's side, or leave it: few servers mind")
+		} else {
+			im.moot(d) // what Envoy speaks anyway
+		}
+	}
+	if d := im.of(f, "buffering"); d != nil && d.Arg(0) == "off" {
+		im.moot(d) // Envoy never holds an answer back
+	} else if d != nil {
+		im.none(d, "nginx takes the answer off the upstream as fast as it can and keeps it for a slow client; Envoy reads no faster than the client does", "")
+	}
+	if d := im.of(f, "request_buffering"); d != nil {
+		im.requestBuffering(f, d)
+	}
+	im.cookies(f)
+	im.locations(f)
+	if d := im.of(f, "pass_request_body"); d != nil && d.Arg(0) == "off" {
+		im.none(d, "Envoy passes the body on", "")
+	} else if d != nil {
+		im.moot(d)
+	}
+	if d := im.of(f, "pass_request_headers"); d != nil && d.Arg(0) == "off" {
+		im.none(d, "Envoy passes the headers on", "name those to take away in request_headers_to_remove")
+	} else if d != nil {
+		im.moot(d)
+	}
+	if d := im.of(f, "method"); d != nil {
+		h := &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: ":method", Value: d.Arg(0)}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
+		if strings.Contains(d.Arg(0), "$") {
+			im.none(d, "Envoy changes the method to a fixed one", "")
+		} else {
+			_ = h
+			im.none(d, "Envoy's routes change no method", "the header_mutation filter sets :method")
+		}
+	}
+	if d := im.of(f, "intercept_errors"); d != nil && d.Arg(0) == "on" {
+		im.none(d, "Envoy's own answers can be mapped, an upstream's cannot", "the custom_response filter replaces answers of an upstream")
+	} else if d != nil {
+		im.moot(d)
+	}
+	if d := im.of(f, "ignore_client_abort"); d != nil && d.Arg(0) == "on" {
+		im.none(d, "Envoy drops the upstream's request when the client is gone", "")
+	} else if d != nil {
+		im.moot(d)
+	}
+}
+
+// requestBuffering: the buffer filter, which holds the size limit, takes the body
+// in before the upstream hears of it, as nginx does by itself.
+func (im *importer) requestBuffering(f *forwarding, d *conf.Directive) {
+	if d.Arg(0) != "off" {
+		im.moot(d)
+		return
+	}
+	if limit, _ := im.bodyLimit(f.loc); limit == 0 {
+		im.moot(d) // there is no buffer in the way
+		return
+	}
+	im.none(d, "the buffer filter, which holds client_max_body_size, takes the whole body in first", "take the filter off this route (BufferPerRoute disabled: true) if the upstream bounds its bodies itself")
+}
+
+// cookies and locations are what nginx rewrites in an answer. Where it only
+// follows a rewritten path, Envoy has no such thing.
+func (im *importer) cookies(f *forwarding) {
+	for _, name := range []string{"cookie_domain", "cookie_path", "cookie_flags"} {
+		for _, d := range im.inherited(f.loc, f.family+"_"+name) {
+			if d.Arg(0) == "off" {
+				im.moot(d)
+				continue
+			}
+			im.none(d, "Envoy does not look into Set-Cookie", "let the upstream set it; or the lua filter")
+		}
+	}
+}
+
+func (im *importer) locations(f *forwarding) {
+	for _, d := range im.inherited(f.loc, f.family+"_redirect") {
+		if d.Arg(0) == "off" {
+			im.moot(d)
+			continue
+		}
+		if d.Arg(0) == "default" && f.action.GetPrefixRewrite() == "" && f.action.GetRegexRewrite() == nil && f.action.GetHostRewriteLiteral() == "" {
+			im.moot(d)
+			continue
+		}
+		im.none(d, "Envoy does not rewrite the Location of an answer", "let the upstream answer with the outer address (X-Forwarded-Host tells it); or the lua filter")
+	}
+}

@@ -1,0 +1,219 @@
+package importer
+
+import (
+	"strings"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
+
+// piece is a part of an nginx text: a variable, or what stands between two.
+type piece struct {
+	text     string
+	variable string // without its dollar sign, "" for text
+}
+
+// pieces takes a text with variables apart: $name and ${name}.
+func pieces(s string) []piece {
+	var out []piece
+	for s != "" {
+		i := strings.IndexByte(s, '$')
+		if i < 0 {
+			return append(out, piece{text: s})
+		}
+		name, rest := variableAt(s[i+1:])
+		if name == "" {
+			i++ // a dollar sign of its own
+			out = append(out, piece{text: s[:i]})
+			s = s[i:]
+			continue
+		}
+		if i > 0 {
+			out = append(out, piece{text: s[:i]})
+		}
+		out, s = append(out, piece{variable: name}), rest
+	}
+	return out
+}
+
+func variableAt(s string) (name, rest string) {
+	if inner, ok := strings.CutPrefix(s, "{"); ok {
+		name, rest, closed := strings.Cut(inner, "}")
+		if !closed || strings.Trim(name, letters) != "" {
+			return "", s
+		}
+		return name, rest
+	}
+	rest = strings.TrimLeft(s, letters)
+	return s[:len(s)-len(rest)], rest
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+// single is the variable that a text consists of, "" where it is more or none.
+func single(s string) string {
+	if ps := pieces(s); len(ps) == 1 {
+		return ps[0].variable
+	}
+	return ""
+}
+
+// operator is what Envoy writes for a variable, and where the two part.
+type operator struct {
+	text string
+	note string
+}
+
+// operators are nginx's variables and the command operators of Envoy's that say
+// the same, in a header or in an access log.
+var operators = map[string]operator{
+	"remote_addr":            {text: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+	"remote_port":            {text: "%DOWNSTREAM_REMOTE_PORT%"},
+	"realip_remote_addr":     {text: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
+	"realip_remote_port":     {text: "%DOWNSTREAM_DIRECT_REMOTE_PORT%"},
+	"proxy_protocol_addr":    {text: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+	"proxy_protocol_port":    {text: "%DOWNSTREAM_REMOTE_PORT%"},
+	"server_addr":            {text: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"},
+	"server_port":            {text: "%DOWNSTREAM_LOCAL_PORT%"},
+	"host":                   {text: "%REQ(:AUTHORITY)%", note: "$host is lower case and has no port; Envoy gives the Host as it was sent"},
+	"http_host":              {text: "%REQ(:AUTHORITY)%"},
+	"scheme":                 {text: "%REQ(:SCHEME)%"},
+	"request_method":         {text: "%REQ(:METHOD)%"},
+	"request_uri":            {text: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", note: "Envoy gives the path as it has normalised it"},
+	"uri":                    {text: "%PATH(NQ:PATH)%", note: "$uri is decoded; Envoy gives the path as it has normalised it"},
+	"document_uri":           {text: "%PATH(NQ:PATH)%", note: "$document_uri is decoded; Envoy gives the path as it has normalised it"},
+	"request":                {text: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"},
+	"request_id":             {text: "%REQ(X-REQUEST-ID)%", note: "Envoy's request id is a UUID, and goes upstream as x-request-id too"},
+	"server_protocol":        {text: "%PROTOCOL%"},
+	"content_type":           {text: "%REQ(CONTENT-TYPE)%"},
+	"content_length":         {text: "%REQ(CONTENT-LENGTH)%"},
+	"hostname":               {text: "%HOSTNAME%"},
+	"status":                 {text: "%RESPONSE_CODE%"},
+	"body_bytes_sent":        {text: "%BYTES_SENT%"},
+	"bytes_sent":             {text: "%DOWNSTREAM_WIRE_BYTES_SENT%"},
+	"request_length":         {text: "%DOWNSTREAM_WIRE_BYTES_RECEIVED%"},
+	"connection":             {text: "%CONNECTION_ID%"},
+	"pipe":                   {text: "."},
+	"msec":                   {text: "%EMIT_TIME(%s.%3f)%"},
+	"time_local":             {text: "%EMIT_TIME_LOCAL(%d/%b/%Y:%H:%M:%S %z)%"},
+	"time_iso8601":           {text: "%EMIT_TIME_LOCAL(%Y-%m-%dT%H:%M:%S%Ez)%"},
+	"request_time":           {text: "%DURATION%", note: "Envoy writes milliseconds, nginx seconds"},
+	"upstream_response_time": {text: "%COMMON_DURATION(US_TX_BEG:US_RX_END:ms)%", note: "Envoy writes milliseconds, nginx seconds"},
+	"upstream_header_time":   {text: "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:ms)%", note: "Envoy writes milliseconds, nginx seconds"},
+	"upstream_connect_time":  {text: "%COMMON_DURATION(US_CX_BEG:US_CX_END:ms)%", note: "Envoy writes milliseconds, nginx seconds"},
+	"upstream_addr":          {text: "%UPSTREAM_HOST%", note: "Envoy names the last server alone, nginx all that were tried"},
+	"upstream_status":        {text: "%RESPONSE_CODE%", note: "Envoy knows the status of its own answer, %RESPONSE_FLAGS% says what went wrong before"},
+	"upstream_bytes_sent":    {text: "%UPSTREAM_WIRE_BYTES_SENT%"},
+	"upstream_bytes_received": {
+		text: "%UPSTREAM_WIRE_BYTES_RECEIVED%"},
+	"upstream_response_length": {
+		text: "%UPSTREAM_WIRE_BYTES_RECEIVED%", note: "Envoy counts the head of the answer too"},
+	"ssl_protocol":            {text: "%DOWNSTREAM_TLS_VERSION%"},
+	"ssl_cipher":              {text: "%DOWNSTREAM_TLS_CIPHER%"},
+	"ssl_session_id":          {text: "%DOWNSTREAM_TLS_SESSION_ID%"},
+	"ssl_server_name":         {text: "%REQUESTED_SERVER_NAME%"},
+	"ssl_preread_server_name": {text: "%REQUESTED_SERVER_NAME%"},
+	"ssl_client_s_dn":         {text: "%DOWNSTREAM_PEER_SUBJECT%"},
+	"ssl_client_i_dn":         {text: "%DOWNSTREAM_PEER_ISSUER%"},
+	"ssl_client_serial":       {text: "%DOWNSTREAM_PEER_SERIAL%"},
+	"ssl_client_fingerprint":  {text: "%DOWNSTREAM_PEER_FINGERPRINT_1%"},
+	"ssl_client_escaped_cert": {text: "%DOWNSTREAM_PEER_CERT%"},
+	"ssl_client_v_start":      {text: "%DOWNSTREAM_PEER_CERT_V_START%", note: "Envoy writes the time in another form"},
+	"ssl_client_v_end":        {text: "%DOWNSTREAM_PEER_CERT_V_END%", note: "Envoy writes the time in another form"},
+}
+
+// formatted is a text of nginx's in Envoy's format.
+type formatted struct {
+	text    string
+	notes   []string // where the two part
+	missing []string // variables that Envoy has nothing for
+}
+
+// format turns a text with variables into one with command operators. For a
+// missing variable it writes absent, "-" in a log.
+func (im *importer) format(block *conf.Directive, s, absent string) formatted {
+	var f formatted
+	var b strings.Builder
+	for _, p := range pieces(s) {
+		if p.variable == "" {
+			b.WriteString(strings.ReplaceAll(p.text, "%", "%%"))
+			continue
+		}
+		o, ok := im.operator(block, p.variable)
+		if !ok {
+			f.missing = append(f.missing, "$"+p.variable)
+			b.WriteString(absent)
+			continue
+		}
+		if o.note != "" {
+			f.notes = append(f.notes, o.note)
+		}
+		b.WriteString(o.text)
+	}
+	f.text = b.String()
+	return f
+}
+
+// operator is what stands for a variable where block is.
+func (im *importer) operator(block *conf.Directive, variable string) (operator, bool) {
+	if o, ok := operators[variable]; ok {
+		return o, true
+	}
+	for _, family := range []struct{ prefix, before string }{
+		{"http_", "%REQ("}, {"sent_http_", "%RESP("}, {"upstream_http_", "%RESP("}, {"sent_trailer_", "%TRAILER("},
+	} {
+		if name, ok := strings.CutPrefix(variable, family.prefix); ok && name != "" {
+			return operator{text: family.before + strings.ToUpper(strings.ReplaceAll(name, "_", "-")) + ")%"}, true
+		}
+	}
+	if name, ok := strings.CutPrefix(variable, "arg_"); ok && name != "" {
+		return operator{text: "%QUERY_PARAM(" + name + ")%"}, true
+	}
+	if variable == "server_name" {
+		if s := enclosing(block, "server"); s != nil {
+			for _, names := range im.children(s)["server_name"] {
+				return operator{text: strings.ReplaceAll(names.Arg(0), "%", "%%")}, true
+			}
+			return operator{}, true
+		}
+	}
+	if value, d, ok := im.constant(block, variable); ok {
+		im.claimed[d] = true
+		return operator{text: strings.ReplaceAll(value, "%", "%%")}, true
+	}
+	return operator{}, false
+}
+
+// constant is the value that a `set` gives a variable where block is, when it is
+// a plain text; ok is false where there is none, or several.
+func (im *importer) constant(block *conf.Directive, variable string) (value string, d *conf.Directive, ok bool) {
+	for b := block; b != nil; b = b.Parent {
+		for _, s := range im.children(b)["set"] {
+			if strings.TrimPrefix(s.Arg(0), "$") != variable {
+				continue
+			}
+			if d != nil || len(s.Args) < 2 || strings.Contains(s.Arg(1), "$") {
+				return "", nil, false
+			}
+			value, d = s.Arg(1), s
+		}
+		if d != nil {
+			return value, d, !im.changes(enclosing(block, "server"), variable)
+		}
+	}
+	return "", nil, false
+}
+
+// changes reports whether an if or a rewrite's neighbour sets the variable too.
+func (im *importer) changes(server *conf.Directive, variable string) bool {
+	if server == nil {
+		return false
+	}
+	for _, test := range im.children(server)["if"] {
+		for _, s := range im.children(test)["set"] {
+			if strings.TrimPrefix(s.Arg(0), "$") == variable {
+				return true
+			}
+		}
+	}
+	return false
+}
