@@ -151,6 +151,8 @@ func (a *App) handle(msg tea.Msg) tea.Cmd {
 		a.forecast(msg)
 	case shotMsg:
 		a.landed(msg)
+	case nginxShotMsg:
+		a.nginxLanded(msg)
 	case samplesMsg:
 		a.sampled(msg)
 	case volleyMsg:

@@ -127,7 +127,9 @@ func newMaker(d Deps, now func() time.Time) *maker {
 	if d.Friends == nil {
 		d.Friends = friends.Of
 	}
-	return &maker{deps: d, now: now}
+	m := &maker{deps: d, now: now}
+	m.matchers.project, m.matchers.foretell = d.Project, d.Foretell
+	return m
 }
 
 // first is the group that the screen begins with: the default one, unless it

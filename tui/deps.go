@@ -12,6 +12,7 @@ import (
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/friends"
 	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/xds"
@@ -177,6 +178,9 @@ type Deps struct {
 	// Friends finds where nginx and Envoy part although they look alike; nil is
 	// friends.Of.
 	Friends func(*mesh.Mesh, *nginx.Config) []friends.Friend
+	// Foretell reads an nginx.conf and says what nginx would do by it; nil is
+	// predict.New.
+	Foretell func(*conf.Config) Foreteller
 	// Nginx is a real nginx beside the Envoys; NoNginx says why it is nil.
 	Nginx   Nginx
 	NoNginx string

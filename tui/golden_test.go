@@ -12,6 +12,7 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/friends"
 	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/tuitest"
@@ -46,6 +47,7 @@ func golden(t *testing.T, name, got string) {
 func steady(s *tuitest.Scene) Deps {
 	d := depsOf(s)
 	d.Project = tuitest.Project
+	d.Foretell = func(c *conf.Config) Foreteller { return &tuitest.Foreteller{Config: c} }
 	d.Friends = func(*mesh.Mesh, *nginx.Config) []friends.Friend { return nil }
 	return d
 }

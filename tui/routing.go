@@ -5,11 +5,16 @@ import (
 
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
 )
 
 // matchers makes the matcher of each mesh from the one before, so that an edit
 // costs no more than what it changes.
 type matchers struct {
+	project  func(*mesh.Mesh) *nginx.Config
+	foretell func(*conf.Config) Foreteller
+
 	mu   sync.Mutex
 	last *match.Matcher
 }
@@ -29,11 +34,21 @@ type routing struct {
 
 	once    sync.Once
 	matcher *match.Matcher
+
+	read  sync.Once
+	nginx *likeNginx
 }
 
 func (r *routing) get() *match.Matcher {
 	r.once.Do(func() { r.matcher = r.from.of(r.mesh) })
 	return r.matcher
+}
+
+// likeNginx is what nginx would do by the mesh's nginx.conf. It is made when it is
+// first asked for, which is never in the event loop.
+func (r *routing) likeNginx() *likeNginx {
+	r.read.Do(func() { r.nginx = newLikeNginx(r.from.project(r.mesh), r.from.foretell) })
+	return r.nginx
 }
 
 // routings gives a picture the routing of its draft and of what is live, and

@@ -26,10 +26,12 @@ type tryScreen struct {
 	asking bool      // a forecast is being made
 	seen   *forecast // the newest; nil before the first
 
-	shot   *shot // what was sent last; nil before anything was
-	shots  int
-	volley *volley         // all kept requests, sent; nil before that
-	recent []match.Request // what was in the form before, newest first
+	shot      *shot      // what was sent last; nil before anything was
+	nginxShot *nginxShot // the same request to nginx; nil where none is there
+	shots     int
+	byNginx   bool            // nginx's reasons are shown, and where there is little room its way
+	volley    *volley         // all kept requests, sent; nil before that
+	recent    []match.Request // what was in the form before, newest first
 
 	window  tryWindow
 	reasons int // how many rows the newest drawing had below its head
@@ -53,6 +55,9 @@ type forecast struct {
 	differ bool      // draft and live mesh are not the same
 	winner int       // where the route that takes the request stands among its losers; -1 for none
 	missed string    // why the route that the form was filled from does not take it; "" when it does
+
+	nginx   *foretold // what nginx would do; nil where that cannot be said
+	noNginx string    // why it cannot
 }
 
 // forecastMsg hands in a forecast.
@@ -218,6 +223,8 @@ func (a *App) ask() tea.Cmd {
 			f.other = other.get().Match(&req)
 		}
 		f.winner, f.missed = winnerAmong(&f.Explanation), missedBy(&f.Explanation, from)
+		like := asked.likeNginx()
+		f.nginx, f.noNginx = like.foretell(&req, &f.Way, asked.mesh), like.wrong
 		return forecastMsg{f}
 	}
 }
@@ -229,7 +236,10 @@ func (a *App) forecast(msg forecastMsg) {
 	s := a.try
 	s.asking, s.seen = false, msg.forecast
 	if s.form.typing() { // who turns to the reasons begins at the route that takes it
-		s.window.pick = max(0, s.seen.winner)
+		s.window.pick = 0
+		if !s.reasonsOfNginx() {
+			s.window.pick = max(0, s.seen.winner)
+		}
 	}
 }
 
@@ -287,6 +297,9 @@ func (a *App) showRoute() tea.Cmd {
 	s := a.try
 	if s == nil || s.seen == nil {
 		return nil
+	}
+	if s.reasonsOfNginx() {
+		return a.showNginxLine()
 	}
 	if l := s.picked(); l != nil && !s.form.typing() {
 		if a.turnTo(outline.RDS, l.Key, l.Path) {

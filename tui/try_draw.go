@@ -90,11 +90,22 @@ func orNone(text string) string {
 // headLines are what stands above the reasons.
 func (s *tryScreen) headLines(a *App, w int) []string {
 	out := s.verdictLines(a, w)
-	if w >= sideBySide {
+	switch {
+	case w >= sideBySide:
 		left := (w - 3) * 55 / 100
-		out = append(out, beside(s.predictedLines(a, left), s.observedLines(a, w-3-left), left, w-3-left, a.th)...)
-	} else {
+		right := w - 3 - left
+		out = append(out, beside(s.predictedLines(a, left), s.observedLines(a, right), left, right, a.th)...)
+		if s.seen != nil {
+			out = append(out, beside([]string{widget.Spaces(left)}, nil, left, right, a.th)...)
+			out = append(out, beside(s.nginxWayLines(a, left), s.nginxObserved(a, right), left, right, a.th)...)
+		}
+	case s.reasonsOfNginx():
+		out = append(out, s.nginxWayLines(a, w)...)
+		out = append(out, s.envoyBrief(a, w)...)
+		out = append(out, s.nginxObserved(a, w)...)
+	default:
 		out = append(out, s.predictedLines(a, w)...)
+		out = append(out, s.nginxBrief(a, w)...)
 		seen := s.observedLines(a, w)
 		if s.shot == nil {
 			seen = seen[1:] // that nothing was sent needs no heading
@@ -102,7 +113,7 @@ func (s *tryScreen) headLines(a *App, w int) []string {
 		out = append(out, seen...)
 	}
 	out = append(out, a.th.Dim.Render(widget.Fit(a.keepHint(), w)))
-	if s.seen == nil || s.seen.Config == nil { // no route was asked for
+	if s.seen == nil || !s.reasonsOfNginx() && s.seen.Config == nil { // no route was asked for
 		return out
 	}
 	return append(append(out, widget.Spaces(w)), s.reasonHeading(a, w))

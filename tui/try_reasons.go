@@ -15,6 +15,8 @@ import (
 // no route table was asked there is none.
 func (s *tryScreen) countReasons() int {
 	switch {
+	case s.reasonsOfNginx():
+		return len(s.nginxReasons())
 	case s.seen == nil || s.seen.Config == nil:
 		return 0
 	case s.seen.winner >= 0:
@@ -25,6 +27,9 @@ func (s *tryScreen) countReasons() int {
 
 // reasonHeading counts what did not take the request.
 func (s *tryScreen) reasonHeading(a *App, w int) string {
+	if s.reasonsOfNginx() {
+		return s.nginxReasonHeading(a, w)
+	}
 	text, note := "why not another", fmt.Sprintf("%d, in the order of the configuration", len(s.seen.Losers))
 	switch {
 	case s.seen.question != a.question():
@@ -46,6 +51,9 @@ type reason struct {
 // reason is the i-th row: a loser, or among them the winner.
 func (s *tryScreen) reason(a *App, i int) reason {
 	f := s.seen
+	if s.reasonsOfNginx() {
+		return s.nginxReason(a, i)
+	}
 	if i == f.winner {
 		return reason{a.th.Glyph.Active, a.routeText(f, f.VirtualHost, f.Route, winnerPath(f)), "takes it: " + winnerWhy(f), a.th.Good}
 	}

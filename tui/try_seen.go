@@ -21,9 +21,10 @@ func (s *tryScreen) verdictLines(a *App, w int) []string {
 		if waited := a.at.Sub(t.started); waited.Seconds() >= 1 {
 			text += fmt.Sprintf(", for %s; %s at most", span(waited), span(patience))
 		}
-		return []string{a.th.Info.Render(widget.Fit(widget.Clean(text), w))}
+		return append([]string{a.th.Info.Render(widget.Fit(widget.Clean(text), w))}, s.nginxVerdict(a, w)...)
 	}
 	out := append(a.verdict(t, w), a.remarks(t, w)...)
+	out = append(out, s.nginxVerdict(a, w)...)
 	since := ""
 	if req, _ := s.form.request(); !reflect.DeepEqual(req, t.request) {
 		since = "the form has changed since"
@@ -145,13 +146,7 @@ func (s *tryScreen) observedLines(a *App, w int) []string {
 	if r.Status == 0 {
 		return append(out, a.factLines("answer", "none", r.Err, a.th.Bad, w)...)
 	}
-	style := a.th.Good
-	if r.Status >= http.StatusInternalServerError {
-		style = a.th.Bad
-	} else if r.Status >= http.StatusBadRequest {
-		style = a.th.Warn
-	}
-	out = append(out, a.factLines("answer", statusText(r.Status), strings.TrimSpace(r.Proto+"  "+short(r.Took)), style, w)...)
+	out = append(out, a.factLines("answer", statusText(r.Status), strings.TrimSpace(r.Proto+"  "+short(r.Took)), statusStyle(a.th, r.Status), w)...)
 	if r.Location != "" {
 		out = append(out, a.factLines("location", r.Location, "", a.th.Strong, w)...)
 	}

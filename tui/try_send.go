@@ -86,7 +86,7 @@ func (a *App) send() tea.Cmd {
 	next, fire := a.fire(s.shots, req)
 	s.shot = next
 	s.window.top = 0
-	return func() tea.Msg { return shotMsg{fire()} }
+	return tea.Batch(func() tea.Msg { return shotMsg{fire()} }, a.sendToNginx(s.shots, req))
 }
 
 // fire prepares a request to the node that is shown; what it returns sends it

@@ -8,7 +8,9 @@ import (
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/friends"
+	"example.com/meshtui/engine/nginx/predict"
 )
 
 // Friends are three false friends of the example: one with a setting, one with a
@@ -112,4 +114,34 @@ func (n *Nginx[S, T]) State() S { return n.Is }
 func (n *Nginx[S, T]) Try(_ context.Context, r match.Request) T {
 	n.Asked = append(n.Asked, r)
 	return n.Answer(r)
+}
+
+// Foreteller says what nginx would do by the short nginx.conf that Project makes:
+// the longest prefix takes a request, $split goes to app and app-v2.
+type Foreteller struct {
+	Config *conf.Config
+	Asked  []predict.Request
+}
+
+// Answer finds the location.
+func (f *Foreteller) Answer(r predict.Request) predict.Answer {
+	f.Asked = append(f.Asked, r)
+	a := predict.Answer{Action: predict.Static, Host: r.Host, Sent: r.Target}
+	for d := range f.Config.All() {
+		switch {
+		case d.Name == "server" && d.IsBlock:
+			a.Server = d
+			a.Steps = append(a.Steps, predict.Step{Kind: "server", Name: "server", Why: "the only one of this address", At: d})
+		case d.Name == "location" && strings.HasPrefix(r.Target, d.Arg(0)):
+			a.Location, a.Action = d, predict.Proxy
+			a.Split = []predict.Share{{Upstream: "app", Percent: 90}, {Upstream: "app-v2", Percent: 10}}
+			a.Steps = append(a.Steps, predict.Step{Kind: "location", Name: d.String(), Why: "the longest prefix of " + r.Target, At: d})
+		case d.Name == "location":
+			a.Losers = append(a.Losers, predict.Loser{Name: d.String(), Reason: r.Target + " does not begin with it", At: d})
+		}
+	}
+	if a.Location == nil {
+		a.Caveats = []string{"nothing is known of the files on its disk"}
+	}
+	return a
 }
