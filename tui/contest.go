@@ -97,26 +97,37 @@ func (s *contestScreen) lines(a *App, w, h int) []string {
 func (a *App) contestBeside(c *ContestState, w, h int) []string {
 	lw := (w - contestGap) / 2
 	rw := w - contestGap - lw
-	left, right := a.sideSections(c, 0, lw), a.sideSections(c, 1, rw)
-	lines, n := 0, max(len(left), len(right))
 	part := func(side [][]string, i int) []string {
 		if i < len(side) {
 			return side[i]
 		}
 		return nil
 	}
-	for i := range n {
-		lines += max(len(part(left, i)), len(part(right, i)))
-	}
-	var out []string
-	for i := range n {
-		if i > 0 && lines+n+1 < h {
-			out = append(out, beside([]string{widget.Spaces(lw)}, nil, lw, rw, a.th)...)
+	draw := func(tall int, air bool) []string {
+		left, right := a.sideSections(c, 0, lw, tall), a.sideSections(c, 1, rw, tall)
+		var out []string
+		for i := range max(len(left), len(right)) {
+			l, r := part(left, i), part(right, i)
+			if i > 0 && air && len(l)+len(r) > 0 {
+				out = append(out, beside([]string{widget.Spaces(lw)}, nil, lw, rw, a.th)...)
+			}
+			out = append(out, beside(l, r, lw, rw, a.th)...)
 		}
-		out = append(out, beside(part(left, i), part(right, i), lw, rw, a.th)...)
+		return out
 	}
-	return out
+	for tall := tallestBars; tall > 1; tall-- {
+		if out := draw(tall, true); len(out) < h {
+			return out
+		}
+	}
+	if out := draw(1, true); len(out) < h {
+		return out
+	}
+	return draw(1, false)
 }
+
+// tallestBars is how many lines a row of bars takes where there is much room.
+const tallestBars = 4
 
 // contestHead says what was changed, and what the key changes next.
 func (a *App) contestHead(c *ContestState, w int) []string {
@@ -148,8 +159,8 @@ func (a *App) sideHead(c *ContestState, which, w int) (head []string, all bool) 
 }
 
 // sideSections draws one world's part: its name, what the change took, what is
-// alive, and the answers over time.
-func (a *App) sideSections(c *ContestState, which, w int) [][]string {
+// alive, and the answers over time in bars of that many lines.
+func (a *App) sideSections(c *ContestState, which, w, tall int) [][]string {
 	head, all := a.sideHead(c, which, w)
 	if all {
 		return [][]string{head}
@@ -166,7 +177,7 @@ func (a *App) sideSections(c *ContestState, which, w int) [][]string {
 	if s.Upgraded != "" {
 		slow = append(slow, a.told("upgraded", w, a.upgradedSpan(s)))
 	}
-	return [][]string{head, effect, processes, slow, a.tickLines(s, w)}
+	return [][]string{head, effect, processes, slow, a.tickLines(s, tall, w)}
 }
 
 // sideBriefly is one world's part where there is little room.
@@ -332,7 +343,7 @@ func (a *App) slowLine(word string, s *Slow, w int) string {
 			done = float64(s.Of-s.Left) / float64(s.Of)
 		}
 	case s.Left > 0:
-		says, style = short(s.Left)+" to go", a.th.Info
+		says, style = fmt.Sprintf("%.1f s to go", s.Left.Seconds()), a.th.Info
 		if s.Of > 0 {
 			done = float64(s.Of-s.Left) / float64(s.Of)
 		}

@@ -107,7 +107,7 @@ func TestContestMarksTheChange(t *testing.T) {
 	d, _ := against(tuitest.Calm(), underWay())
 	a := stage(t, d, 150, 40)
 	side := underWay().Sides[1]
-	lines := a.tickLines(&side, 62)
+	lines := a.tickLines(&side, 1, 62)
 	at := func(line, glyph string) int { return strings.Index(string([]rune(line)), glyph) }
 	column := len([]rune(lines[0][:at(lines[0], a.th.Glyph.Down)]))
 	if want := 62 - 50 + 28; column != want {

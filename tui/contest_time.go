@@ -5,12 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"example.com/meshtui/tui/theme"
 	"example.com/meshtui/tui/widget"
 )
 
-// tickLines are the answers over time: one line of old ones, one of new ones, and
-// one of failures where there are any; above them the moment of each change.
-func (a *App) tickLines(s *ContestSide, w int) []string {
+// tickLines are the answers over time: bars of old ones, of new ones, and of
+// failures where there are any, each of that many lines; above them the moment of
+// each change.
+func (a *App) tickLines(s *ContestSide, tall, w int) []string {
 	room := max(1, w-contestLabel)
 	ticks := s.Ticks[max(0, len(s.Ticks)-room):]
 	most, failed := 1, false
@@ -18,22 +20,34 @@ func (a *App) tickLines(s *ContestSide, w int) []string {
 		most = max(most, t.Old, t.New, t.Failed)
 		failed = failed || t.Failed > 0
 	}
-	bars := func(of func(Tick) int) string {
-		return overTime(ticks, room, func(t Tick) string {
-			n := of(t)
-			if n <= 0 {
-				return a.th.Glyph.Bars[0]
+	out := []string{a.momentLine(ticks, room, w)}
+	bars := func(word string, style theme.Style, tall int, of func(Tick) int) {
+		for row := tall - 1; row >= 0; row-- {
+			line := overTime(ticks, room, func(t Tick) string { return a.barAt(of(t), most, tall, row) })
+			label := ""
+			if row == 0 {
+				label = word
 			}
-			return a.th.Glyph.Bars[1+(n*(len(a.th.Glyph.Bars)-2)+most/2)/most]
-		})
+			out = append(out, a.told(label, w, widget.Span{Style: style, Text: line}))
+		}
 	}
-	out := []string{a.momentLine(ticks, room, w),
-		a.told("old answers", w, widget.Span{Style: a.th.Dim, Text: bars(func(t Tick) int { return t.Old })}),
-		a.told("new answers", w, widget.Span{Style: a.th.Good, Text: bars(func(t Tick) int { return t.New })})}
+	bars("old answers", a.th.Dim, tall, func(t Tick) int { return t.Old })
+	bars("new answers", a.th.Good, tall, func(t Tick) int { return t.New })
 	if failed {
-		out = append(out, a.told("failed", w, widget.Span{Style: a.th.Bad, Text: bars(func(t Tick) int { return t.Failed })}))
+		bars("failed", a.th.Bad, 1, func(t Tick) int { return t.Failed })
 	}
 	return append(out, a.timeAxis(room, w))
+}
+
+// barAt is what is seen of a bar in one of its lines, of which 0 is the lowest.
+// What is more than nothing is seen in the lowest.
+func (a *App) barAt(n, most, tall, row int) string {
+	steps := len(a.th.Glyph.Bars) - 1
+	if n <= 0 {
+		return a.th.Glyph.Bars[0]
+	}
+	height := max(1, (n*steps*tall+most/2)/most)
+	return a.th.Glyph.Bars[max(0, min(height-row*steps, steps))]
 }
 
 // stripLines are the answers over time on one line, with the moment of each
