@@ -266,16 +266,16 @@ func (s *session) pokeOnAnswers() error {
 // which each needs the other.
 func (s *session) stop() error {
 	var errs []error
-	if s.fleet != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
-		defer cancel()
-		errs = append(errs, s.fleet.Stop(ctx))
-	}
-	if c := s.contest.Load(); c != nil {
+	if c := s.contest.Load(); c != nil { // its clients would hold the drain up
 		errs = append(errs, c.Close())
 	}
 	if s.twin != nil {
 		errs = append(errs, s.twin.Close())
+	}
+	if s.fleet != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
+		defer cancel()
+		errs = append(errs, s.fleet.Stop(ctx))
 	}
 	s.tasks.Stop()
 	errs = append(errs, s.tasks.Wait())

@@ -3,7 +3,6 @@ package contest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"syscall"
 	"time"
 
@@ -46,7 +45,7 @@ func (w *world) turnOf(ctx context.Context, l *link) *link {
 		switch {
 		case err == nil:
 			who := w.c.identity(resp)
-			w.count(answer{at: w.c.o.Now(), opened: l.opened, who: who, failed: w.c.failed(resp, who)})
+			w.count(answer{at: w.c.o.Now(), opened: l.opened, who: who, failed: t.fails(resp, who)})
 			if !closes {
 				return l
 			}
@@ -63,12 +62,6 @@ func (w *world) turnOf(ctx context.Context, l *link) *link {
 		w.missed(ctx, err)
 		return nil
 	}
-}
-
-// failed reports whether a client would call an answer a failure: a 5xx that the
-// mesh does not ask for.
-func (c *Contest) failed(resp *http.Response, who string) bool {
-	return resp.StatusCode >= http.StatusInternalServerError && !c.target().answers[who]
 }
 
 // enter opens one of the connections that are kept alive.

@@ -122,22 +122,27 @@ func (c *Contest) Close() error {
 }
 
 // Pushed is told of every revision in the moment in which it goes out, with the
-// mesh that both sides get; nil is none. It returns at once.
+// mesh that both sides get; nil is none. Revisions come one after the other. It
+// does not wait for anything.
 func (c *Contest) Pushed(r *engine.Revision, m *mesh.Mesh) {
-	at := c.o.Now()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.live
+	before, on := c.live, c.on
+	c.mu.Unlock()
 	if m == nil || m == before {
 		return // it goes to others
 	}
-	c.live = m
-	c.base = targetOf(match.New(m), m, plainRequest())
-	if before == nil || !c.on {
-		c.change = nil
+	base := targetOf(match.New(m), m, plainRequest())
+	var now *change
+	if before != nil && on {
+		now = &change{revision: r.Number, what: r.Note, mesh: m, target: shows(before, m)}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.base, c.change = m, base, now
+	if now == nil {
 		return
 	}
-	c.change = &change{revision: r.Number, what: r.Note, at: at, mesh: m, target: shows(before, m)}
+	now.at = c.o.Now() // both sides begin when this returns
 	for _, w := range c.worlds {
 		w.begin()
 	}

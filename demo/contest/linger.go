@@ -22,22 +22,26 @@ type slowRun struct {
 // slowly has always one slow request in flight, the first one shorter, so that
 // those of all turns end one after the other.
 func (w *world) slowly(ctx context.Context, number int) {
-	for of := thinks * time.Duration(number+1) / slows; ; of = thinks {
+	of := thinks * time.Duration(number+1) / slows
+	for {
 		began := time.Now()
-		w.askSlowly(ctx, number, of)
-		if !pause(ctx, max(10*time.Millisecond, of/4-time.Since(began))) {
+		if w.askSlowly(ctx, number, of) {
+			of = thinks
+		}
+		if !pause(ctx, max(10*time.Millisecond, of/4-time.Since(began))) { // one that ends early is not asked at once again
 			return
 		}
 	}
 }
 
-func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) {
+// askSlowly sends one; false when nobody listens.
+func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) bool {
 	w.c.mu.Lock()
 	base := w.c.base
 	w.c.mu.Unlock()
 	l, err := w.dial(ctx, w.at(base.bound))
 	if err != nil {
-		return // the load says so
+		return false // the load says so
 	}
 	defer l.close()
 	run := &slowRun{begun: w.c.o.Now(), of: of}
@@ -47,7 +51,7 @@ func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) {
 	text, r := plainAsk(fmt.Sprintf("%s: %s", demo.PauseHeader, of))
 	resp, _, err := l.ask(text, r.Method)
 	if ctx.Err() != nil {
-		return
+		return true
 	}
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
@@ -58,6 +62,7 @@ func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) {
 	case resp.StatusCode != http.StatusOK:
 		run.err = fmt.Sprintf("answered %d", resp.StatusCode)
 	}
+	return true
 }
 
 // upgradedRun is one connection that was taken out of HTTP. It is guarded by the

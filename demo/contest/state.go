@@ -23,15 +23,18 @@ type Side struct {
 	Did       string        // "RDS local_route"
 	Bytes     int           // written to disk, sent on the wire
 	Effective time.Duration // from the change to the first new answer; 0 while there is none
-	Refused   string        // the change was not taken: its own words
-	Processes []Process     // those that serve, and those that served at the change
-	Open      int           // client connections kept alive
-	Closed    int           // closed by the server since the change
-	Answers   int           // since the change
-	Failed    int           // of them
-	Slow      []Slow        // those in flight at the change
-	Upgraded  string        // what became of the upgraded connection
-	Ticks     []Tick        // oldest first
+	// Settled is from the change to the last answer of before it; 0 while there is
+	// none. Requests in flight do not count.
+	Settled   time.Duration
+	Refused   string    // the change was not taken: its own words
+	Processes []Process // those that serve, and those that served at the change
+	Open      int       // client connections kept alive
+	Closed    int       // closed by the server since the change
+	Answers   int       // since the change
+	Failed    int       // of them
+	Slow      []Slow    // those in flight at the change
+	Upgraded  string    // what became of the upgraded connection
+	Ticks     []Tick    // oldest first
 }
 
 // Process is one process that serves.
@@ -89,6 +92,9 @@ func (w *world) side() Side {
 	}
 	if !w.effective.IsZero() && w.c.change != nil {
 		out.Effective = w.effective.Sub(w.c.change.at)
+	}
+	if !w.lastOld.IsZero() && w.c.change != nil {
+		out.Settled = w.lastOld.Sub(w.c.change.at)
 	}
 	slow, up := w.slow[:], w.up
 	if w.c.change != nil {

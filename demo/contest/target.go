@@ -3,6 +3,7 @@ package contest
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -35,6 +36,12 @@ func (t target) visible() bool {
 		}
 	}
 	return true
+}
+
+// fails reports whether a client would call an answer a failure: a 5xx that the
+// mesh does not ask for.
+func (t target) fails(resp *http.Response, who string) bool {
+	return resp.StatusCode >= http.StatusInternalServerError && !t.answers[who] && !t.before[who]
 }
 
 // shows is the request by which the step from one mesh to another is seen: the

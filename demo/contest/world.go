@@ -24,6 +24,7 @@ type world struct {
 	bytes     int
 	refused   string
 	effective time.Time // when it answered anew; zero before
+	lastOld   time.Time // when it last answered as before the change
 	ticks     []Tick
 	processes processes
 
@@ -51,7 +52,7 @@ func (w *world) reset() {
 // forget forgets what the last change did.
 func (w *world) forget() {
 	w.closed, w.answers, w.failed, w.bytes = 0, 0, 0, 0
-	w.did, w.refused, w.effective = "", "", time.Time{}
+	w.did, w.refused, w.effective, w.lastOld = "", "", time.Time{}, time.Time{}
 	w.slowAtChange, w.upAtChange = nil, nil
 }
 
@@ -132,6 +133,9 @@ func (w *world) count(a answer) {
 		now.New++
 	default:
 		now.Old++
+		if w.c.change != nil {
+			w.lastOld = a.at
+		}
 	}
 	if !a.failed {
 		w.begun = true
