@@ -21,6 +21,7 @@ type balancing struct {
 type hashKey struct {
 	text   string
 	origin Origin
+	route  string // that it is of
 }
 
 // policy writes the balancing directive. backups says that there are backup
@@ -108,8 +109,11 @@ func (p *projection) gatherHashKeys(o Origin, rc *routev3.RouteConfiguration) {
 				}
 				at := o.at(fmt.Sprintf("virtual_hosts[%d].routes[%d].route.hash_policy[%d]", i, j, k))
 				for _, cluster := range clustersOf(r.GetRoute()) {
-					if _, ok := p.hashKeys[cluster]; !ok {
-						p.hashKeys[cluster] = hashKey{text, at}
+					one := fmt.Sprintf("%d %d %s", i, j, at.Key)
+					if was, ok := p.hashKeys[cluster]; !ok {
+						p.hashKeys[cluster] = hashKey{text, at, one}
+					} else if was.route == one && !hp.GetTerminal() {
+						p.hashKeys[cluster] = hashKey{was.text + text, was.origin, one}
 					}
 				}
 			}
@@ -129,9 +133,11 @@ func clustersOf(ra *routev3.RouteAction) []string {
 func hashText(hp *routev3.RouteAction_HashPolicy) string {
 	switch {
 	case hp.GetHeader() != nil:
-		if name := hp.GetHeader().GetHeaderName(); !strings.HasPrefix(name, ":") {
-			return variable("http_", name)
+		name := strings.ToLower(hp.GetHeader().GetHeaderName())
+		if v := known[name]; v != "" || strings.HasPrefix(name, ":") {
+			return v
 		}
+		return variable("http_", name)
 	case hp.GetCookie() != nil:
 		return variable("cookie_", hp.GetCookie().GetName())
 	case hp.GetConnectionProperties().GetSourceIp():

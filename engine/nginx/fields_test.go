@@ -21,7 +21,7 @@ import (
 // is what goes without saying.
 var silent = map[string]bool{
 	"Cluster.alt_stat_name": true, "Cluster.typed_extension_protocol_options": true, "Cluster.http_protocol_options": true,
-	"Cluster.dns_lookup_family": true, "Cluster.dns_refresh_rate": true, "Cluster.circuit_breakers": true, "Cluster.load_balancing_policy": true,
+	"Cluster.dns_lookup_family": true, "Cluster.dns_refresh_rate": true, "Cluster.circuit_breakers": true, "Cluster.load_balancing_policy": true, "Cluster.common_lb_config": true, // what is in them has lines
 	"Listener.traffic_direction": true, "Listener.tcp_backlog_size": true,
 	"RouteConfiguration.validate_clusters": true, "Route.decorator": true,
 	"HttpConnectionManager.generate_request_id": true, "HttpConnectionManager.skip_xff_append": true, "HttpConnectionManager.use_remote_address": true,

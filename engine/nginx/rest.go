@@ -142,7 +142,7 @@ func (p *projection) routeRest(pl *place) {
 		perFilter(p, at, w.GetTypedPerFilterConfig())
 		p.rest(at, w, "weight", "typed_per_filter_config")
 	}
-	p.rest(o.at("weighted_clusters"), ra.GetWeightedClusters(), "clusters", "total_weight")
+	p.rest(o.at("weighted_clusters"), ra.GetWeightedClusters(), "clusters", "total_weight", "use_hash_policy")
 	p.rest(o.at("retry_policy"), ra.GetRetryPolicy(), "retry_on", "num_retries", "retriable_status_codes")
 }
 

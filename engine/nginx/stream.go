@@ -82,7 +82,7 @@ func (p *projection) streams(only map[string]bool) {
 		for j, hp := range s.proxy.GetHashPolicy() {
 			for _, name := range s.clusters() {
 				if hp.GetSourceIp() != nil {
-					p.tcpKeys[name] = hashKey{"$remote_addr", s.origin.at(fmt.Sprintf("hash_policy[%d]", j))}
+					p.tcpKeys[name] = hashKey{text: "$remote_addr", origin: s.origin.at(fmt.Sprintf("hash_policy[%d]", j))}
 				}
 			}
 		}

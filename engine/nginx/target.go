@@ -27,6 +27,7 @@ type split struct {
 	name   string
 	origin Origin // of the weighted_clusters
 	lesson string // why it is not exact, "" when it is
+	key    string // what it draws by, "" for each request anew
 	parts  []part
 }
 
@@ -43,7 +44,13 @@ func (p *projection) target(o Origin, ra *routev3.RouteAction) target {
 	case *routev3.RouteAction_Cluster:
 		return p.clusterTarget(o.at("cluster"), cs.Cluster)
 	case *routev3.RouteAction_WeightedClusters:
-		return p.splitTarget(o.at("weighted_clusters"), cs.WeightedClusters)
+		key := ""
+		if cs.WeightedClusters.GetUseHashPolicy().GetValue() {
+			for _, hp := range ra.GetHashPolicy() {
+				key += hashText(hp)
+			}
+		}
+		return p.splitTarget(o.at("weighted_clusters"), cs.WeightedClusters, key)
 	case *routev3.RouteAction_ClusterHeader:
 		m := exact(o.at("cluster_header"))
 		if v := variable("http_", cs.ClusterHeader); v != "" {
@@ -80,8 +87,11 @@ func (p *projection) clusterTarget(o Origin, name string) target {
 }
 
 // splitTarget is a weighted choice, which needs a split_clients of its own.
-func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster) target {
-	s := split{origin: o}
+func (p *projection) splitTarget(o Origin, wc *routev3.WeightedCluster, key string) target {
+	s := split{origin: o, key: key}
+	if key != "" {
+		s.lesson = lessonSplitKeyed
+	}
 	t := target{mark: exact(o).with(lessonSplit), variable: true}
 	total, found := uint64(0), false
 	for i, w := range wc.GetClusters() {
@@ -174,7 +184,11 @@ func (p *projection) split(s *split) {
 	if s.lesson != "" {
 		m = m.approx(s.lesson)
 	}
-	p.open(m, "split_clients %s $%s", token(p.splitKey()), s.name)
+	key := p.splitKey()
+	if s.key != "" {
+		key = s.key
+	}
+	p.open(m, "split_clients %s $%s", token(key), s.name)
 	for i, pt := range s.parts {
 		share := percent(pt.weight, total)
 		switch {

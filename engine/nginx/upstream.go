@@ -27,6 +27,7 @@ type server struct {
 	priority uint32
 	weight   uint32
 	health   corev3.HealthStatus
+	late     bool // a lower priority takes over when this one's last endpoint is gone
 }
 
 // upstream writes a cluster's upstream block. One that the resolver is needed
@@ -70,7 +71,12 @@ func (p *projection) upstream(r *mesh.Resource) {
 
 // localities names what else the endpoints say.
 func (p *projection) localities(m members) {
-	p.rest(m.origin, m.ClusterLoadAssignment, "cluster_name", "endpoints")
+	p.rest(m.origin, m.ClusterLoadAssignment, "cluster_name", "endpoints", "policy")
+	policy := []string{}
+	if m.GetPolicy().GetOverprovisioningFactor().GetValue() >= 10_000 {
+		policy = append(policy, "overprovisioning_factor")
+	}
+	p.rest(m.origin.at("policy"), m.GetPolicy(), policy...)
 	for i, l := range m.GetEndpoints() {
 		at := m.origin.at(fmt.Sprintf("endpoints[%d]", i))
 		p.rest(at, l, "lb_endpoints", "priority")
@@ -109,6 +115,7 @@ func (p *projection) members(o Origin, c *clusterv3.Cluster) (m members, missing
 
 func serversOf(m members, names bool) []server {
 	var out []server
+	late := m.GetPolicy().GetOverprovisioningFactor().GetValue() >= 10_000
 	for i, l := range m.GetEndpoints() {
 		for j, e := range l.GetLbEndpoints() {
 			s := server{
@@ -117,6 +124,7 @@ func serversOf(m members, names bool) []server {
 				priority: l.GetPriority(),
 				weight:   max(1, e.GetLoadBalancingWeight().GetValue()),
 				health:   e.GetHealthStatus(),
+				late:     late,
 			}
 			if s.text = serverAddress(s.address); s.text == "" && names {
 				s.text, s.name = nameAddress(s.address)
@@ -180,7 +188,7 @@ func hasBackups(all []server) bool {
 // servers writes the server lines.
 func (p *projection) servers(o Origin, c *clusterv3.Cluster, all []server, b balancing) {
 	lowest, found := lowestPriority(all)
-	options, om := failOptions(o, c, len(all))
+	options, om := failOptions(o, c, several(all))
 	scale := weightScale(all, b)
 	for _, s := range all {
 		p.serverLine(s, s.priority > lowest, b, options, om, scale)
@@ -235,24 +243,18 @@ func (p *projection) serverLine(s server, backup bool, b balancing, options stri
 		p.note(m.none(lessonNoBackup), "refused beside %s: server %s backup;", b.directive, text)
 		return
 	}
-	p.add(m.approx(lessonBackup), "server %s backup;", text)
+	if s.late {
+		m = m.with(lessonBackupLate)
+	} else {
+		m = m.approx(lessonBackup)
+	}
+	p.add(m, "server %s backup;", text)
 }
 
 // failOptions are the parameters that stand for outlier detection and the
 // connection limit, and what they mirror.
-func failOptions(o Origin, c *clusterv3.Cluster, endpoints int) (string, mark) {
-	m, options := mark{}, " max_fails=0"
-	if od := c.GetOutlierDetection(); od != nil && endpoints > 1 {
-		fails, period := uint32(5), "30s"
-		if od.GetConsecutive_5Xx() != nil {
-			fails = od.GetConsecutive_5Xx().GetValue()
-		}
-		if d := od.GetBaseEjectionTime(); d != nil {
-			period = nginxSeconds(d)
-		}
-		m = mark{kind: Approximate, lesson: lessonOutlier, also: []Origin{o.at("outlier_detection")}}
-		options = fmt.Sprintf(" max_fails=%d fail_timeout=%s", fails, period)
-	}
+func failOptions(o Origin, c *clusterv3.Cluster, several bool) (string, mark) {
+	m, options := failures(o, c, several)
 	if ph := c.GetCircuitBreakers().GetPerHostThresholds(); len(ph) > 0 && ph[0].GetMaxConnections().GetValue() > 0 {
 		options += fmt.Sprintf(" max_conns=%d", ph[0].GetMaxConnections().GetValue())
 		m.also = append(m.also, o.at("circuit_breakers.per_host_thresholds[0].max_connections"))
@@ -267,6 +269,51 @@ func failOptions(o Origin, c *clusterv3.Cluster, endpoints int) (string, mark) {
 		}
 	}
 	return options, m
+}
+
+// failures are max_fails and fail_timeout, which nginx has by itself, and takes no
+// notice of where there is one server alone.
+func failures(o Origin, c *clusterv3.Cluster, several bool) (mark, string) {
+	od := c.GetOutlierDetection()
+	switch {
+	case !several:
+		return mark{}, ""
+	case od == nil:
+		return mark{}, " max_fails=0"
+	}
+	at := o.at("outlier_detection")
+	m := mark{kind: Approximate, lesson: lessonOutlier, also: []Origin{at, at.at("base_ejection_time")}}
+	fails, field, period := uint32(5), "consecutive_5xx", "30s"
+	if d := od.GetBaseEjectionTime(); d != nil {
+		period = nginxSeconds(d)
+	}
+	if od.GetConsecutive_5Xx() != nil {
+		fails = od.GetConsecutive_5Xx().GetValue()
+	}
+	if countsOwn(od) {
+		fails, field = 5, "consecutive_local_origin_failure"
+		if n := od.GetConsecutiveLocalOriginFailure(); n != nil {
+			fails = n.GetValue()
+		}
+		if m.lesson = lessonOutlierOwn; fails == 1 {
+			m.kind = Exact
+		}
+	}
+	m.also = append(m.also, at.at(field))
+	return m, fmt.Sprintf(" max_fails=%d fail_timeout=%s", fails, period)
+}
+
+// several reports whether nginx sees more than one server there, or may: a name
+// may have more addresses than one.
+func several(all []server) bool {
+	return len(all) > 1 || len(all) == 1 && all[0].address.GetSocketAddress() != nil && serverAddress(all[0].address) == ""
+}
+
+// countsOwn reports whether the cluster counts as nginx does: what fails on the
+// way to an endpoint, not its answers.
+func countsOwn(od *clusterv3.OutlierDetection) bool {
+	off := od.GetEnforcingConsecutive_5Xx()
+	return od.GetSplitExternalLocalOriginErrors() && off != nil && off.GetValue() == 0
 }
 
 // unsaid notes what nginx has no word for.
@@ -287,10 +334,18 @@ func (p *projection) unsaid(o Origin, c *clusterv3.Cluster) {
 		}
 		p.note(mark{from: o.at(fmt.Sprintf("health_checks[%d]", i))}.none(lessonHealth), "health check: %s%s", what, every)
 	}
-	if c.GetOutlierDetection() != nil {
+	switch od := c.GetOutlierDetection(); {
+	case od == nil:
+	case countsOwn(od):
+		// What keeps Envoy from doing more than nginx does goes without saying.
+		p.rest(o.at("outlier_detection"), od, "split_external_local_origin_errors", "consecutive_local_origin_failure", "enforcing_consecutive_local_origin_failure",
+			"enforcing_consecutive_5xx", "enforcing_success_rate", "enforcing_local_origin_success_rate", "interval", "base_ejection_time", "max_ejection_time",
+			"max_ejection_percent", "consecutive_gateway_failure", "enforcing_consecutive_gateway_failure")
+	default:
 		p.note(mark{from: o.at("outlier_detection")}.none(lessonEjection), "outlier detection: max_fails only")
-		p.rest(o.at("outlier_detection"), c.GetOutlierDetection(), "consecutive_5xx", "base_ejection_time")
+		p.rest(o.at("outlier_detection"), od, "consecutive_5xx", "base_ejection_time")
 	}
+	p.calm(o, c)
 	for _, list := range []struct {
 		field string
 		all   []*clusterv3.CircuitBreakers_Thresholds
@@ -319,11 +374,26 @@ func (p *projection) unsaid(o Origin, c *clusterv3.Cluster) {
 	p.clusterRest(o, c)
 }
 
+// calm says what of the common settings nginx does by itself.
+func (p *projection) calm(o Origin, c *clusterv3.Cluster) {
+	common, at := c.GetCommonLbConfig(), o.at("common_lb_config")
+	said := []string{}
+	if t := common.GetHealthyPanicThreshold(); t != nil && t.GetValue() == 0 {
+		said = append(said, "healthy_panic_threshold")
+		m := exact(at.at("healthy_panic_threshold")).with(lessonNoPanic)
+		p.note(m, "no panic: nginx by itself")
+	}
+	if w := common.GetUpdateMergeWindow(); w != nil && w.AsDuration() == 0 {
+		said = append(said, "update_merge_window")
+	}
+	p.rest(at, common, said...)
+}
+
 // clusterRest names what else the cluster says.
 func (p *projection) clusterRest(o Origin, c *clusterv3.Cluster) {
 	p.rest(o, c, "type", "cluster_type", "eds_cluster_config", "connect_timeout", "lb_policy", "load_assignment", "health_checks", "circuit_breakers",
 		"outlier_detection", "transport_socket", "typed_extension_protocol_options", "load_balancing_policy", "dns_refresh_rate", "dns_lookup_family",
-		"http2_protocol_options", "alt_stat_name", "http_protocol_options")
+		"common_lb_config", "http2_protocol_options", "alt_stat_name", "http_protocol_options")
 	for _, name := range sortedKeys(c.GetTypedExtensionProtocolOptions()) {
 		at := o.at("typed_extension_protocol_options")
 		options, ok := unpack(c.GetTypedExtensionProtocolOptions()[name]).(*httpv3.HttpProtocolOptions)
