@@ -111,7 +111,7 @@ func tree(in crossplane.Directives, parent *Directive, file string) []*Directive
 		if d.File != "" {
 			file = d.File
 		}
-		n := &Directive{Name: d.Directive, Parent: parent, File: file, Line: d.Line, IsBlock: d.IsBlock()}
+		n := &Directive{Name: unescape(d.Directive), Parent: parent, File: file, Line: d.Line, IsBlock: d.IsBlock()}
 		for _, a := range d.Args {
 			n.Args = append(n.Args, unescape(a))
 		}

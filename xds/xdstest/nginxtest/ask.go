@@ -3,9 +3,12 @@ package nginxtest
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,22 +107,58 @@ func (a *Asker) ask(raw string) (Reply, error) {
 	return a.read(strings.HasPrefix(raw, "HEAD "), sent)
 }
 
-// read is an answer with a head.
+// read is an answer with a head. It is read by hand: nginx puts into a Location
+// what net/http does not take.
 func (a *Asker) read(head bool, sent error) (Reply, error) {
-	req := &http.Request{Method: http.MethodGet}
-	if head {
-		req.Method = http.MethodHead
-	}
-	resp, err := http.ReadResponse(a.r, req)
-	if err != nil {
+	reply := Reply{Headers: http.Header{}, Closed: sent != nil}
+	line, err := a.r.ReadString('\n')
+	if _, scan := fmt.Sscanf(line, "HTTP/1.1 %d", &reply.Status); err != nil || scan != nil {
 		a.Close()
-		return Reply{}, err
+		return Reply{}, fmt.Errorf("a status line %q: %w", line, errors.Join(err, scan))
 	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	reply := Reply{Status: resp.StatusCode, Headers: resp.Header, Body: string(body), Closed: resp.Close || sent != nil}
+	for {
+		line, err := a.r.ReadString('\n')
+		if err != nil {
+			a.Close()
+			return Reply{}, err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			break
+		}
+		name, value, _ := strings.Cut(line, ":")
+		reply.Headers.Add(name, strings.TrimPrefix(value, " "))
+	}
+	reply.Closed = reply.Closed || strings.EqualFold(reply.Headers.Get("Connection"), "close")
+	body, err := a.body(head, &reply)
+	reply.Body = string(body)
 	if reply.Closed || err != nil {
 		a.Close()
 	}
 	return reply, err
+}
+
+// body is what follows the head; until the end of the connection where nothing
+// says how long it is.
+func (a *Asker) body(head bool, reply *Reply) ([]byte, error) {
+	length := reply.Headers.Get("Content-Length")
+	switch {
+	case head || reply.Status == http.StatusNoContent || reply.Status == http.StatusNotModified:
+		return nil, nil
+	case reply.Headers.Get("Transfer-Encoding") == "chunked":
+		body, err := io.ReadAll(httputil.NewChunkedReader(a.r))
+		if err == nil {
+			_, err = a.r.ReadString('\n') // the line that ends the trailers
+		}
+		return body, err
+	case length != "":
+		n, err := strconv.ParseInt(length, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		body := make([]byte, n)
+		_, err = io.ReadFull(a.r, body)
+		return body, err
+	}
+	reply.Closed = true
+	return io.ReadAll(a.r)
 }

@@ -56,7 +56,8 @@ func ParseSeen(body string) (s Seen, ok bool) {
 const echoMark = "backend "
 
 // Echo is an upstream on 127.0.0.1 that answers 200 to everything with what it
-// saw (see ParseSeen), byte for byte, until the test ends.
+// saw (see ParseSeen), byte for byte, until the test ends. A header X-Echo has its
+// name, for HEAD.
 type Echo struct {
 	Name    string
 	Port    int
@@ -126,7 +127,7 @@ func (e *Echo) serve(c net.Conn) {
 		if keep {
 			connection = "keep-alive"
 		}
-		body := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + strconv.Itoa(len(head)) + "\r\nConnection: " + connection + "\r\n\r\n"
+		body := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + strconv.Itoa(len(head)) + "\r\nX-Echo: " + e.Name + "\r\nConnection: " + connection + "\r\n\r\n"
 		if !strings.Contains(head, "\nHEAD ") {
 			body += head
 		}

@@ -27,13 +27,13 @@ type Server struct {
 // Start runs nginx with the text in a folder of the test, in the foreground and
 // as one process unless the text says otherwise, and waits until it listens.
 // What an ordinary user needs is put in where the text lacks it: a pid file and
-// temporary folders of its own, no access log. The lines stay where they are.
+// temporary folders of its own, no access log. The lines stay where they are. Warnings of nginx are no fault here.
 func Start(t testing.TB, text string) *Server {
 	t.Helper()
 	s := &Server{t: t, Dir: t.TempDir(), ended: make(chan struct{})}
 	s.log = filepath.Join(s.Dir, "stderr")
 	file := write(t, s.Dir, unprivileged(text))
-	accepted(t, s.Dir, file)
+	accepted(t, s.Dir, file, false)
 	if t.Failed() {
 		t.FailNow()
 	}
@@ -79,7 +79,7 @@ func (s *Server) Reload(text string) {
 		s.t.Fatal("a text that is to be reloaded says master_process on")
 	}
 	file := write(s.t, s.Dir, unprivileged(text))
-	accepted(s.t, s.Dir, file)
+	accepted(s.t, s.Dir, file, false)
 	if s.t.Failed() {
 		s.t.FailNow()
 	}
@@ -118,7 +118,8 @@ func (s *Server) stop() {
 		<-s.ended
 	}
 	if s.t.Failed() {
-		s.t.Logf("nginx's log:\n%s", s.Log())
+		lines := strings.Split(s.Log(), "\n")
+		s.t.Logf("the end of nginx's log:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
 	}
 }
 
