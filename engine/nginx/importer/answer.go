@@ -43,7 +43,7 @@ func (im *importer) perRoute(r *routev3.Route, filter string, m proto.Message) {
 	if r.TypedPerFilterConfig == nil {
 		r.TypedPerFilterConfig = map[string]*anypb.Any{}
 	}
-	r.TypedPerFilterConfig[filter] = pack(m)
+	r.TypedPerFilterConfig[filter] = packed(m)
 }
 
 // addedHeaders is add_header, all of a level or none.

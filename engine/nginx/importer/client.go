@@ -61,7 +61,7 @@ func (im *importer) realAddress(s *site, header *conf.Directive, trusted []*conf
 		return false
 	}
 	im.packed[config] = at(s.manager, "original_ip_detection_extensions[0].typed_config")
-	s.manager.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "envoy.http.original_ip_detection.xff", TypedConfig: pack(config)}}
+	s.manager.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "envoy.http.original_ip_detection.xff", TypedConfig: packed(config)}}
 	recursive := im.one(s.first.d, "real_ip_recursive")
 	if recursive != nil && recursive.Arg(0) == "on" {
 		im.exact(recursive, at(config, "xff_trusted_cidrs"))

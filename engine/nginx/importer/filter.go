@@ -74,7 +74,7 @@ func (im *importer) filters(s *site) {
 // filter appends one.
 func (im *importer) filter(s *site, name string, m proto.Message) *hcmv3.HttpFilter {
 	im.packed[m] = at(s.manager, fmt.Sprintf("http_filters[%d].typed_config", len(s.manager.HttpFilters)))
-	f := &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(m)}}
+	f := &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(m)}}
 	s.manager.HttpFilters = append(s.manager.HttpFilters, f)
 	return f
 }
@@ -108,7 +108,7 @@ func (im *importer) compressor(s *site, some bool) {
 	}
 	common := &compressorv3.Compressor_CommonDirectionConfig{MinContentLength: wrapperspb.UInt32(20), ContentType: []string{"text/html"}}
 	m := &compressorv3.Compressor{
-		CompressorLibrary:       &corev3.TypedExtensionConfig{Name: "envoy.compression.gzip.compressor", TypedConfig: pack(gzip)},
+		CompressorLibrary:       &corev3.TypedExtensionConfig{Name: "envoy.compression.gzip.compressor", TypedConfig: packed(gzip)},
 		ResponseDirectionConfig: &compressorv3.Compressor_ResponseDirectionConfig{CommonConfig: common, WeakenEtagOnCompress: true},
 	}
 	if d := im.one(from, "gzip_min_length"); d != nil {

@@ -117,7 +117,7 @@ func (im *importer) retries(f *forwarding) {
 
 func (im *importer) retryPolicy(words []string) *routev3.RetryPolicy {
 	rp := &routev3.RetryPolicy{HostSelectionRetryMaxAttempts: 5, RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
-		Name: "envoy.retry_host_predicates.previous_hosts", ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: pack(&previousv3.PreviousHostsPredicate{})}}}}
+		Name: "envoy.retry_host_predicates.previous_hosts", ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{TypedConfig: packed(&previousv3.PreviousHostsPredicate{})}}}}
 	for _, w := range words {
 		if on := retryWords[w]; on != "" {
 			rp.RetryOn = on

@@ -20,7 +20,7 @@ type handshake struct {
 	notes   []note
 	block   *conf.Directive // the server that it was read from
 	servers []*server
-	main    *conf.Config
+	im      *importer
 }
 
 // note is what is to be said of a directive once it is settled where it leads.
@@ -45,7 +45,7 @@ func (h *handshake) none(d *conf.Directive, reason, instead string) {
 
 // all are the directives of that name that hold.
 func (h *handshake) all(name string) []*conf.Directive {
-	return conf.Inherited(h.block, h.main.Main, name)
+	return h.im.inherited(h.block, name)
 }
 
 // of is the directive of that name that holds, nil where there is none.
@@ -68,8 +68,9 @@ type asks struct {
 func (im *importer) handshakes(s *site) (groups []*handshake, asked []asks) {
 	of := map[*server]*handshake{}
 	same := map[string]*handshake{}
+	http2 := s.flagged("http2")
 	put := func(v *server) {
-		h := im.handshake(s, v)
+		h := im.handshake(s, v, http2)
 		key := "refused"
 		if h.context != nil {
 			raw, _ := proto.MarshalOptions{Deterministic: true}.Marshal(h.context)
@@ -143,8 +144,8 @@ func hostName(name string) bool {
 
 // handshake reads how one server speaks TLS. A context without a certificate is
 // one whose server has none.
-func (im *importer) handshake(s *site, v *server) *handshake {
-	h := &handshake{block: v.d, main: im.conf, context: &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{}}}
+func (im *importer) handshake(s *site, v *server, http2 *conf.Directive) *handshake {
+	h := &handshake{block: v.d, im: im, context: &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{}}}
 	if v.listen != nil && v.listen.Flag("ssl") {
 		h.exact(v.listen, "")
 	} else if d := h.of("ssl"); d != nil {
@@ -155,19 +156,19 @@ func (im *importer) handshake(s *site, v *server) *handshake {
 		h.context = nil
 		return h
 	}
-	h.certificates(im)
+	h.certificates()
 	h.protocols(s.first.d)
 	h.ciphers()
-	h.clients(im)
-	h.sessions(im)
-	h.staples(im)
-	h.alpn(s.flagged("http2"))
+	h.clients()
+	h.sessions()
+	h.staples()
+	h.alpn(http2)
 	h.lost()
 	return h
 }
 
 // certificates reads the pairs of certificate and key.
-func (h *handshake) certificates(im *importer) {
+func (h *handshake) certificates() {
 	certs, keys := h.all("ssl_certificate"), h.all("ssl_certificate_key")
 	common := h.context.CommonTlsContext
 	for i, d := range certs {
@@ -176,8 +177,8 @@ func (h *handshake) certificates(im *importer) {
 			continue
 		}
 		key := keys[i]
-		chain, why := im.data(d.Arg(0))
-		private, whyKey := im.data(key.Arg(0))
+		chain, why := h.im.data(d.Arg(0))
+		private, whyKey := h.im.data(key.Arg(0))
 		if chain == nil || private == nil {
 			h.none(d, why+whyKey, "name files, or let the certificate come by SDS")
 			h.exact(key, "")
@@ -190,7 +191,7 @@ func (h *handshake) certificates(im *importer) {
 	}
 	if d := h.of("ssl_password_file"); d != nil && len(common.TlsCertificates) > 0 {
 		for _, c := range common.TlsCertificates {
-			c.Password, _ = im.data(d.Arg(0))
+			c.Password, _ = h.im.data(d.Arg(0))
 		}
 		h.approx(d, "common_tls_context.tls_certificates[0].password", "nginx tries each line of the file, Envoy takes all of it as one password",
 			"give the file one password and no newline")

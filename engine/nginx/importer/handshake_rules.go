@@ -28,7 +28,7 @@ var versions = []string{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
 // protocols reads the versions. nginx has settled them before it knows which
 // server is asked for: those of the default server hold.
 func (h *handshake) protocols(first *conf.Directive) {
-	d, own := (&handshake{block: first, main: h.main}).of("ssl_protocols"), h.of("ssl_protocols")
+	d, own := (&handshake{block: first, im: h.im}).of("ssl_protocols"), h.of("ssl_protocols")
 	if own != nil && own != d {
 		h.approx(own, tlsParams, "nginx has settled the version before it knows the name, so that the default server's ssl_protocols hold, and here too",
 			"set tls_params of this filter chain if it shall have its own")
@@ -128,14 +128,14 @@ func (h *handshake) cipherList(d *conf.Directive) {
 const validation = "common_tls_context.validation_context"
 
 // clients reads what clients must show.
-func (h *handshake) clients(im *importer) {
+func (h *handshake) clients() {
 	verify := h.of("ssl_verify_client")
 	if verify == nil || verify.Arg(0) == "off" {
 		return
 	}
 	v := &tlsv3.CertificateValidationContext{}
 	h.context.CommonTlsContext.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: v}
-	h.authority(im, v)
+	h.authority(v)
 	switch {
 	case verify.Arg(0) == "optional_no_ca":
 		v.TrustChainVerification = tlsv3.CertificateValidationContext_ACCEPT_UNTRUSTED
@@ -159,7 +159,7 @@ func (h *handshake) clients(im *importer) {
 	}
 	v.MaxVerifyDepth = wrapperspb.UInt32(uint32(depth + 1)) // Envoy counts the authority too
 	if d := h.of("ssl_crl"); d != nil {
-		if v.Crl, _ = im.data(d.Arg(0)); v.Crl == nil {
+		if v.Crl, _ = h.im.data(d.Arg(0)); v.Crl == nil {
 			h.none(d, "it names no file that Envoy could read", "")
 			return
 		}
@@ -168,7 +168,7 @@ func (h *handshake) clients(im *importer) {
 }
 
 // authority reads whom clients' certificates must come from.
-func (h *handshake) authority(im *importer, v *tlsv3.CertificateValidationContext) {
+func (h *handshake) authority(v *tlsv3.CertificateValidationContext) {
 	d, more := h.of("ssl_client_certificate"), h.of("ssl_trusted_certificate")
 	if d == nil {
 		d, more = more, nil
@@ -176,7 +176,7 @@ func (h *handshake) authority(im *importer, v *tlsv3.CertificateValidationContex
 	if d == nil {
 		return
 	}
-	v.TrustedCa, _ = im.data(d.Arg(0))
+	v.TrustedCa, _ = h.im.data(d.Arg(0))
 	h.exact(d, validation+".trusted_ca")
 	if more != nil {
 		h.approx(more, validation+".trusted_ca", "Envoy takes one file of authorities, and ssl_client_certificate names it", "append this file to that one, where clients' certificates need it")
@@ -184,7 +184,7 @@ func (h *handshake) authority(im *importer, v *tlsv3.CertificateValidationContex
 }
 
 // sessions reads how connections come back.
-func (h *handshake) sessions(im *importer) {
+func (h *handshake) sessions() {
 	if d := h.of("ssl_session_cache"); d != nil && (d.Arg(0) == "off" || d.Arg(0) == "none") {
 		h.context.DisableStatefulSessionResumption = true
 		h.exact(d, "disable_stateful_session_resumption")
@@ -203,7 +203,7 @@ func (h *handshake) sessions(im *importer) {
 	}
 	var k tlsv3.TlsSessionTicketKeys
 	for _, d := range keys {
-		if file, _ := im.data(d.Arg(0)); file != nil {
+		if file, _ := h.im.data(d.Arg(0)); file != nil {
 			h.approx(d, index("session_ticket_keys.keys", len(k.Keys)), "Envoy wants 80 bytes in the file; nginx takes 48 too", "make a new one if it is shorter: openssl rand 80")
 			k.Keys = append(k.Keys, file)
 		}
@@ -214,7 +214,7 @@ func (h *handshake) sessions(im *importer) {
 }
 
 // staples reads OCSP stapling.
-func (h *handshake) staples(im *importer) {
+func (h *handshake) staples() {
 	d, file := h.of("ssl_stapling"), h.of("ssl_stapling_file")
 	if d == nil || d.Arg(0) != "on" {
 		return
@@ -224,7 +224,7 @@ func (h *handshake) staples(im *importer) {
 		h.none(d, "Envoy fetches no OCSP answers by itself", "fetch them by a job and name the file in ocsp_staple, or do without: browsers and authorities are giving OCSP up")
 		return
 	}
-	certs[0].OcspStaple, _ = im.data(file.Arg(0))
+	certs[0].OcspStaple, _ = h.im.data(file.Arg(0))
 	h.exact(d, "common_tls_context.tls_certificates[0].ocsp_staple")
 	h.exact(file, "common_tls_context.tls_certificates[0].ocsp_staple")
 }

@@ -15,10 +15,7 @@ import (
 // Import makes a mesh of an nginx.conf. It never fails: what cannot be said is
 // in the report. nil is the empty file.
 func Import(c *conf.Config) *Result {
-	im := newImporter(c)
-	im.main()
-	im.rest(im.conf.Main)
-	return im.result()
+	return newImporter(c).run()
 }
 
 // importer is one run of Import.
@@ -46,6 +43,12 @@ func newImporter(c *conf.Config) *importer {
 		packed: map[proto.Message]place{}, pools: map[string]*pool{}, goals: map[*routev3.RouteAction]*goal{},
 		inside: map[*conf.Directive]map[string][]*conf.Directive{},
 		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}}
+}
+
+func (im *importer) run() *Result {
+	im.main()
+	im.rest(im.conf.Main)
+	return im.result()
 }
 
 // made is a resource, and the directive that it comes from.

@@ -149,6 +149,9 @@ func (im *importer) spots(l *conf.Directive) []spot {
 // parseListen reads the address of a listen directive; last is the last port of
 // a range, else the same port. why is empty where it can be bound.
 func parseListen(s string) (first spot, last uint32, why string) {
+	if s == "" {
+		return spot{}, 0, "it names no address"
+	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" {
 			return spot{}, 0, "the unix socket has no path"

@@ -51,7 +51,7 @@ func (im *importer) accessLog(block, d *conf.Directive) (log *accesslogv3.Access
 	text = im.logFormat(block, d.Arg(1)) + "\n"
 	config := &streamlogv3.StdoutAccessLog{AccessLogFormat: &streamlogv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
 		Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}}}}}}
-	return &accesslogv3.AccessLog{Name: "envoy.access_loggers.stdout", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(config)}}, text
+	return &accesslogv3.AccessLog{Name: "envoy.access_loggers.stdout", ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: packed(config)}}, text
 }
 
 // logFormat is a format by its name, in Envoy's operators; "" is combined.

@@ -9,7 +9,16 @@ import (
 
 // main walks the main context.
 func (im *importer) main() {
+	blocks := map[string]bool{}
 	for _, d := range im.conf.Main {
+		switch {
+		case !d.IsBlock:
+		case blocks[d.Name]:
+			im.none(d, "nginx takes one such block, and there is one above", "")
+			continue
+		default:
+			blocks[d.Name] = true
+		}
 		switch d.Name {
 		case "http":
 			im.claimed[d] = true
@@ -25,7 +34,7 @@ func (im *importer) main() {
 
 // http makes listeners, route configurations and clusters of http {}.
 func (im *importer) http(d *conf.Directive) {
-	im.upstreams(d)
+	im.pools = im.upstreams(d)
 	sites := im.sites(d)
 	for _, s := range sites {
 		im.site(s)
@@ -49,9 +58,6 @@ func (im *importer) site(s *site) {
 	im.packed[s.manager] = at(s.listener, "filter_chains[0].filters[0].typed_config")
 	im.uriRules(s)
 	im.manage(s)
+	routed(s)
 	im.chains(s, s.listener)
-	im.plainChain(s)
 }
-
-// stream makes TCP and UDP listeners of stream {}, and their clusters.
-func (im *importer) stream(d *conf.Directive) {}

@@ -2,7 +2,6 @@ package importer
 
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
@@ -72,22 +71,17 @@ func fragments() *runtimev3.Runtime {
 		"envoy.reloadable_features.http_reject_path_with_fragment": structpb.NewBoolValue(false)}}}
 }
 
-// plainChain is the one filter chain of a site without TLS.
-func (im *importer) plainChain(s *site) {
-	if len(s.listener.FilterChains) > 0 || s.listener.DefaultFilterChain != nil {
-		return
-	}
+// routed puts the filter last that sends requests on, where nobody has yet.
+func routed(s *site) {
 	if fs := s.manager.HttpFilters; len(fs) == 0 || fs[len(fs)-1].Name != routerFilter {
 		s.manager.HttpFilters = append(fs, &hcmv3.HttpFilter{Name: routerFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&routerv3.Router{})}})
 	}
-	s.listener.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{Name: managerFilter,
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(s.manager)}}}}}
 }
 
 func packed(m proto.Message) *anypb.Any {
-	a, err := anypb.New(m)
-	if err != nil { // cannot be: it is of a linked type, and its strings are valid UTF-8
-		return &anypb.Any{}
+	a := &anypb.Any{}
+	if err := anypb.MarshalFrom(a, m, proto.MarshalOptions{Deterministic: true}); err != nil {
+		return &anypb.Any{} // cannot be: it is of a linked type, and its strings are valid UTF-8
 	}
 	return a
 }

@@ -8,10 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	proxiedv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
-	inspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	directv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/direct_response/v3"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
@@ -19,7 +16,6 @@ import (
 
 // Names of Envoy's extensions, as its documentation writes them.
 const (
-	nameManager   = "envoy.filters.network.http_connection_manager"
 	nameDirect    = "envoy.filters.network.direct_response"
 	nameTLS       = "envoy.transport_sockets.tls"
 	nameProxied   = "envoy.filters.listener.proxy_protocol"
@@ -47,13 +43,11 @@ func (s *site) flagged(word string) *conf.Directive {
 // have it. The connection manager is done then.
 func (im *importer) chains(s *site, l *listenerv3.Listener) {
 	im.proxyProtocol(s.flagged("proxy_protocol"), l)
-	manager := &listenerv3.Filter{Name: nameManager, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(s.manager)}}
+	manager := &listenerv3.Filter{Name: managerFilter, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(s.manager)}}
 	for _, v := range s.servers {
 		im.idle(v.d)
-		if v.d.Parent != nil {
-			im.idle(v.d.Parent)
-		}
 	}
+	im.idle(s.first.d.Parent)
 	if s.secure() {
 		im.secureSite(s, l, manager)
 		return
@@ -70,7 +64,7 @@ func (im *importer) proxyProtocol(listen *conf.Directive, l *listenerv3.Listener
 	}
 	im.exact(listen, at(l, index("listener_filters", len(l.ListenerFilters))))
 	l.ListenerFilters = append(l.ListenerFilters, &listenerv3.ListenerFilter{Name: nameProxied,
-		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(&proxiedv3.ProxyProtocol{})}})
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: packed(&proxiedv3.ProxyProtocol{})}})
 }
 
 // secureSite makes the filter chains of an address that speaks TLS: one for each
@@ -101,8 +95,7 @@ func (im *importer) secureSite(s *site, l *listenerv3.Listener, manager *listene
 		l.DefaultFilterChain.FilterChainMatch = nil
 		im.packed[s.manager] = at(l, "default_filter_chain.filters[0].typed_config")
 	}
-	l.ListenerFilters = append(l.ListenerFilters, &listenerv3.ListenerFilter{Name: nameInspector,
-		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(&inspectorv3.TlsInspector{})}})
+	inspect(l)
 	im.guardClients(s, groups)
 }
 
@@ -149,7 +142,7 @@ func (im *importer) chain(l *listenerv3.Listener, g *handshake, manager *listene
 		im.settleNotes(g, at(l, path), true)
 		return c
 	}
-	c.TransportSocket = &corev3.TransportSocket{Name: nameTLS, ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(g.context)}}
+	c.TransportSocket = &corev3.TransportSocket{Name: nameTLS, ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(g.context)}}
 	im.packed[g.context] = at(l, path+".transport_socket.typed_config")
 	im.settleNotes(g, at(g.context, ""), false)
 	return c
@@ -159,7 +152,7 @@ func (im *importer) chain(l *listenerv3.Listener, g *handshake, manager *listene
 // "unrecognized_name" (RFC 6066, 3).
 func refusal() *listenerv3.Filter {
 	alert := &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: []byte{21, 3, 1, 0, 2, 2, 112}}}
-	return &listenerv3.Filter{Name: nameDirect, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(&directv3.Config{Response: alert})}}
+	return &listenerv3.Filter{Name: nameDirect, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(&directv3.Config{Response: alert})}}
 }
 
 // settleNotes accounts for the directives that made the handshake.
@@ -178,11 +171,4 @@ func (im *importer) settleNotes(g *handshake, root place, whole bool) {
 			im.none(n.d, n.reason, n.instead)
 		}
 	}
-}
-
-// pack is the message in an Any, the same bytes each time.
-func pack(m proto.Message) *anypb.Any {
-	out := &anypb.Any{}
-	_ = anypb.MarshalFrom(out, m, proto.MarshalOptions{Deterministic: true}) // fails only on text that is no UTF-8; Parse lets none through
-	return out
 }

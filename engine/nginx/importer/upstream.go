@@ -55,12 +55,19 @@ type member struct {
 	asked   bool // nginx asks DNS for it while it runs
 }
 
-// upstreams makes a cluster, and its endpoints, of every upstream of http {}.
-func (im *importer) upstreams(http *conf.Directive) {
-	for _, d := range http.Children("upstream") {
+// upstreams makes a cluster, and its endpoints, of every upstream of http {}
+// or stream {}, by its name in lower case.
+func (im *importer) upstreams(in *conf.Directive) map[string]*pool {
+	out := map[string]*pool{}
+	for _, d := range in.Children("upstream") {
+		if d.Arg(0) == "" {
+			im.none(d, "it has no name", "")
+			continue
+		}
 		im.claimed[d] = true
-		im.pools[strings.ToLower(d.Arg(0))] = im.upstream(d)
+		out[strings.ToLower(d.Arg(0))] = im.upstream(d)
 	}
+	return out
 }
 
 // upstream makes one.

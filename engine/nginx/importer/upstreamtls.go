@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -134,9 +136,9 @@ func (im *importer) tlsLinks(loc *conf.Directive, c *clusterv3.Cluster, context 
 		return
 	}
 	for _, family := range []string{"proxy", "grpc"} {
-		for name, field := range tlsFields {
+		for _, name := range slices.Sorted(maps.Keys(tlsFields)) {
 			if d := im.one(loc, family+"_ssl_"+name); d != nil && !im.claimed[d] {
-				im.exact(d, at(c, "transport_socket.typed_config."+field))
+				im.exact(d, at(c, "transport_socket.typed_config."+tlsFields[name]))
 			}
 		}
 	}

@@ -57,6 +57,7 @@ func write(t testing.TB, dir, text string) (file string) {
 // pemFiles are the files that nginx reads when it starts.
 var pemFiles = regexp.MustCompile(`\b((?:proxy_|grpc_)?ssl_(?:certificate|client_certificate|trusted_certificate|certificate_key)) (?:"(?:[^"\\]|\\.)*"|[^";]+);`)
 
+// withFiles puts a certificate in the stead of those that are not there.
 func withFiles(t testing.TB, dir, text string) string {
 	t.Helper()
 	if !pemFiles.MatchString(text) {
@@ -68,7 +69,13 @@ func withFiles(t testing.TB, dir, text string) string {
 			t.Fatal(err)
 		}
 	}
-	return pemFiles.ReplaceAllString(text, "$1 "+file+";")
+	return pemFiles.ReplaceAllStringFunc(text, func(line string) string {
+		name, named, _ := strings.Cut(strings.TrimSuffix(line, ";"), " ")
+		if _, err := os.Stat(strings.Trim(named, `"`)); err == nil && filepath.IsAbs(named) {
+			return line
+		}
+		return name + " " + file + ";"
+	})
 }
 
 // pair is a certificate that signs itself, and its key.
