@@ -34,7 +34,7 @@ func (m *merger) fields(to target, base, theirs protoreflect.Message, skip ...st
 	fds := theirs.Descriptor().Fields()
 	for i := range fds.Len() {
 		fd := fds.Get(i)
-		if slices.Contains(skip, string(fd.Name())) || !base.Has(fd) && !theirs.Has(fd) {
+		if slices.Contains(skip, string(fd.Name())) || !base.Has(fd) && !theirs.Has(fd) || m.sparing && to.rel == "" && !m.asked(string(fd.Name())) {
 			continue
 		}
 		if base.Descriptor() != theirs.Descriptor() {
@@ -77,16 +77,24 @@ func (m *merger) value(to target, fd protoreflect.FieldDescriptor, base, theirs 
 	if was.value.IsValid() == now.value.IsValid() && was.value.Equal(now.value) && !m.said(to.field(fd).rel) {
 		return
 	}
-	at := m.mirrored(to.field(fd), to.has(fd), was)
+	at := m.mirrored(to.field(fd), was)
 	if !now.value.IsValid() {
 		m.unset(at)
 		return
 	}
 	if at == to.field(fd).spot {
 		m.clear(to, fd)
+		if with := together[fd.FullName()]; with != "" {
+			m.setCell(spot{to.key, below(to.path, string(with))}, cellOf(theirs, theirs.Descriptor().Fields().ByName(with)))
+		}
 	}
 	m.setCell(at, now)
 }
+
+// together are fields that one directive of nginx says, with the one that goes
+// along: Envoy's idle_timeout means nothing while its timeout ends the answer
+// first.
+var together = map[protoreflect.FullName]protoreflect.Name{"envoy.config.route.v3.RouteAction.idle_timeout": "timeout"}
 
 // nested handles a message within a message.
 func (m *merger) nested(to target, fd protoreflect.FieldDescriptor, base, theirs protoreflect.Message) {
@@ -123,7 +131,7 @@ func (m *merger) onlyMirrored(in target, was, now protoreflect.Message) bool {
 		if w.value.IsValid() == n.value.IsValid() && w.value.Equal(n.value) {
 			continue
 		}
-		all = all && m.mirrored(in.field(fd), false, w) != in.field(fd).spot
+		all = all && m.mirrored(in.field(fd), w) != in.field(fd).spot
 	}
 	if all {
 		m.fields(in, was, now)
@@ -147,7 +155,7 @@ func (m *merger) clear(to target, fd protoreflect.FieldDescriptor) {
 func (m *merger) drop(in target, was protoreflect.Message) {
 	if in.message == nil {
 		m.eachField(was, func(fd protoreflect.FieldDescriptor) {
-			if at := m.mirrored(in.field(fd), false, cellOf(was, fd)); at != in.field(fd).spot {
+			if at := m.mirrored(in.field(fd), cellOf(was, fd)); at != in.field(fd).spot {
 				m.unset(at)
 			}
 		})

@@ -53,12 +53,22 @@ func (s *side) route1(o nginx.Origin) *routev3.Route {
 	return r
 }
 
-// route is the first of them.
-func (s *side) route(d *conf.Directive) (nginx.Origin, bool) {
+// route is the one that stands for the location: the others have conditions on
+// the method or the path that the importer needs to say the same as nginx.
+func (s *side) route(d *conf.Directive) (best nginx.Origin, ok bool) {
+	least := 0
 	for _, o := range s.routes(d) {
-		return o, true
+		n := 0
+		for _, h := range s.route1(o).GetMatch().GetHeaders() {
+			if strings.HasPrefix(h.GetName(), ":") {
+				n++
+			}
+		}
+		if !ok || n < least {
+			best, least, ok = o, n, true
+		}
 	}
-	return nginx.Origin{}, false
+	return best, ok
 }
 
 // locations brings the location blocks into routes.
@@ -73,6 +83,8 @@ func (m *merger) locations() {
 	for _, p := range m.pairs(isLocation) {
 		o, ok := m.routeOf(p[0])
 		switch {
+		case ok && m.borrows(o, p[0]):
+			m.borrowed(o, p[0], p[1])
 		case ok:
 			m.location(o, p[0], p[1])
 		case written(p[0]) != written(p[1]) && !m.mirrors(p[0]):
@@ -245,6 +257,7 @@ func (m *merger) newRoute(d *conf.Directive) {
 		server = server.Parent
 	}
 	places := m.after.routes(d)
+	m.remade[d] = true
 	if server == nil || len(places) == 0 {
 		return
 	}
@@ -265,7 +278,10 @@ func (m *merger) newRoute(d *conf.Directive) {
 		if o.Key != places[0].Key || hostPath.FindString(o.Path) != first {
 			continue // the same server again: at another address, or as the default
 		}
-		r := m.after.route1(o)
+		r, ok := m.bare(o, m.after.route1(o))
+		if !ok {
+			continue
+		}
 		value, err := routeYAML(r)
 		if err != nil {
 			continue

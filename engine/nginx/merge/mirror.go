@@ -98,13 +98,47 @@ func entitiesOf(path string) []string {
 // about turns to one entity: was and now are its places in the two imports.
 func (m *merger) about(was, now nginx.Origin) {
 	m.concerns = slices.Concat(m.concerned[false][was], m.concerned[true][now])
+	for _, c := range m.concerns {
+		m.handled[c.now] = true
+	}
+}
+
+// asked reports whether a directive that is new or changed, or was taken out of a
+// block that is still there, leads to the field itself.
+func (m *merger) asked(rel string) bool {
+	return slices.ContainsFunc(m.concerns, func(c *concern) bool {
+		if c.now == nil && (c.was.Parent == nil || m.trees.now[c.was.Parent] == nil) {
+			return false
+		}
+		if rel == "outlier_detection" && !countsOtherwise(c) {
+			return false
+		}
+		return slices.ContainsFunc(c.rels, func(r string) bool { return r != "" && covers(r, rel) })
+	})
+}
+
+// countsOtherwise reports whether a server line that is still there counts
+// failures in another way. How many servers there are decides too whether nginx
+// counts at all; that is no reason to change what Envoy does.
+func countsOtherwise(c *concern) bool {
+	if c.was == nil || c.now == nil || !isMember(c.now) {
+		return c.now != nil && !isMember(c.now)
+	}
+	for _, name := range []string{"max_fails", "fail_timeout"} {
+		a, _ := c.was.Parameter(name)
+		b, _ := c.now.Parameter(name)
+		if a != b {
+			return true
+		}
+	}
+	return false
 }
 
 // mirrored is where a field of an entity really stands: where nginx's line mirrors
 // another field of the same kind (a timeout for an idle_timeout, a virtual host's
 // retry policy for its routes'), that one.
-func (m *merger) mirrored(t target, has bool, was cell) spot {
-	if has {
+func (m *merger) mirrored(t target, was cell) spot {
+	if ours, ok := lookup(m.message(t.key), t.path); ok && (!was.value.IsValid() || ours.value.Equal(was.value)) {
 		return t.spot
 	}
 	for _, c := range m.concerns {

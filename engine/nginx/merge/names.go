@@ -18,15 +18,18 @@ func (m *merger) clusterNames() {
 	known := map[string]bool{}
 	for _, p := range m.pairs(isUpstream) {
 		ours, ok := m.clusterOf(p[0])
-		a, okA := m.before.cluster(p[0])
-		b, okB := m.after.cluster(p[1])
-		if !ok || !okA || !okB {
+		if !ok {
 			continue
 		}
-		was[a.Name], now[b.Name] = ours.Name, ours.Name
-		known[b.Name] = true
+		to := ours.Name
 		if p[0].Arg(0) != p[1].Arg(0) {
-			now[b.Name] = m.freeName(p[1].Arg(0))
+			to = m.freeName(p[1].Arg(0))
+		}
+		for _, k := range m.before.clusters(p[0]) {
+			was[k.Name] = ours.Name
+		}
+		for _, k := range m.after.clusters(p[1]) {
+			now[k.Name], known[k.Name] = to, true
 		}
 	}
 	for _, p := range m.pairs(isLocation) {
@@ -37,16 +40,22 @@ func (m *merger) clusterNames() {
 		a, okA := m.before.route(p[0])
 		name, okN := lookup(m.message(ours.Key), below(ours.Path, "route.cluster"))
 		other, okO := lookup(m.before.message(a.Key), below(a.Path, "route.cluster"))
-		if okA && okN && okO && was[other.value.String()] == "" {
+		if okA && okN && okO && m.mesh.Get(mesh.Key{Type: mesh.Cluster, Name: name.value.String()}) != nil && was[other.value.String()] == "" {
 			was[other.value.String()] = name.value.String()
+			m.lone[other.value.String()] = mesh.Key{Type: mesh.Cluster, Name: name.value.String()}
 			if now[other.value.String()] == "" {
 				now[other.value.String()] = name.value.String()
 			}
 		}
 	}
 	for d := range m.after.conf.All() {
-		if k, ok := m.after.cluster(d); ok && isUpstream(d) && !known[k.Name] && m.trees.was[d] == nil {
-			now[k.Name] = m.freeName(k.Name)
+		if !isUpstream(d) || m.trees.was[d] != nil {
+			continue
+		}
+		for _, k := range m.after.clusters(d) {
+			if !known[k.Name] {
+				now[k.Name] = m.freeName(k.Name)
+			}
 		}
 	}
 	m.before.rename(was)

@@ -65,11 +65,35 @@ func (m *merger) account() {
 		switch {
 		case c.now == nil:
 			m.accountGone(c.was)
-		case !at[c.now.Line] && len(m.after.links[c.now]) == 0 && !m.part(c.now):
+		case at[c.now.Line] || m.part(c.now) || m.told(c.now, at):
+		case len(m.after.links[c.now]) == 0:
 			m.report(importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line,
 				Reason: "it changes nothing in Envoy"})
+		case !m.handled[c.now] && !m.inFresh(c.now):
+			m.report(importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line,
+				Reason: "what it says holds in Envoy for more than the block that it stands in", Instead: "change it in Envoy's own terms"})
 		}
 	}
+}
+
+// told reports whether a block around d is in the report already.
+func (m *merger) told(d *conf.Directive, at map[int]bool) bool {
+	for p := d.Parent; p != nil; p = p.Parent {
+		if m.trees.was[p] == nil && at[p.Line] {
+			return true
+		}
+	}
+	return false
+}
+
+// inFresh reports whether d stands in a block that is new: it came with that.
+func (m *merger) inFresh(d *conf.Directive) bool {
+	for p := d.Parent; p != nil; p = p.Parent {
+		if m.trees.was[p] == nil || m.remade[p] {
+			return true
+		}
+	}
+	return false
 }
 
 // part reports whether a directive says nothing by itself: what it says is said of

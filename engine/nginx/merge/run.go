@@ -33,9 +33,15 @@ type merger struct {
 	made          map[mesh.Key]*endpointv3.ClusterLoadAssignment // endpoints that are new
 	assignments   []mesh.Key
 
-	placed   map[nginx.Origin]string // routes that are new: their place in the edited import, and their YAML
+	outer    map[nginx.Origin][]string // fields of the edited import's routes that come from further out
+	placed   map[nginx.Origin]string   // routes that are new: their place in the edited import, and their YAML
 	siteList []*site
 	forced   bool // a field may change though other lines mirror it
+	sparing  bool // only what a changed directive itself leads to may change
+
+	remade  map[*conf.Directive]bool // blocks of the edited text that became something new
+	handled map[*conf.Directive]bool // directives of the edited text whose entities were merged
+	lone    map[string]mesh.Key      // clusters without an upstream block, by the name in the imports
 
 	reported []importer.Entry
 	summary  []string
@@ -56,7 +62,7 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	}
 	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: align(was, now), mirrorsOf: map[spot][]*conf.Directive{},
 		concerned: map[bool]map[nginx.Origin][]*concern{false: {}, true: {}}, hosts: map[*conf.Directive][]spot{},
-		placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
+		remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
 	if !sameTree(was.Main, now.Main) {
 		m.before, m.after = newSide(was), newSide(now)
 		m.run()

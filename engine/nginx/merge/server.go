@@ -90,7 +90,7 @@ func (m *merger) host(o nginx.Origin, was, now *conf.Directive) {
 func taken(hosts []*routev3.VirtualHost) (out []string) {
 	for _, h := range hosts {
 		for _, d := range h.GetDomains() {
-			if !strings.HasPrefix(d, ".") && d != "nohost.invalid" && !slices.Contains(out, d) {
+			if !strings.HasPrefix(d, ".") && d != "nohost.invalid" && d != "_" && !slices.Contains(out, d) {
 				out = append(out, d)
 			}
 		}
@@ -164,6 +164,7 @@ func (m *merger) goesAlong(server *conf.Directive) bool {
 // address has, or comes with the listener that is new.
 func (m *merger) newHost(d *conf.Directive) {
 	hosts, places := m.after.hosts(d)
+	m.remade[d] = true
 	if len(hosts) == 0 {
 		return
 	}
@@ -185,8 +186,8 @@ func (m *merger) newHostAt(d *conf.Directive, hosts []*routev3.VirtualHost, plac
 			h.Domains = append(h.Domains, hosts[i].GetDomains()...)
 		}
 	}
-	h.Domains = slices.DeleteFunc(h.Domains, func(d string) bool { return strings.HasPrefix(d, ".") || d == "nohost.invalid" })
-	h.Routes = slices.DeleteFunc(h.Routes, func(r *routev3.Route) bool { return strings.HasPrefix(r.GetName(), ownName) })
+	h.Domains = slices.DeleteFunc(h.Domains, func(d string) bool { return strings.HasPrefix(d, ".") || d == "nohost.invalid" || d == "_" })
+	h.Routes = m.stripped(places[first], h.GetRoutes())
 	list, ok := m.routing(key)
 	if !ok {
 		return // its listener is new: it comes with it

@@ -77,10 +77,18 @@ func (s *side) message(k mesh.Key) proto.Message {
 
 // cluster is the cluster that an upstream became.
 func (s *side) cluster(d *conf.Directive) (mesh.Key, bool) {
-	for _, k := range s.made[d] {
-		if k.Type == mesh.Cluster {
-			return k, true
-		}
+	for _, k := range s.clusters(d) {
+		return k, true
 	}
 	return mesh.Key{}, false
+}
+
+// clusters are all that it became: one more for each other way to connect.
+func (s *side) clusters(d *conf.Directive) (out []mesh.Key) {
+	for _, k := range s.made[d] {
+		if k.Type == mesh.Cluster {
+			out = append(out, k)
+		}
+	}
+	return out
 }

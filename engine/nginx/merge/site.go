@@ -280,9 +280,9 @@ func (m *merger) putSite(k mesh.Key) {
 		return
 	}
 	out := &routev3.RouteConfiguration{Name: rc.GetName(), IgnorePortInHostMatching: rc.GetIgnorePortInHostMatching()}
-	for _, h := range rc.GetVirtualHosts() {
+	for i, h := range rc.GetVirtualHosts() {
 		h = proto.Clone(h).(*routev3.VirtualHost)
-		h.Routes = slices.DeleteFunc(h.Routes, func(r *routev3.Route) bool { return strings.HasPrefix(r.GetName(), ownName) })
+		h.Routes = m.stripped(nginx.Origin{Key: mesh.Key{Type: mesh.Route, Name: k.Name}, Path: text.Item("virtual_hosts", i)}, h.GetRoutes())
 		out.VirtualHosts = append(out.VirtualHosts, h)
 	}
 	yaml, err := text.Encode(out)

@@ -3,6 +3,7 @@ package merge
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -21,24 +22,52 @@ func (m *merger) upstreams() {
 		m.removeCluster(d)
 	}
 	for _, p := range m.pairs(isUpstream) {
-		ours, ok := m.clusterOf(p[0])
-		was, okA := m.before.cluster(p[0])
-		now, okB := m.after.cluster(p[1])
-		if !ok || !okA || !okB {
-			continue
+		if ours, ok := m.clusterOf(p[0]); ok {
+			m.cluster(ours, m.before.clusters(p[0]), m.after.clusters(p[1]))
+			if b, ok := m.after.cluster(p[1]); ok {
+				m.renameCluster(ours, mesh.NameOf(m.after.message(b)), p)
+			}
+			m.members(ours, p[0], p[1])
 		}
-		a, b := m.before.message(was), m.after.message(now)
-		m.about(nginx.Origin{Key: was}, nginx.Origin{Key: now})
-		to := target{spot: spot{key: ours}, message: m.message(ours).ProtoReflect()}
-		m.fields(to, a.ProtoReflect(), b.ProtoReflect(), "name", "load_assignment", "type", "eds_cluster_config", "cluster_type", "alt_stat_name")
-		m.renameCluster(ours, mesh.NameOf(b), p)
-		m.members(ours, p[0], p[1])
+	}
+	for name, ours := range m.lone {
+		k := []mesh.Key{{Type: mesh.Cluster, Name: name}}
+		m.cluster(ours, k, k)
 	}
 	for _, d := range m.fresh(isUpstream) {
 		for _, k := range m.after.made[d] {
 			m.putNew(k)
 		}
 	}
+}
+
+// cluster brings over what holds for a cluster as a whole. The importer makes
+// several of one upstream where locations connect to it in different ways; the one
+// that a changed directive leads to counts.
+func (m *merger) cluster(ours mesh.Key, was, now []mesh.Key) {
+	pick := func(keys []mesh.Key, after bool) (mesh.Key, bool) {
+		for _, k := range keys {
+			for _, c := range m.concerned[after][nginx.Origin{Key: k}] {
+				if c.now != nil && slices.ContainsFunc(c.rels, func(r string) bool { return r != "" }) {
+					return k, true
+				}
+			}
+		}
+		if len(keys) == 0 {
+			return mesh.Key{}, false
+		}
+		return keys[0], true
+	}
+	a, okA := pick(was, false)
+	b, okB := pick(now, true)
+	if !okA || !okB || m.before.message(a) == nil || m.after.message(b) == nil {
+		return
+	}
+	m.about(nginx.Origin{Key: a}, nginx.Origin{Key: b})
+	m.sparing = true
+	m.fields(target{spot: spot{key: ours}, message: m.message(ours).ProtoReflect()}, m.before.message(a).ProtoReflect(), m.after.message(b).ProtoReflect(),
+		"name", "load_assignment", "type", "eds_cluster_config", "cluster_type", "alt_stat_name")
+	m.sparing = false
 }
 
 // putNew adds a resource of the import as it is.

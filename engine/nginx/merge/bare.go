@@ -1,0 +1,151 @@
+package merge
+
+import (
+	"slices"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/text"
+)
+
+// bare is a route of the edited import as the mesh takes it in: without what
+// nginx inherits from lines that were there before. The mesh has that already,
+// further out, or it is Envoy's own habit said aloud. ok is false for a route that
+// then has nothing of its own: the twin for the methods that must not be retried.
+func (m *merger) bare(o nginx.Origin, r *routev3.Route) (out *routev3.Route, ok bool) {
+	out = proto.Clone(r).(*routev3.Route)
+	paths := m.inherited(o)
+	if len(paths) == 0 {
+		return out, true
+	}
+	twin := isTwin(r)
+	slices.SortFunc(paths, func(a, b string) int { return compare(b, a) })
+	retries := false
+	for _, p := range paths {
+		retries = retries || strings.HasPrefix(p, "route.retry_policy")
+		remove(out.ProtoReflect(), p)
+		if p == "route.idle_timeout" {
+			remove(out.ProtoReflect(), "route.timeout")
+		}
+	}
+	if retries || twin {
+		remove(out.ProtoReflect(), "route.retry_policy")
+	}
+	return out, !twin
+}
+
+// isTwin reports whether a route is there for the methods alone that nginx does
+// not send twice.
+func isTwin(r *routev3.Route) bool {
+	return slices.ContainsFunc(r.GetMatch().GetHeaders(), func(h *routev3.HeaderMatcher) bool { return h.GetName() == ":method" }) &&
+		strings.Contains(r.GetName(), " for POST, ")
+}
+
+// inherited are the fields of a route that come from unchanged lines outside of
+// its location which mirror something.
+func (m *merger) inherited(o nginx.Origin) (out []string) {
+	if m.outer == nil {
+		m.outer = map[nginx.Origin][]string{}
+		for d := range m.after.conf.All() {
+			was := m.trees.was[d]
+			if was == nil || !same(was, d) || d.IsBlock || isLocation(parent(d)) || isUpstream(parent(d)) || shares(d.Parent) || d.Name == "listen" || d.Name == "server_name" {
+				continue
+			}
+			if len(m.origins(was)) == 0 || m.origins(was)[0].Key.IsZero() {
+				continue
+			}
+			for _, l := range m.after.links[d] {
+				if top := routePath.FindString(l.Path); top != "" {
+					rel, _ := under(l.Path, top)
+					at := nginx.Origin{Key: l.Key, Path: top}
+					m.outer[at] = append(m.outer[at], rel)
+				}
+			}
+		}
+	}
+	if paths := m.outer[o]; len(paths) > 0 {
+		return slices.Clone(paths)
+	}
+	// A twin has no links of its own; its route stands right behind it.
+	if r := m.after.route1(o); r != nil && isTwin(r) {
+		list, i := lastIndex(o.Path)
+		return slices.Clone(m.outer[nginx.Origin{Key: o.Key, Path: text.Item(list, i+1)}])
+	}
+	return nil
+}
+
+func parent(d *conf.Directive) *conf.Directive {
+	if d.Parent == nil {
+		return &conf.Directive{}
+	}
+	return d.Parent
+}
+
+// remove takes a field or a list's item out of a message.
+func remove(m protoreflect.Message, path string) {
+	holder, ok := lookup(m.Interface(), text.Parent(path))
+	steps := stepsOf(path)
+	if !ok || len(steps) == 0 {
+		return
+	}
+	last := steps[len(steps)-1]
+	if last.index >= 0 && holder.list {
+		l := holder.value.List()
+		for i := last.index; i+1 < l.Len(); i++ {
+			l.Set(i, l.Get(i+1))
+		}
+		if last.index < l.Len() {
+			l.Truncate(l.Len() - 1)
+		}
+		return
+	}
+	if in := holder.message(); in != nil {
+		if fd := in.Descriptor().Fields().ByName(protoreflect.Name(last.field)); fd != nil {
+			in.Clear(fd)
+		}
+	}
+}
+
+// stripped are the routes of a virtual host that is new, without those that are
+// the importer's own.
+func (m *merger) stripped(host nginx.Origin, routes []*routev3.Route) (out []*routev3.Route) {
+	for i, r := range routes {
+		if strings.HasPrefix(r.GetName(), ownName) {
+			continue
+		}
+		if b, ok := m.bare(nginx.Origin{Key: host.Key, Path: text.Item(below(host.Path, "routes"), i)}, r); ok {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// borrows reports whether a location's answer is another route's: a path with a
+// condition, whose other requests go on to that.
+func (m *merger) borrows(o nginx.Origin, d *conf.Directive) bool {
+	for _, in := range d.Block {
+		for _, from := range m.origins(in)[:1] {
+			if path := routePath.FindString(from.Path); path != "" && (path != o.Path || from.Key != o.Key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// borrowed brings over a location that stands for a route's path and for another
+// one's answer. What is written into it then needs a route of its own.
+func (m *merger) borrowed(o nginx.Origin, was, now *conf.Directive) {
+	switch {
+	case written(was) == written(now):
+	case !same(was, now):
+		m.refuse(&concern{was: was, now: now}, spot(o2s(o)), "it stands for two of Envoy's routes, the one with a condition and the one that takes the rest", "rename the route in Envoy's own terms")
+	default:
+		m.newRoute(now)
+	}
+}
