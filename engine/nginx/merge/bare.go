@@ -62,6 +62,9 @@ func (m *merger) inherited(o nginx.Origin) (out []string) {
 			for _, l := range m.after.links[d] {
 				if top := routePath.FindString(l.Path); top != "" {
 					rel, _ := under(l.Path, top)
+					if rel == "" || rel == "route" {
+						continue
+					}
 					at := nginx.Origin{Key: l.Key, Path: top}
 					m.outer[at] = append(m.outer[at], rel)
 				}
@@ -77,6 +80,32 @@ func (m *merger) inherited(o nginx.Origin) (out []string) {
 		return slices.Clone(m.outer[nginx.Origin{Key: o.Key, Path: text.Item(list, i+1)}])
 	}
 	return nil
+}
+
+// gatherSteady notes the fields of the edited import's routes that come from lines
+// which are as they were.
+func (m *merger) gatherSteady() {
+	for d := range m.after.conf.All() {
+		was := m.trees.was[d]
+		if was == nil || !same(was, d) || d.IsBlock {
+			continue
+		}
+		for _, l := range m.after.links[d] {
+			if top := routePath.FindString(l.Path); top != "" {
+				rel, _ := under(l.Path, top)
+				at := nginx.Origin{Key: l.Key, Path: top}
+				if strings.Contains(rel, ".") {
+					m.steady[at] = append(m.steady[at], rel)
+				}
+			}
+		}
+	}
+}
+
+// follows reports whether what differs in a field only follows from other lines:
+// the line that says it is as it was.
+func (m *merger) follows(rel string) bool {
+	return slices.ContainsFunc(m.still, func(r string) bool { _, in := under(r, rel); return in }) && !m.asked(rel)
 }
 
 func parent(d *conf.Directive) *conf.Directive {
@@ -123,29 +152,4 @@ func (m *merger) stripped(host nginx.Origin, routes []*routev3.Route) (out []*ro
 		}
 	}
 	return out
-}
-
-// borrows reports whether a location's answer is another route's: a path with a
-// condition, whose other requests go on to that.
-func (m *merger) borrows(o nginx.Origin, d *conf.Directive) bool {
-	for _, in := range d.Block {
-		for _, from := range m.origins(in)[:1] {
-			if path := routePath.FindString(from.Path); path != "" && (path != o.Path || from.Key != o.Key) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// borrowed brings over a location that stands for a route's path and for another
-// one's answer. What is written into it then needs a route of its own.
-func (m *merger) borrowed(o nginx.Origin, was, now *conf.Directive) {
-	switch {
-	case written(was) == written(now):
-	case !same(was, now):
-		m.refuse(&concern{was: was, now: now}, spot(o2s(o)), "it stands for two of Envoy's routes, the one with a condition and the one that takes the rest", "rename the route in Envoy's own terms")
-	default:
-		m.newRoute(now)
-	}
 }

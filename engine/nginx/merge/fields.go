@@ -40,6 +40,9 @@ func (m *merger) fields(to target, base, theirs protoreflect.Message, skip ...st
 		if base.Descriptor() != theirs.Descriptor() {
 			return
 		}
+		if m.follows(below(to.rel, string(fd.Name()))) && fd.Name() != "route" {
+			continue
+		}
 		switch {
 		case fd.IsMap():
 			m.mapping(to, fd, base, theirs)

@@ -58,12 +58,7 @@ func (s *side) route1(o nginx.Origin) *routev3.Route {
 func (s *side) route(d *conf.Directive) (best nginx.Origin, ok bool) {
 	least := 0
 	for _, o := range s.routes(d) {
-		n := 0
-		for _, h := range s.route1(o).GetMatch().GetHeaders() {
-			if strings.HasPrefix(h.GetName(), ":") {
-				n++
-			}
-		}
+		n := len(s.route1(o).GetMatch().GetHeaders()) + len(s.route1(o).GetMatch().GetQueryParameters())
 		if !ok || n < least {
 			best, least, ok = o, n, true
 		}
@@ -105,7 +100,7 @@ func (m *merger) mirrors(d *conf.Directive) bool {
 func (m *merger) removeRoute(o nginx.Origin, d *conf.Directive) {
 	for _, other := range m.mirrorsOf[o2s(o)] {
 		if m.trees.now[other] != nil && isLocation(other) {
-			m.refuse(&concern{was: d}, spot(o2s(o)), fmt.Sprintf("Envoy has one route for it and for %s", m.trees.now[other]), "take both out")
+			m.refuse(&concern{was: d}, o2s(o), fmt.Sprintf("Envoy has one route for it and for %s", m.trees.now[other]), "take both out")
 			return
 		}
 	}
@@ -141,7 +136,7 @@ func (m *merger) location(o nginx.Origin, was, now *conf.Directive) {
 		return
 	}
 	steps := len(m.ops.set) + len(m.ops.gone) + len(m.ops.lists)
-	r := target{spot: spot(o2s(o)), message: ours.message()}
+	r := target{spot: o2s(o), message: ours.message()}
 	if !same(was, now) {
 		m.match(r, from, to, was, now)
 	}
@@ -150,8 +145,8 @@ func (m *merger) location(o nginx.Origin, was, now *conf.Directive) {
 	if name, ok := lookup(ours.message().Interface(), "name"); ok && from.GetName() != to.GetName() && name.value.String() == from.GetName() {
 		m.ops.set[spot{o.Key, below(o.Path, "name")}] = quoted(to.GetName())
 	}
-	if len(m.ops.set)+len(m.ops.gone)+len(m.ops.lists) > steps {
-		m.say("%s of %s%s", now, m.hostName(o), m.details(was, now))
+	if details := m.details(was, now); details != "" && len(m.ops.set)+len(m.ops.gone)+len(m.ops.lists) > steps {
+		m.say("%s of %s%s", now, m.hostName(o), details)
 	}
 }
 
@@ -257,6 +252,12 @@ func (m *merger) newRoute(d *conf.Directive) {
 		server = server.Parent
 	}
 	places := m.after.routes(d)
+	if was := m.trees.was[d]; was != nil && len(places) > 0 {
+		if o, ok := m.routeOf(was); ok && m.borrows(o, was) {
+			plain, _ := m.after.route(d)
+			places = []nginx.Origin{plain}
+		}
+	}
 	m.remade[d] = true
 	if server == nil || len(places) == 0 {
 		return

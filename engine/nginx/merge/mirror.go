@@ -26,7 +26,13 @@ func (m *merger) origins(d *conf.Directive) []nginx.Origin {
 		return nil
 	}
 	l := m.shown.Lines[d.Line-1]
-	return append([]nginx.Origin{l.From}, l.Also...)
+	out := append([]nginx.Origin{l.From}, l.Also...)
+	for _, o := range l.Also {
+		if o.Path == "outlier_detection" {
+			out = append(out, nginx.Origin{Key: o.Key, Path: "outlier_detection.consecutive_5xx"}, nginx.Origin{Key: o.Key, Path: "outlier_detection.base_ejection_time"})
+		}
+	}
+	return out
 }
 
 // mirrors notes which directives mirror which fields.
@@ -98,6 +104,7 @@ func entitiesOf(path string) []string {
 // about turns to one entity: was and now are its places in the two imports.
 func (m *merger) about(was, now nginx.Origin) {
 	m.concerns = slices.Concat(m.concerned[false][was], m.concerned[true][now])
+	m.still = m.steady[now]
 	for _, c := range m.concerns {
 		m.handled[c.now] = true
 	}
@@ -113,7 +120,7 @@ func (m *merger) asked(rel string) bool {
 		if rel == "outlier_detection" && !countsOtherwise(c) {
 			return false
 		}
-		return slices.ContainsFunc(c.rels, func(r string) bool { return r != "" && covers(r, rel) })
+		return slices.ContainsFunc(c.rels, func(r string) bool { return r != "" && r != "route" && covers(r, rel) })
 	})
 }
 
@@ -241,7 +248,7 @@ func (m *merger) mirrorsField(d *conf.Directive) bool {
 // still what it said; nil when there is none.
 func (m *merger) shared(s spot) *conf.Directive {
 	for _, d := range m.mirrorsOf[s] {
-		if now := m.trees.now[d]; now != nil && same(d, now) && !d.IsBlock {
+		if now := m.trees.now[d]; now != nil && same(d, now) && !d.IsBlock && !m.isLent(d) {
 			return d
 		}
 	}

@@ -54,6 +54,9 @@ func (m *merger) account() {
 		if e.File != file || !m.touched(e.Line) {
 			continue
 		}
+		if m.known(e) {
+			continue
+		}
 		e.Key, e.Path = m.inMesh(e)
 		at[e.Line] = true
 		m.report(e)
@@ -62,18 +65,52 @@ func (m *merger) account() {
 		at[e.Line] = true
 	}
 	for _, c := range m.changed {
+		if c.was != nil && c.now != nil && !at[c.now.Line] {
+			m.lesson(c, at)
+		}
 		switch {
 		case c.now == nil:
 			m.accountGone(c.was)
 		case at[c.now.Line] || m.part(c.now) || m.told(c.now, at):
 		case len(m.after.links[c.now]) == 0:
-			m.report(importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line,
-				Reason: "it changes nothing in Envoy"})
+			e := importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line, Reason: "it changes nothing in Envoy"}
+			if block := m.lost(c.now); block != nil {
+				e.Reason = fmt.Sprintf("%s as a whole is not carried over", block)
+				e.Instead = "change it in Envoy's own terms"
+			}
+			e.Key, e.Path = m.inMesh(e)
+			m.report(e)
 		case !m.handled[c.now] && !m.inFresh(c.now):
 			m.report(importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line,
 				Reason: "what it says holds in Envoy for more than the block that it stands in", Instead: "change it in Envoy's own terms"})
 		}
 	}
+}
+
+// known reports whether the import of the shown text says the same of what the
+// directive was: that is no news.
+func (m *merger) known(e importer.Entry) bool {
+	for _, c := range m.changed {
+		if c.now == nil || c.now.Line != e.Line || c.was == nil {
+			continue
+		}
+		if slices.ContainsFunc(m.before.result.Report, func(o importer.Entry) bool {
+			return o.Line == c.was.Line && o.Reason == e.Reason && o.Kind == nginx.Approximate
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// lesson reports a change to a line that mirrors something only nearly.
+func (m *merger) lesson(c concern, at map[int]bool) {
+	l := m.shown.Lines[c.was.Line-1]
+	if l.Kind != nginx.Approximate || l.Lesson == "" || !m.handled[c.now] {
+		return
+	}
+	at[c.now.Line] = true
+	m.report(importer.Entry{Kind: nginx.Approximate, Directive: c.now.String(), File: file, Line: c.now.Line, Key: l.From.Key, Path: l.From.Path, Reason: l.Lesson})
 }
 
 // told reports whether a block around d is in the report already.
@@ -94,6 +131,18 @@ func (m *merger) inFresh(d *conf.Directive) bool {
 		}
 	}
 	return false
+}
+
+// lost is the block around d that the importer has no words for; nil for none.
+func (m *merger) lost(d *conf.Directive) *conf.Directive {
+	for p := d.Parent; p != nil; p = p.Parent {
+		if slices.ContainsFunc(m.after.result.Report, func(e importer.Entry) bool {
+			return e.Kind == nginx.None && e.Line == p.Line && e.Directive == p.String()
+		}) {
+			return p
+		}
+	}
+	return nil
 }
 
 // part reports whether a directive says nothing by itself: what it says is said of
@@ -192,6 +241,32 @@ func (m *merger) around(line int) (at int, there bool) {
 		return 0, false
 	}
 	return now.Line, true
+}
+
+// sum names the changes outside of locations, which no entity names by itself.
+func (m *merger) sum() {
+	for _, c := range m.changed {
+		d := c.now
+		if d == nil {
+			d = c.was
+		}
+		if !m.handled[c.now] || m.part(d) || d.IsBlock || d.Parent == nil || isLocation(d.Parent) || m.inFresh(d) {
+			continue
+		}
+		what := d.String()
+		if c.now == nil {
+			what = "without " + what
+		}
+		m.say("%s: %s", m.called(d.Parent), what)
+	}
+}
+
+// called is a block as the summary names it.
+func (m *merger) called(block *conf.Directive) string {
+	if names := serverNames(block); isServer(block) && len(names) > 0 {
+		return "server " + names[0]
+	}
+	return block.String()
 }
 
 // change is the outcome: its edits are made once, to see that they can be.

@@ -34,6 +34,8 @@ type merger struct {
 	assignments   []mesh.Key
 
 	outer    map[nginx.Origin][]string // fields of the edited import's routes that come from further out
+	steady   map[nginx.Origin][]string // those that come from lines which are as they were
+	still    []string                  // of the entity that is being merged
 	placed   map[nginx.Origin]string   // routes that are new: their place in the edited import, and their YAML
 	siteList []*site
 	forced   bool // a field may change though other lines mirror it
@@ -62,7 +64,7 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	}
 	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: align(was, now), mirrorsOf: map[spot][]*conf.Directive{},
 		concerned: map[bool]map[nginx.Origin][]*concern{false: {}, true: {}}, hosts: map[*conf.Directive][]spot{},
-		remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
+		steady: map[nginx.Origin][]string{}, remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
 	if !sameTree(was.Main, now.Main) {
 		m.before, m.after = newSide(was), newSide(now)
 		m.run()
@@ -81,6 +83,7 @@ func sameTree(a, b []*conf.Directive) bool {
 func (m *merger) run() {
 	m.gatherMirrors()
 	m.gatherConcerns()
+	m.gatherSteady()
 	m.clusterNames()
 	m.upstreams()
 	m.closeLocalities()
@@ -89,6 +92,7 @@ func (m *merger) run() {
 	m.locations()
 	m.leftovers()
 	m.account()
+	m.sum()
 }
 
 // message is a resource of the mesh.

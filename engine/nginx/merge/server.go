@@ -81,7 +81,7 @@ func (m *merger) host(o nginx.Origin, was, now *conf.Directive) {
 		return
 	}
 	m.about(at0[0], at1[0])
-	m.fields(target{spot: spot(o2s(o)), message: ours.message()}, a[0].ProtoReflect(), b[0].ProtoReflect(), "name", "domains", "routes")
+	m.fields(target{spot: o2s(o), message: ours.message()}, a[0].ProtoReflect(), b[0].ProtoReflect(), "name", "domains", "routes")
 	m.domains(o, ours.message().Interface().(*routev3.VirtualHost), was, now, taken(a), taken(b))
 }
 

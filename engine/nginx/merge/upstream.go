@@ -207,7 +207,7 @@ func (m *merger) member(cluster mesh.Key, o nginx.Origin, was, now *conf.Directi
 		m.say("%s of %s: %s", now.Arg(0), cluster.Name, parameters(now))
 	}
 	if p0 == p1 {
-		m.fields(target{spot: spot(o2s(o)), message: ours.message()}, a.ProtoReflect(), b.ProtoReflect())
+		m.fields(target{spot: o2s(o), message: ours.message()}, a.ProtoReflect(), b.ProtoReflect())
 		return
 	}
 	list, i := lastIndex(o.Path)
