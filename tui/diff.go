@@ -70,10 +70,22 @@ func withoutKeys(r *mesh.Resource) *mesh.Resource {
 	return &mesh.Resource{Key: r.Key, Message: r.Message, Source: mesh.Source{Text: strings.Join(shownText(r), "\n")}}
 }
 
+// The rules of the remarks on an nginx.conf that was opened.
+const (
+	ruleNotCarried  = "nginx-not-carried"
+	ruleApproximate = "nginx-approximate"
+)
+
 // findingLines draws one finding: what, where, and what to do.
 func (a *App) findingLines(f mesh.Finding, w int) []string {
 	glyph, style := severity(a.th, f.Severity)
 	text := f.Severity.String() + ": "
+	switch f.Rule { // of an nginx.conf that was opened
+	case ruleNotCarried:
+		glyph, text = a.th.Glyph.Lacking, "not carried over: "
+	case ruleApproximate:
+		glyph, text = a.th.Glyph.About, "nearly the same: "
+	}
 	if !f.Key.IsZero() {
 		text += f.Key.String() + ": "
 	}

@@ -49,19 +49,27 @@ func (a *App) unreadText() string {
 // openFindings lists what could not be read, and everything that the checks
 // say of each group's draft, errors first.
 func (a *App) openFindings() tea.Cmd {
-	a.open(&pager{head: "Findings", facts: a.allFindings})
+	a.open(&findingsWindow{head: "Findings", of: (*App).allFindings, above: (*App).diskProblems,
+		none: "The checks have nothing to say: no error, no warning."})
 	return nil
 }
 
-func (a *App) allFindings(w int) []string {
-	var out []string
-	if c := a.data.ws.Disk; c != nil && len(c.Problem) > 0 {
-		out = append(out, paragraph("Changed on disk, and not to be read as it is. Mend the file, and it is read again; what was read before stays.", w, a.th.Strong)...)
-		for _, f := range c.Problem {
-			out = append(out, a.findingLines(f, w)...)
-		}
-		out = append(out, widget.Spaces(w))
+// diskProblems are why what changed on disk cannot be read.
+func (a *App) diskProblems(w int) []string {
+	c := a.data.ws.Disk
+	if c == nil || len(c.Problem) == 0 {
+		return nil
 	}
+	out := paragraph("Changed on disk, and not to be read as it is. Mend the file, and it is read again; what was read before stays.", w, a.th.Strong)
+	for _, f := range c.Problem {
+		out = append(out, a.findingLines(f, w)...)
+	}
+	return append(out, widget.Spaces(w))
+}
+
+// allFindings are the remarks on opening, what is amiss with files, and what the
+// checks say of each group.
+func (a *App) allFindings() []mesh.Finding {
 	all := slices.Concat(a.data.ws.Notices, a.data.besides)
 	for i := range a.data.ws.Groups {
 		g := &a.data.ws.Groups[i]
@@ -72,33 +80,21 @@ func (a *App) allFindings(w int) []string {
 			all = append(all, f)
 		}
 	}
-	slices.SortStableFunc(all, func(x, y mesh.Finding) int { return int(y.Severity) - int(x.Severity) })
-	for _, f := range all {
-		out = append(out, a.findingLines(f, w)...)
-	}
-	if len(out) == 0 {
-		out = paragraph("The checks have nothing to say: no error, no warning.", w, a.th.Good)
-	}
-	return out
+	return all
 }
 
 // openNotices lists what was remarked on when the workspace was opened, and
 // what was rewritten or could not be carried over.
 func (a *App) openNotices() tea.Cmd {
-	a.open(&pager{head: "Remarks on opening " + a.data.ws.Name, facts: func(w int) []string {
-		var out []string
-		for _, f := range a.data.ws.Notices {
-			out = append(out, a.findingLines(f, w)...)
-		}
-		switch {
-		case len(out) == 0:
-			return paragraph("There were none.", w, a.th.Dim)
-		case len(a.unread()) > 0:
-			out = append(out, widget.Spaces(w))
-			out = append(out, paragraph("What has an error is not in the mesh. Mend the file: it is read again when it is saved.", w, a.th.Strong)...)
-		}
-		return append(out, paragraph(":notices shows this list again.", w, a.th.Dim)...)
-	}})
+	a.open(&findingsWindow{head: "Remarks on opening " + a.data.ws.Name, of: func(a *App) []mesh.Finding { return a.data.ws.Notices },
+		none: "There were none.", below: func(a *App, w int) []string {
+			var out []string
+			if len(a.unread()) > 0 {
+				out = append(out, widget.Spaces(w))
+				out = append(out, paragraph("What has an error is not in the mesh. Mend the file: it is read again when it is saved.", w, a.th.Strong)...)
+			}
+			return append(out, paragraph(":notices shows this list again.", w, a.th.Dim)...)
+		}})
 	return nil
 }
 

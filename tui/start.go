@@ -68,7 +68,7 @@ type startEntry struct {
 func newStartPage(recent []string, th *theme.Theme) *startPage {
 	p := &startPage{th: th, entries: []startEntry{
 		{"d", "Demo", "a small mesh with backends and live traffic", Choice{Kind: ChoseDemo}},
-		{"o", "Open", "your own: a folder with lds.yaml, or an Envoy bootstrap", Choice{Kind: ChoseOpen}},
+		{"o", "Open", "a folder with lds.yaml, an Envoy bootstrap, an nginx.conf", Choice{Kind: ChoseOpen}},
 		{"h", "Help", "the commands, and how to bring an Envoy", Choice{Kind: ChoseHelp}},
 	}}
 	for i, path := range recent[:min(len(recent), 5)] {
