@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -170,7 +171,7 @@ func (a *App) sideSections(c *ContestState, which, w, tall int) [][]string {
 	if c.What != "" {
 		effect = a.effectLines(s, w)
 	}
-	processes = append([]string{a.connectionLine(c, s, w)}, a.processLines(s, true, w)...)
+	processes = append([]string{a.told("connections", w, a.connectionSpans(c, s)...)}, a.processLines(s, true, w)...)
 	for i := range s.Slow {
 		slow = append(slow, a.slowLine([]string{"in flight", ""}[min(i, 1)], &s.Slow[i], w))
 	}
@@ -194,12 +195,12 @@ func (a *App) sideBriefly(c *ContestState, which, w int) []string {
 		}
 		out = append(out, effect...)
 	}
-	out = append(append(out, a.connectionLine(c, s, w)), a.processLines(s, false, w)...)
-	flight := a.flightSpans(s)
+	kept := a.connectionSpans(c, s)
 	if s.Upgraded != "" {
-		flight = append(flight, widget.Span{Text: "; upgraded "}, a.upgradedSpan(s))
+		kept = append(kept, widget.Span{Text: "; upgraded "}, a.upgradedSpan(s))
 	}
-	return append(append(out, a.told("in flight", w, flight...)), a.stripLines(s, w)...)
+	out = append(append(out, a.told("connections", w, kept...)), a.processLines(s, false, w)...)
+	return append(append(out, a.told("in flight", w, a.flightSpans(s)...)), a.stripLines(s, w)...)
 }
 
 // contestLabel is the room for the word before each fact.
@@ -226,34 +227,49 @@ func (a *App) effectLines(s *ContestSide, w int) []string {
 	return append(out, a.told("new answer", w, a.firstAnswer(s)...), a.told("since then", w, a.answersSince(s)...))
 }
 
-// firstAnswer is when the change was first seen by a client.
+// millis is a time from a change on: "117 ms", "4.2 ms".
+func millis(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d >= 10*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}
+
+// firstAnswer is when the change was first seen by a client, and when by all.
 func (a *App) firstAnswer(s *ContestSide) []widget.Span {
 	if s.Effective > 0 {
-		return []widget.Span{{Style: a.th.Accent, Text: "after " + short(s.Effective)}}
+		spans := []widget.Span{{Style: a.th.Accent, Text: "first " + millis(s.Effective)}}
+		if s.Settled > 0 {
+			spans = append(spans, widget.Span{Text: ", all " + millis(s.Settled)})
+		}
+		return spans
 	}
 	return []widget.Span{{Style: a.th.Dim, Text: "not yet"}}
 }
 
 // answersSince counts the answers since the change.
 func (a *App) answersSince(s *ContestSide) []widget.Span {
-	failed := widget.Span{Style: a.th.Good, Text: "0 failed"}
+	style := a.th.Good
 	if s.Failed > 0 {
-		failed = widget.Span{Style: a.th.Bad, Text: fmt.Sprintf("%d failed", s.Failed)}
+		style = a.th.Bad
 	}
-	return []widget.Span{{Text: fmt.Sprintf("%d answers, ", s.Answers)}, failed}
+	return []widget.Span{{Style: style, Text: fmt.Sprintf("%d of %d failed", s.Failed, s.Answers)}}
 }
 
-// connectionLine counts the connections that clients keep, and those that the
+// connectionSpans count the connections that clients keep, and those that the
 // server has closed.
-func (a *App) connectionLine(c *ContestState, s *ContestSide, w int) string {
+func (a *App) connectionSpans(c *ContestState, s *ContestSide) []widget.Span {
 	spans := []widget.Span{{Text: fmt.Sprintf("%d open", s.Open)}}
 	switch {
 	case s.Closed > 0:
-		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Warn, Text: fmt.Sprintf("%d were closed", s.Closed)})
+		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Warn, Text: fmt.Sprintf("%d closed", s.Closed)})
 	case c.What != "":
 		spans = append(spans, widget.Span{Text: ", "}, widget.Span{Style: a.th.Good, Text: "none closed"})
 	}
-	return a.told("connections", w, spans...)
+	return spans
 }
 
 func (a *App) upgradedSpan(s *ContestSide) widget.Span {

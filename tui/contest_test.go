@@ -33,12 +33,12 @@ func ticks(n, change, seen, failed int) []Tick {
 func underWay() ContestState {
 	ago := func(d time.Duration) time.Time { return tuitest.Now.Add(-d) }
 	return ContestState{On: true, What: "/foo goes to app-v2 alone", Next: "take it back", At: ago(2100 * time.Millisecond), Sides: [2]ContestSide{
-		{Name: "nginx 1.22.1", Did: "wrote nginx.conf, nginx -s reload", Bytes: 2515, Effective: 117 * time.Millisecond,
+		{Name: "nginx 1.22.1", Did: "wrote nginx.conf, nginx -s reload", Bytes: 2515, Effective: 117 * time.Millisecond, Settled: 221 * time.Millisecond,
 			Processes: []Process{{PID: 21977, Since: ago(2100 * time.Millisecond), Leaving: true}, {PID: 22026, Since: ago(2 * time.Second)}, {PID: 20001, Gone: true, Since: ago(time.Second)}},
 			Open:      10, Closed: 10, Answers: 310, Failed: 2,
 			Slow:     []Slow{{Of: 5 * time.Second, Left: 2 * time.Second}, {Of: 5 * time.Second, OK: true}, {Of: 5 * time.Second, Left: 3 * time.Second, Err: "EOF"}},
 			Upgraded: "cut after 2.1 s", Ticks: ticks(50, 28, 30, 2)},
-		{Name: "Envoy 1.40.0", Did: "RDS local_route", Bytes: 228, Effective: 4 * time.Millisecond,
+		{Name: "Envoy 1.40.0", Did: "RDS local_route", Bytes: 228, Effective: 4 * time.Millisecond, Settled: 11 * time.Millisecond,
 			Processes: []Process{{PID: 21500, Since: ago(time.Minute)}}, Open: 10, Answers: 316,
 			Slow:     []Slow{{Of: 5 * time.Second, Left: 2 * time.Second}, {Of: 5 * time.Second, OK: true}},
 			Upgraded: "alive", Ticks: ticks(50, 28, 28, 0)},
@@ -93,8 +93,8 @@ func TestContestShowsWhatHappens(t *testing.T) {
 	a := stage(t, d, 150, 40)
 	press(a, "c")
 	shows(t, a, "/foo goes to app-v2 alone, 2s ago", "enter take it back", "wrote nginx.conf, nginx -s reload, 2515 bytes", "RDS local_route, 228 bytes",
-		"after 117.0 ms", "after 4.0 ms", "10 open, 10 were closed", "10 open, none closed", "22026 ● serves, 21977 ◐ leaving for 2s, 20001 ○ gone",
-		"2.0 s to go", "answered", "cut: EOF", "310 answers, 2 failed", "cut after 2.1 s", "alive")
+		"first 117 ms, all 221 ms", "first 4.0 ms, all 11 ms", "10 open, 10 closed", "10 open, none closed", "22026 ● serves, 21977 ◐ leaving for 2s, 20001 ○ gone",
+		"2.0 s to go", "answered", "cut: EOF", "2 of 310 failed", "0 of 316 failed", "cut after 2.1 s", "alive")
 	next := underWay()
 	next.What, next.Next = "taken back", "/foo goes to app-v2 alone"
 	fake.Set(next)

@@ -11,7 +11,9 @@ import (
 	"example.com/meshtui/engine/kept"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/friends"
+	"example.com/meshtui/engine/nginx/predict"
 	"example.com/meshtui/tui/mark"
 	"example.com/meshtui/tui/outline"
 	"example.com/meshtui/xds"
@@ -123,6 +125,9 @@ type maker struct {
 func newMaker(d Deps, now func() time.Time) *maker {
 	if d.Project == nil {
 		d.Project = nginx.Project
+	}
+	if d.Foretell == nil {
+		d.Foretell = func(c *conf.Config) Foreteller { return predict.New(c) }
 	}
 	if d.Friends == nil {
 		d.Friends = friends.Of

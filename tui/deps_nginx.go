@@ -52,6 +52,7 @@ type ContestSide struct {
 	Did       string        // "wrote nginx.conf, nginx -s reload", "RDS local_route"
 	Bytes     int           // written to disk, sent on the wire
 	Effective time.Duration // from the change to the first new answer; 0 while there is none
+	Settled   time.Duration // from the change to the last old answer, of requests that came after it; 0 while it is not known
 	Refused   string        // the change was not taken: its own words
 	Processes []Process
 	Open      int // client connections kept alive

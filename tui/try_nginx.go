@@ -41,10 +41,6 @@ func newLikeNginx(shown *nginx.Config, foretell func(*conf.Config) Foreteller) *
 			n.upstreams[d.Arg(0)] = k.Name
 		}
 	}
-	if foretell == nil {
-		n.wrong = "nothing is known of nginx"
-		return n
-	}
 	n.server = foretell(read)
 	return n
 }

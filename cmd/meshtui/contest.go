@@ -50,7 +50,7 @@ func (c competition) State() tui.ContestState {
 
 func sideOf(s contest.Side) tui.ContestSide {
 	out := tui.ContestSide{
-		Name: s.Name, Did: s.Did, Bytes: s.Bytes, Effective: s.Effective, Refused: s.Refused,
+		Name: s.Name, Did: s.Did, Bytes: s.Bytes, Effective: s.Effective, Settled: s.Settled, Refused: s.Refused,
 		Open: s.Open, Closed: s.Closed, Answers: s.Answers, Failed: s.Failed, Upgraded: s.Upgraded,
 	}
 	for _, p := range s.Processes {
