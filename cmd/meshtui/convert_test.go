@@ -148,6 +148,14 @@ func TestEveryCommandTakesAnNginxConf(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "200") || !strings.Contains(out, "[shop.conf:4]") {
 		t.Errorf("match: status %d\n%s%s", status, out, errOut)
 	}
+	if _, own, _ := strings.Cut(out, "nginx itself\n"); !strings.Contains(own, "location = /health") || !strings.Contains(own, "200") {
+		t.Errorf("match does not say what nginx does:\n%s", out)
+	}
+	out, errOut, _ = meshtui(t, home(t), "match", conf, "--host", "shop.test", "--path", "/x?y", "--json")
+	var report reportJSON
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Nginx == nil || report.Nginx.Upstream != "app" || report.Nginx.Location.Line != 6 || report.Nginx.Path != "/x?y" {
+		t.Errorf("match --json: %v\n%s%s", err, out, errOut)
+	}
 	dir := filepath.Join(t.TempDir(), "mesh")
 	if _, errOut, status := meshtui(t, home(t), "convert", conf, "-o", dir); status != 0 {
 		t.Fatal(errOut)

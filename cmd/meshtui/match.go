@@ -42,7 +42,7 @@ func newMatch() *cobra.Command {
 		Long: `Say which way a request takes through what lies at PATH (a filesystem-xDS folder,
 an Envoy bootstrap, a config dump or an nginx.conf): listener, filter chain, virtual host,
 route, cluster, what is sent upstream, and why every other route lost. No Envoy
-is needed.
+is needed. Of an nginx.conf it also says what nginx itself does with the request.
 
 With --all the requests that were kept beside PATH are asked, each against what
 it is expected to find; of the other flags only --group and --json go with it.
@@ -138,9 +138,15 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	elsewhere(&e, m, known)
 	e.Caveats = append(unread, e.Caveats...)
 	if f.json {
-		err = printJSON(cmd.OutOrStdout(), reportOf(e, newPlaces(m)))
+		report := reportOf(e, newPlaces(m))
+		report.Nginx = nginxReport(inNginx(path, r))
+		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		_, err = io.WriteString(cmd.OutOrStdout(), explained(r, e, newPlaces(m)))
+		said := explained(r, e, newPlaces(m))
+		if a := inNginx(path, r); a != nil {
+			said += foretold(a)
+		}
+		_, err = io.WriteString(cmd.OutOrStdout(), said)
 	}
 	switch {
 	case err != nil:

@@ -13,6 +13,7 @@ import (
 type reportJSON struct {
 	wayJSON
 	Losers []loserJSON `json:"losers"`
+	Nginx  *nginxJSON  `json:"nginx,omitempty"` // what nginx itself does, where an nginx.conf was asked
 }
 
 // wayJSON is the way that a request takes. What does not apply is left out.
