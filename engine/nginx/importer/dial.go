@@ -5,6 +5,8 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	announcev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/proxy_protocol/v3"
+	rawv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -21,6 +23,7 @@ type dial struct {
 	http2    bool
 	tls      string // the TLS context, as bytes; "" for plain text
 	source   string // the address to connect from
+	proxied  bool   // the PROXY protocol's header goes before everything else
 	failures string // the answers that max_fails counts: "", "gateway" or "5xx"
 }
 
@@ -39,6 +42,8 @@ func (im *importer) reach(loc, pass *conf.Directive, p *pool) *clusterv3.Cluster
 			way.tls = "tls" + string(b)
 		}
 	}
+	proxied := im.one(loc, "proxy_protocol") // of stream {}
+	way.proxied = proxied.Arg(0) == "on"
 	bind := im.bind(loc, family)
 	way.source = bind.Arg(0)
 	way.failures = failuresOf(im.one(loc, family+"_next_upstream"), p)
@@ -50,6 +55,9 @@ func (im *importer) reach(loc, pass *conf.Directive, p *pool) *clusterv3.Cluster
 	}
 	if connect != nil {
 		im.exact(connect, at(c, "connect_timeout"))
+	}
+	if proxied != nil {
+		im.exact(proxied, at(c, "transport_socket"))
 	}
 	if bind != nil {
 		im.exact(bind, at(c, "upstream_bind_config.source_address"))
@@ -84,6 +92,9 @@ func (im *importer) connect(c *clusterv3.Cluster, p *pool, way dial, context pro
 			im.packed[context] = at(c, "transport_socket.typed_config")
 		}
 	}
+	if way.proxied {
+		im.announce(c, context)
+	}
 	if way.source != "" {
 		if source, _, ok := serverAddress(way.source, 0); ok {
 			c.UpstreamBindConfig = &corev3.BindConfig{SourceAddress: source.GetSocketAddress()}
@@ -98,6 +109,20 @@ func (im *importer) connect(c *clusterv3.Cluster, p *pool, way dial, context pro
 		}
 	}
 	im.protocol(c, p, way)
+}
+
+// announce has the cluster say by the PROXY protocol who connects, as nginx does
+// in its first version. What the connection speaks then comes after that.
+func (im *importer) announce(c *clusterv3.Cluster, context proto.Message) {
+	inner := c.TransportSocket
+	if inner == nil {
+		inner = &corev3.TransportSocket{Name: "envoy.transport_sockets.raw_buffer", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(&rawv3.RawBuffer{})}}
+	}
+	outer := &announcev3.ProxyProtocolUpstreamTransport{Config: &corev3.ProxyProtocolConfig{Version: corev3.ProxyProtocolConfig_V1}, TransportSocket: inner}
+	c.TransportSocket = &corev3.TransportSocket{Name: "envoy.transport_sockets.upstream_proxy_protocol", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(outer)}}
+	if context != nil {
+		im.packed[context] = at(c, "transport_socket.typed_config.transport_socket.typed_config")
+	}
 }
 
 // protocol says which HTTP the cluster speaks and how long it keeps connections,

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
@@ -33,6 +34,7 @@ type importer struct {
 	uses    map[string]bool                                  // variables that the file uses; nil while nobody asked
 	scopes  map[*conf.Directive]*scope                       // the locations of each block
 	said    map[Entry]bool
+	slashed bool // it is said that %2F stays
 }
 
 func newImporter(c *conf.Config) *importer {
@@ -156,6 +158,10 @@ func (im *importer) rest(ds []*conf.Directive) {
 	for _, d := range ds {
 		if im.claimed[d] {
 			im.rest(d.Block)
+			continue
+		}
+		if d.Name == "include" && strings.ContainsAny(d.Arg(0), "*?[") {
+			im.moot(d) // of files that are not there, which nginx does not mind
 			continue
 		}
 		im.none(d, "it is not carried over", "")

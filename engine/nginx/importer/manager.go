@@ -58,7 +58,12 @@ func (im *importer) uriRules(s *site) {
 			}
 		}
 	}
-	if l := s.first.listen; l != nil {
+	switch l := s.first.listen; {
+	case l == nil:
+	case im.slashed: // once is enough
+		im.near(l, at(s.manager, "path_with_escaped_slashes_action"))
+	default:
+		im.slashed = true
 		im.approx(l, at(s.manager, "path_with_escaped_slashes_action"),
 			"nginx looks for a location with %2F read as a slash; Envoy keeps it, so that APIs which have one in a name go on working",
 			"set path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD for nginx's way")

@@ -26,8 +26,8 @@ func (im *importer) passive(p *pool, members []member) {
 		if first == nil {
 			first = &members[i]
 		}
-		if m.fails != first.fails || m.timeout != first.timeout {
-			im.approx(m.d, at(p.cluster, "outlier_detection"), "Envoy has one count and one time for the whole cluster: those of the first server", "")
+		if !m.down && (m.fails != first.fails || m.timeout != first.timeout) {
+			im.approx(m.d, at(p.cluster, "outlier_detection"), "max_fails and fail_timeout are one for a whole cluster in Envoy: those of the first server that counts, not this one's", "")
 		}
 	}
 	if first == nil {

@@ -100,6 +100,11 @@ func (w *writer) location(l *location, q request) {
 		w.exact(in, at(r, "direct_response"))
 		w.link(l, r)
 		w.out = append(w.out, r)
+		for _, d := range l.d.Block { // whoever sends requests here says what becomes of them
+			if !w.claimed[d] {
+				w.moot(d)
+			}
+		}
 		return
 	}
 	from := len(w.out)

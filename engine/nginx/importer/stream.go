@@ -80,7 +80,8 @@ func (im *importer) streamListen(p *port) {
 		return
 	}
 	branches, ok := p.branches(name)
-	if !ok {
+	if !ok { // which is in the report; nobody needs the address then
+		p.idle()
 		return
 	}
 	l := p.listeners[name]
@@ -99,6 +100,15 @@ func (im *importer) streamListen(p *port) {
 	}
 	for _, b := range branches {
 		p.add(l, b)
+	}
+}
+
+// idle accounts for what a server says that is not made.
+func (p *port) idle() {
+	for _, d := range p.server.Block {
+		if !p.im.claimed[d] {
+			p.im.moot(d)
+		}
 	}
 }
 

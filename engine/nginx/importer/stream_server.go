@@ -4,11 +4,13 @@ import (
 	"strconv"
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	limitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/connection_limit/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -24,7 +26,22 @@ func (p *port) proxy(name string) *tcpv3.TcpProxy {
 		}
 		p.im.exact(d, at(t, "idle_timeout"))
 	}
+	t.AccessLog = p.logs(t)
 	return t
+}
+
+// logs are the access logs of the server; they go where those of http {} go.
+func (p *port) logs(in proto.Message) (out []*accesslogv3.AccessLog) {
+	for _, d := range p.im.inherited(p.server, "access_log") {
+		log, _ := p.im.accessLog(p.server, d)
+		if log == nil {
+			continue
+		}
+		out = append(out, log)
+		p.im.approx(d, at(in, "access_log"), "it goes to Envoy's standard output; a connection has no $status there",
+			"%RESPONSE_FLAGS% says what went wrong; envoy.access_loggers.file writes files where Envoy may")
+	}
+	return out
 }
 
 // to sends a proxy's connections to what nginx calls by this name.

@@ -30,6 +30,7 @@ func (im *importer) udp(p *port, name string) {
 		return
 	}
 	u := &udpv3.UdpProxyConfig{StatPrefix: name, IdleTimeout: p.proxy(name).GetIdleTimeout()}
+	u.AccessLog = p.logs(u)
 	to := &udpv3.Route{Cluster: cluster}
 	u.RouteSpecifier = &udpv3.UdpProxyConfig_Matcher{Matcher: &matcherv3.Matcher{OnNoMatch: &matcherv3.Matcher_OnMatch{
 		OnMatch: &matcherv3.Matcher_OnMatch_Action{Action: &xdscore.TypedExtensionConfig{Name: "route", TypedConfig: packed(to)}}}}}

@@ -135,10 +135,14 @@ func (im *importer) tlsLinks(loc *conf.Directive, c *clusterv3.Cluster, context 
 	if context == nil {
 		return
 	}
+	root := "transport_socket.typed_config."
+	if strings.HasSuffix(c.GetTransportSocket().GetName(), "proxy_protocol") { // which TLS stands within
+		root += root
+	}
 	for _, family := range []string{"proxy", "grpc"} {
 		for _, name := range slices.Sorted(maps.Keys(tlsFields)) {
 			if d := im.one(loc, family+"_ssl_"+name); d != nil && !im.claimed[d] {
-				im.exact(d, at(c, "transport_socket.typed_config."+tlsFields[name]))
+				im.exact(d, at(c, root+tlsFields[name]))
 			}
 		}
 	}
