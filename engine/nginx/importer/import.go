@@ -2,7 +2,6 @@ package importer
 
 import (
 	"fmt"
-	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
@@ -158,10 +157,6 @@ func (im *importer) rest(ds []*conf.Directive) {
 	for _, d := range ds {
 		if im.claimed[d] {
 			im.rest(d.Block)
-			continue
-		}
-		if d.Name == "include" && strings.ContainsAny(d.Arg(0), "*?[") {
-			im.moot(d) // of files that are not there, which nginx does not mind
 			continue
 		}
 		im.none(d, "it is not carried over", "")

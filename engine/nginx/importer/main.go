@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"strings"
+
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
@@ -9,6 +11,11 @@ import (
 
 // main walks the main context.
 func (im *importer) main() {
+	for d := range im.conf.All() {
+		if d.Name == "include" && strings.ContainsAny(d.Arg(0), "*?[") {
+			im.moot(d) // of files that are not there, which nginx does not mind
+		}
+	}
 	blocks := map[string]bool{}
 	for _, d := range im.conf.Main {
 		switch {
