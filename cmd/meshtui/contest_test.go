@@ -52,10 +52,7 @@ func TestReloadAgainstPush(t *testing.T) {
 	}
 	// It goes only when the last of what it serves has ended.
 	until("the old worker is gone", func(s contest.State) bool {
-		if find(s.Nginx, worker).Gone {
-			return true
-		}
-		return false
+		return find(s.Nginx, worker).Gone
 	})
 	s := until("nothing of before the change is left", func(s contest.State) bool {
 		return slowOver(s.Nginx) && slowOver(s.Envoy) && s.Nginx.Upgraded != "alive" && s.Envoy.Upgraded != "alive"

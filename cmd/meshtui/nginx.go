@@ -16,12 +16,12 @@ import (
 )
 
 // findTwin makes the nginx beside the Envoys, which does not run before somebody
-// asks for it; where there is none it says why.
+// asks for it; where there is none it notes why.
 func (s *session) findTwin() error {
-	program, err := twin.Find()
-	if err != nil {
-		s.noNginx = err.Error()
-		return nil
+	program, missing := twin.Find()
+	if missing != nil {
+		s.noNginx = missing.Error()
+		return nil //nolint:nilerr // a session goes without an nginx, and the screen says why
 	}
 	dir, err := s.runDir()
 	if err != nil {

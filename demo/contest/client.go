@@ -41,12 +41,12 @@ func (w *world) turnOf(ctx context.Context, l *link) *link {
 				return nil
 			}
 		}
-		resp, closes, err := l.ask(text, t.request.Method)
+		got, err := l.ask(text, t.request.Method)
 		switch {
 		case err == nil:
-			who := w.c.identity(resp)
-			w.count(answer{at: w.c.o.Now(), opened: l.opened, who: who, failed: t.fails(resp, who)})
-			if !closes {
+			who := w.c.identity(got)
+			w.count(answer{at: w.c.o.Now(), opened: l.opened, who: who, failed: t.fails(got.status, who)})
+			if !got.closes {
 				return l
 			}
 			w.left(l, true)
@@ -134,13 +134,13 @@ func (w *world) askFirst(ctx context.Context, of *change, old []int) bool {
 		return false
 	}
 	defer l.close()
-	resp, _, err := l.ask(encode(of.target.request), of.target.request.Method)
+	got, err := l.ask(encode(of.target.request), of.target.request.Method)
 	if err != nil {
 		return false
 	}
 	at := w.c.o.Now()
 	if of.target.visible() {
-		if !of.target.answers[w.c.identity(resp)] {
+		if !of.target.answers[w.c.identity(got)] {
 			return false
 		}
 	} else if !servedByNew(l, w.workers(), old) {

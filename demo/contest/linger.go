@@ -49,7 +49,7 @@ func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) boo
 	w.slow[number] = run
 	w.c.mu.Unlock()
 	text, r := plainAsk(fmt.Sprintf("%s: %s", demo.PauseHeader, of))
-	resp, _, err := l.ask(text, r.Method)
+	got, err := l.ask(text, r.Method)
 	if ctx.Err() != nil {
 		return true
 	}
@@ -59,8 +59,8 @@ func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) boo
 	switch {
 	case err != nil:
 		run.err = "cut: " + err.Error()
-	case resp.StatusCode != http.StatusOK:
-		run.err = fmt.Sprintf("answered %d", resp.StatusCode)
+	case got.status != http.StatusOK:
+		run.err = fmt.Sprintf("answered %d", got.status)
 	}
 	return true
 }

@@ -51,25 +51,31 @@ func (l *link) close() {
 	}
 }
 
-// ask sends a request and reads the answer to its end. closes says that the
-// server will take no other one on this connection.
-func (l *link) ask(text, method string) (resp *http.Response, closes bool, err error) {
+// reply is what came back for a request.
+type reply struct {
+	status int
+	header http.Header
+	closes bool // the server will take no other request on this connection
+}
+
+// ask sends a request and reads the answer to its end.
+func (l *link) ask(text, method string) (reply, error) {
 	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
-		return nil, true, err
+		return reply{}, err
 	}
 	if _, err := io.WriteString(l, text); err != nil {
-		return nil, true, err
+		return reply{}, err
 	}
-	resp, err = http.ReadResponse(l.reader, &http.Request{Method: method})
+	resp, err := http.ReadResponse(l.reader, &http.Request{Method: method})
 	if err != nil {
-		return nil, true, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
 	l.used = true
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return nil, true, err
+		return reply{}, err
 	}
-	return resp, resp.Close, nil
+	return reply{status: resp.StatusCode, header: resp.Header, closes: resp.Close}, nil
 }
 
 // idle waits until then and reports whether the server left the connection open
@@ -109,9 +115,9 @@ func encode(r match.Request, more ...string) string {
 func port(a netip.AddrPort) string { return strconv.FormatUint(uint64(a.Port()), 10) }
 
 // identity is who made an answer: the address of the backend, else its status.
-func (c *Contest) identity(resp *http.Response) string {
-	if who := c.o.Who(resp.Header); who != "" {
+func (c *Contest) identity(r reply) string {
+	if who := c.o.Who(r.header); who != "" {
 		return who
 	}
-	return itself(resp.StatusCode)
+	return itself(r.status)
 }

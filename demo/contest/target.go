@@ -40,8 +40,8 @@ func (t target) visible() bool {
 
 // fails reports whether a client would call an answer a failure: a 5xx that the
 // mesh does not ask for.
-func (t target) fails(resp *http.Response, who string) bool {
-	return resp.StatusCode >= http.StatusInternalServerError && !t.answers[who] && !t.before[who]
+func (t target) fails(status int, who string) bool {
+	return status >= http.StatusInternalServerError && !t.answers[who] && !t.before[who]
 }
 
 // shows is the request by which the step from one mesh to another is seen: the

@@ -32,7 +32,6 @@ type world struct {
 	slowAtChange []*slowRun
 	up           *upgradedRun
 	upAtChange   *upgradedRun
-	load         int // nginx: number of the text that was given for the change
 }
 
 func newWorld(c *Contest, name string, nginx bool) *world {
