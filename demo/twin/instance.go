@@ -30,6 +30,9 @@ type instance struct {
 	emerg string // what the master said last of a file that it does not take
 }
 
+// gaveUp is what nginx says when it has tried often enough to have a port.
+const gaveUp = "still could not bind()"
+
 // launch starts nginx on the good file.
 func (t *Twin) launch() (*instance, error) {
 	if err := os.Remove(t.path(pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -75,7 +78,7 @@ func (p *instance) follow(said io.Reader, log io.Writer) {
 			_, _ = io.WriteString(log, line) // a full disk is no reason to stop nginx
 		}
 		if strings.Contains(line, "[emerg]") {
-			p.refused(refusal(line))
+			p.heard(refusal(line))
 		}
 		if err != nil {
 			return
@@ -83,14 +86,27 @@ func (p *instance) follow(said io.Reader, log io.Writer) {
 	}
 }
 
-// refused notes what the master said against the file that it was given.
-func (p *instance) refused(words string) {
+// heard notes what the master said against the file that it was given, and that
+// it goes on with the one before. It tries for a while to have a port before it
+// gives up, and says only before that which.
+func (p *instance) heard(words string) {
 	p.mu.Lock()
-	p.emerg = words
+	tries := strings.HasPrefix(words, "bind()")
+	if words != gaveUp {
+		p.emerg = words
+	}
+	words = p.emerg
 	p.mu.Unlock()
+	if tries {
+		return
+	}
 	p.twin.become(func(s *State) {
-		if s.Running && s.PID == p.PID() {
-			s.Err, s.Load.Refused = words, words
+		if !s.Running || s.PID != p.PID() {
+			return
+		}
+		s.Err, s.Load.Refused = words, words
+		if s.before != nil && s.before.mesh != nil {
+			s.Runs, s.Places, s.before = s.before.mesh, s.before.places, nil
 		}
 	})
 }

@@ -130,10 +130,11 @@ func (p *places) taken(here string) bool {
 }
 
 // forget gives up the places that another program has taken, so that move
-// chooses others.
-func (p *places) forget() {
+// chooses others. Those that nginx itself holds now, by their addresses in the
+// mesh, are kept.
+func (p *places) forget(held map[string]string) {
 	for address, here := range p.given {
-		if !strings.HasPrefix(here, "/") && !p.free(here) {
+		if held[address] != here && !strings.HasPrefix(here, "/") && !p.free(here) {
 			delete(p.given, address)
 		}
 	}

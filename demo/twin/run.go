@@ -123,6 +123,7 @@ func (r *runner) take(w *wish) bool {
 	t.become(func(s *State) {
 		s.Load, s.Err = load, load.Refused
 		if err == nil {
+			s.before = &ran{s.Runs, s.Places}
 			s.Runs, s.Places = w.mesh, listens
 		}
 	})
@@ -134,9 +135,11 @@ func (t *Twin) path(file string) string { return filepath.Join(t.o.Dir, file) }
 
 func (r *runner) write(w *wish, load *Load) error {
 	t := r.twin
-	if r.process == nil {
-		t.places.forget()
+	var held map[string]string
+	if r.process != nil {
+		held = t.State().Places
 	}
+	t.places.forget(held)
 	moved, err := t.places.move(w.mesh)
 	if err != nil {
 		return err

@@ -57,6 +57,14 @@ type State struct {
 	Runs     *mesh.Mesh        // what the newest text says that nginx took; nil before the first
 	Load     Load              // the newest text that nginx was given
 	Restarts int
+
+	before *ran // what nginx goes on with where it does not take the newest text after all
+}
+
+// ran is a text that nginx took.
+type ran struct {
+	mesh   *mesh.Mesh
+	places map[string]string
 }
 
 // Load is one text on its way to nginx.

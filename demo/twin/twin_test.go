@@ -1,176 +1,20 @@
 package twin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	"go.uber.org/goleak"
-
-	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
+	"example.com/meshtui/xds/xdstest"
 )
-
-// childRole is the environment variable that makes this test binary run a twin
-// and wait to be killed.
-const childRole = "TWIN_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(childRole); dir != "" {
-		os.Exit(runAndWait(dir))
-	}
-	goleak.VerifyTestMain(m)
-}
-
-func runAndWait(dir string) int {
-	program, err := Find()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	t := New(context.Background(), Options{Program: program, Dir: filepath.Join(dir, "nginx")})
-	t.Follow(answering(10000, "one"))
-	if _, err := t.Try(context.Background(), ask); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println(t.State().PID)
-	select {}
-}
-
-// patience bounds how long a test waits for what must happen.
-const patience = 30 * time.Second
-
-// ask is a request that answering's mesh answers.
-var ask = match.Request{Host: "www.example.com", Path: "/"}
-
-// realNginx is an nginx to test with, or skips the test.
-func realNginx(t *testing.T) Program {
-	t.Helper()
-	p, err := Find()
-	if err == nil {
-		return p
-	}
-	if slices.Contains(strings.Split(os.Getenv("MESHTUI_REQUIRE"), ","), "nginx") {
-		t.Fatalf("MESHTUI_REQUIRE asks for an nginx: %v", err)
-	}
-	t.Skipf("needs a real nginx: %v", err)
-	return Program{}
-}
-
-// newTwin is one that follows nothing yet and ends with the test.
-func newTwin(t *testing.T) *Twin {
-	t.Helper()
-	tw := New(context.Background(), Options{Program: realNginx(t), Dir: filepath.Join(t.TempDir(), "nginx")})
-	t.Cleanup(func() {
-		if err := tw.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return tw
-}
-
-func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// until waits for a state.
-func until(t *testing.T, tw *Twin, what string, ok func(State) bool) State {
-	t.Helper()
-	if err := tw.await(within(t), ok); err != nil {
-		t.Fatalf("waited in vain until %s: %v; the state is %+v", what, err, tw.State())
-	}
-	return tw.State()
-}
-
-// resource is one of the YAML text, which must be right.
-func resource(kind mesh.Type, content string) *mesh.Resource {
-	r, findings := text.Decode(kind, mesh.Source{Text: content})
-	if r == nil {
-		panic(fmt.Sprint(findings))
-	}
-	return r
-}
-
-// answering is a mesh of one listener, on that port of all addresses, that answers
-// body.
-func answering(port int, body string) *mesh.Mesh {
-	m, err := mesh.New(resource(mesh.Listener, listener("0.0.0.0", port, body)))
-	if err != nil {
-		panic(err)
-	}
-	return m
-}
-
-// at is the address of answering's listener.
-func at(port int) string { return fmt.Sprint("0.0.0.0:", port) }
-
-// freePort is one that the tests that run beside this one do not take.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port < 1<<16-shift && free(fmt.Sprint("127.0.0.1:", port+shift)) {
-			return port
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
-func listener(address string, port int, body string) string {
-	return fmt.Sprintf(`
-name: web-%[2]d
-address: {socket_address: {address: %[1]s, port_value: %[2]d}}
-filter_chains:
-- filters:
-  - name: envoy.filters.network.http_connection_manager
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: web
-      route_config:
-        name: local
-        virtual_hosts:
-        - name: all
-          domains: ["*"]
-          routes:
-          - match: {prefix: /}
-            direct_response: {status: 200, body: {inline_string: %[3]q}}
-      http_filters:
-      - name: envoy.filters.http.router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-`, address, port, body)
-}
-
-func answer(t *testing.T, tw *Twin) string {
-	t.Helper()
-	got, err := tw.Try(within(t), ask)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Answer.Status != 200 {
-		t.Fatalf("answered %d", got.Answer.Status)
-	}
-	return got.Answer.Body
-}
 
 func TestTheTwinFollows(t *testing.T) {
 	t.Parallel()
@@ -217,7 +61,7 @@ func TestABadTextIsKeptOut(t *testing.T) {
 	}
 	good := tw.State()
 	bad := answering(port, "bad").With(resource(mesh.Cluster, "name: nowhere\ntype: STRICT_DNS\nload_assignment: {cluster_name: nowhere, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: nowhere.invalid, port_value: 1}}}}]}]}\n"))
-	tw.Follow(withMissingCertificate(t, bad))
+	tw.Follow(withCertificate(t, bad, "/nowhere/cert.pem", "/nowhere/key.pem"))
 	s := until(t, tw, "the second was looked at", func(s State) bool { return s.Load.Number == 2 })
 	if s.Err == "" || s.Load.Refused != s.Err || !s.Load.Given.IsZero() || !strings.Contains(s.Err, "/nowhere/cert.pem") {
 		t.Errorf("it says %q; the load is %+v", s.Err, s.Load)
@@ -235,9 +79,8 @@ func TestABadTextIsKeptOut(t *testing.T) {
 	}
 }
 
-// withMissingCertificate puts TLS into the mesh's listener, of a file that is not
-// there.
-func withMissingCertificate(t *testing.T, m *mesh.Mesh) *mesh.Mesh {
+// withCertificate puts TLS into the mesh's listener, with a certificate in files.
+func withCertificate(t *testing.T, m *mesh.Mesh, chain, key string) *mesh.Mesh {
 	t.Helper()
 	r := m.List(mesh.Listener)[0]
 	changed, err := text.Set(r.Source.Text, "filter_chains[0].transport_socket", map[string]any{
@@ -245,7 +88,7 @@ func withMissingCertificate(t *testing.T, m *mesh.Mesh) *mesh.Mesh {
 		"typed_config": map[string]any{
 			"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
 			"common_tls_context": map[string]any{"tls_certificates": []any{map[string]any{
-				"certificate_chain": map[string]any{"filename": "/nowhere/cert.pem"}, "private_key": map[string]any{"filename": "/nowhere/key.pem"},
+				"certificate_chain": map[string]any{"filename": chain}, "private_key": map[string]any{"filename": key},
 			}}},
 		},
 	})
@@ -260,7 +103,7 @@ func withMissingCertificate(t *testing.T, m *mesh.Mesh) *mesh.Mesh {
 func TestATextThatIsBadFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	tw, port := newTwin(t), freePort(t)
-	tw.Follow(withMissingCertificate(t, answering(port, "x")))
+	tw.Follow(withCertificate(t, answering(port, "x"), "/nowhere/cert.pem", "/nowhere/key.pem"))
 	if _, err := tw.Try(within(t), ask); err == nil || !strings.Contains(err.Error(), "/nowhere/cert.pem") {
 		t.Errorf("%v", err)
 	}
@@ -293,62 +136,6 @@ func TestAKilledNginxComesBack(t *testing.T) {
 	if got := answer(t, tw); got != "here" {
 		t.Errorf("answered %q", got)
 	}
-}
-
-// A port that another program took while nginx did not run is not waited for.
-func TestATakenPortIsGivenUp(t *testing.T) {
-	p := newPlaces("/run")
-	p.free = func(here string) bool { return here != "127.0.0.1:80" }
-	if got := p.of("0.0.0.0:30"); got == "127.0.0.1:80" {
-		t.Errorf("a taken port was chosen: %s", got)
-	}
-	first := p.of("127.0.0.2:1000")
-	p.free = func(here string) bool { return here != first }
-	p.forget()
-	if got := p.of("127.0.0.2:1000"); got == first {
-		t.Errorf("%s is taken and was chosen again", got)
-	}
-}
-
-func TestPlaces(t *testing.T) {
-	p := newPlaces("/run/twin")
-	p.free = func(here string) bool { return here != "127.0.0.1:8130" }
-	for address, want := range map[string]string{
-		"127.0.0.1:80": "127.0.0.1:130", "127.0.0.2:80": "127.0.0.2:130", "[::1]:80": "[::1]:130",
-		"0.0.0.0:8080": "127.0.0.1:8180", "192.0.2.1:9090": "127.0.0.1:9140", "/tmp/some:80": "/run/twin/",
-	} {
-		if got := p.of(address); !strings.HasPrefix(got, want) || got != p.of(address) {
-			t.Errorf("%s: %s, then %s, want %s", address, got, p.of(address), want)
-		}
-	}
-	if a, b := p.of("0.0.0.0:443"), p.of("192.0.2.1:443"); a == b {
-		t.Errorf("two addresses got the same place %s", a)
-	}
-	if high := p.of("127.0.0.1:65530"); high == "127.0.0.1:65530" || !strings.HasPrefix(high, "127.0.0.1:") {
-		t.Errorf("beyond the last port: %s", high)
-	}
-	m := answering(10000, "x")
-	moved, err := p.move(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := moved.List(mesh.Listener)[0].Message.(*listenerv3.Listener)
-	if got, was := bound(l.GetAddress()), bound(m.List(mesh.Listener)[0].Message.(*listenerv3.Listener).GetAddress()); got != "127.0.0.1:10050" || was != "0.0.0.0:10000" {
-		t.Errorf("moved from %s to %s", was, got)
-	}
-}
-
-// gone reports whether a process has ended; one that nobody has reaped yet has.
-func gone(pid int) bool {
-	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
-		return true
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z")
 }
 
 // nginx and its workers go, also when we are killed.
@@ -401,6 +188,164 @@ func TestRefusal(t *testing.T) {
 	} {
 		if got := refusal(said); got != want {
 			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+	}
+}
+
+// A text that nginx -t takes and nginx cannot follow is refused too, and the
+// ports are again those that nginx has.
+func TestAPortThatIsTakenAtAReload(t *testing.T) {
+	t.Parallel()
+	tw, port := newTwin(t), freePort(t)
+	thief, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer thief.Close()
+	other := freePort(t)
+	tw.places.given[at(other)] = thief.Addr().String()
+	stolen := tw.places.free
+	tw.places.free = func(string) bool { return true }
+	tw.Follow(answering(port, "one"))
+	if got := answer(t, tw); got != "one" {
+		t.Fatalf("answered %q", got)
+	}
+	before := tw.State()
+	both := answering(port, "two").With(resource(mesh.Listener, listener("0.0.0.0", other, "other")))
+	tw.Follow(both)
+	s := until(t, tw, "it is refused", func(s State) bool { return s.Err != "" })
+	if !strings.Contains(s.Err, "bind() to "+thief.Addr().String()) || s.Load.Refused != s.Err || s.Load.Given.IsZero() {
+		t.Errorf("it says %q; the load is %+v", s.Err, s.Load)
+	}
+	if s.Runs != before.Runs || len(s.Places) != 1 || !s.Running || s.PID != before.PID {
+		t.Errorf("the one before does not go on: %+v", s)
+	}
+	if got := answer(t, tw); got != "one" {
+		t.Errorf("answered %q", got)
+	}
+	tw.places.free = stolen // the task that runs nginx waits for the next mesh
+	tw.Follow(both)
+	s = until(t, tw, "it has another port", func(s State) bool { return s.Err == "" && len(s.Places) == 2 })
+	if here := s.Places[at(other)]; here == thief.Addr().String() {
+		t.Errorf("it is still %s", here)
+	}
+}
+
+// A listener with a certificate in files speaks TLS.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	tw, port := newTwin(t), freePort(t)
+	chain, key := xdstest.Certificate(t, 1)
+	files := [2]string{filepath.Join(t.TempDir(), "chain.pem"), filepath.Join(t.TempDir(), "key.pem")}
+	for i, content := range [][]byte{chain, key} {
+		if err := os.WriteFile(files[i], content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tw.Follow(withCertificate(t, answering(port, "secret"), files[0], files[1]))
+	r := ask
+	r.TLS, r.SNI = true, "lab.test"
+	got, err := tw.Try(within(t), r)
+	if err != nil || got.Answer.Body != "secret" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A TCP proxy runs where nginx has the stream module.
+func TestTCP(t *testing.T) {
+	t.Parallel()
+	tw, port := newTwin(t), freePort(t)
+	if tw.o.Program.stream == "" {
+		t.Skip("needs nginx's stream module")
+	}
+	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	go func() {
+		for {
+			conn, err := backend.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntcp")
+			conn.Close()
+		}
+	}()
+	m, err := mesh.New(resource(mesh.Listener, fmt.Sprintf(`
+name: raw
+address: {socket_address: {address: 127.0.0.1, port_value: %d}}
+filter_chains:
+- filters:
+  - name: envoy.filters.network.tcp_proxy
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+      stat_prefix: raw
+      cluster: raw
+`, port)), resource(mesh.Cluster, fmt.Sprintf(`
+name: raw
+type: STATIC
+load_assignment: {cluster_name: raw, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}]}]}
+`, backend.Addr().(*net.TCPAddr).Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tw.Follow(m)
+	r := ask
+	r.Port = uint32(port)
+	got, err := tw.Try(within(t), r)
+	if err != nil || got.Answer.Body != "tcp" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestNothingPushedYet(t *testing.T) {
+	tw := newTwin(t)
+	if _, err := tw.Try(within(t), ask); err == nil || !strings.Contains(err.Error(), "nothing was pushed yet") {
+		t.Errorf("%v", err)
+	}
+	port := freePort(t)
+	tw.Follow(answering(port, "x"))
+	r := ask
+	r.Port = uint32(port) + 1
+	if got, err := tw.Try(within(t), r); err == nil || got.Address != "" || !strings.Contains(err.Error(), "nothing can be sent") {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	folder := t.TempDir()
+	program := func(name, says string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+says+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for named, want := range map[string]string{
+		filepath.Join(folder, "none"):                   "none does not run",
+		program("other", "echo something else"):         `is no nginx: -V says "something else"`,
+		program("broken", "exit 3"):                     "does not run: exit status 3",
+		program("old", "echo nginx version: nginx/0.9"): "",
+	} {
+		t.Setenv(Variable, named)
+		p, err := Find()
+		if want == "" {
+			if err != nil || p.String() != "nginx 0.9 ("+named+")" || p.stream != "" {
+				t.Errorf("%s: %+v, %v", named, p, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Variable) {
+			t.Errorf("%s: %v, want %q", named, err, want)
+		}
+	}
+	t.Setenv(Variable, "")
+	t.Setenv("PATH", folder)
+	if _, err := os.Stat(usual); err != nil {
+		if _, err := Find(); err == nil || !strings.Contains(err.Error(), "no nginx on PATH") {
+			t.Errorf("%v", err)
 		}
 	}
 }
