@@ -62,10 +62,15 @@ func Parse(path string, src Source) (*Config, error) {
 		}
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}
-	payload, err := crossplane.Parse(path, &crossplane.ParseOptions{
+	payload, err := crossplaned(path, &crossplane.ParseOptions{
 		Open: open, Glob: src.Glob, CombineConfigs: true,
 		SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
 	})
+	var gave *gaveUp
+	if errors.As(err, &gave) {
+		c.Problems = append(c.Problems, mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", File: path, Message: gave.Error()})
+		return c, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -79,6 +84,23 @@ func Parse(path string, src Source) (*Config, error) {
 		c.Main = tree(file.Parsed, nil, path)
 	}
 	return c, nil
+}
+
+// gaveUp is a text that crossplane panics on: `if () {}` is one.
+type gaveUp struct{ what any }
+
+func (g *gaveUp) Error() string {
+	return fmt.Sprintf("it cannot be read; look for an if without a condition (%v)", g.what)
+}
+
+// crossplaned is crossplane.Parse, and an error where that panics.
+func crossplaned(path string, options *crossplane.ParseOptions) (payload *crossplane.Payload, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = &gaveUp{what: what}
+		}
+	}()
+	return crossplane.Parse(path, options)
 }
 
 func problem(path string, e crossplane.PayloadError) mesh.Finding {

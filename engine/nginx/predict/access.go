@@ -98,5 +98,5 @@ func (e *run) locked() (yes bool, at *conf.Directive) {
 }
 
 func (e *run) caveat(d *conf.Directive, what string) {
-	e.ans.Caveats = append(e.ans.Caveats, fmt.Sprintf("`%s` at %s %s", d, d.Place(), what))
+	e.ans.Caveats = append(e.ans.Caveats, fmt.Sprintf("`%s` at %s %s", written(d), d.Place(), what))
 }

@@ -54,19 +54,19 @@ func (e *run) static() {
 	if d := e.s.set.one(e.ctx, "alias"); d != nil && e.loc != nil && d.Parent == e.loc.at {
 		at = d
 	}
-	e.end(Static, 0, "nginx looks for a file: nothing passes the request on", at)
+	e.end(Static, 0, "nginx looks for a file on its disk: no directive here answers or passes the request on", at)
 	e.ans.Status = e.status
 }
 
 func (e *run) tryFiles(d *conf.Directive) {
-	e.end(Static, 0, "the first of the files that is there is served", d)
+	e.end(Static, 0, "nginx serves the first of these files that is there", d)
 	e.ans.Status = 0
-	e.caveat(d, "ends in "+d.Arg(len(d.Args)-1)+" where none of the files is there")
+	e.caveat(d, "goes on with "+d.Arg(len(d.Args)-1)+" where none of the files is there, and nothing is known of what lies on the disk")
 }
 
 // proxy is what an upstream gets.
 func (e *run) proxy(pass, block *conf.Directive) {
-	e.end(Proxy, 0, "`"+pass.String()+"` sends it on", pass)
+	e.end(Proxy, 0, "the request goes to this upstream", pass)
 	e.ans.Status = e.status
 	arg := pass.Arg(0)
 	to := e.s.proxies[pass]

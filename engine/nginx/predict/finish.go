@@ -31,7 +31,19 @@ func (e *run) end(action Action, code int, why string, at *conf.Directive) {
 	if e.loc != nil {
 		e.ans.Location = e.loc.at
 	}
-	e.step("action", strconv.Itoa(code), why, at)
+	name := strconv.Itoa(code)
+	if code == 0 && at != nil {
+		name = written(at)
+	}
+	e.step("action", name, why, at)
+}
+
+// written is a directive as it stands in the file, quotes aside.
+func written(d *conf.Directive) string {
+	if d.Name == "if" {
+		return "if (" + strings.Join(d.Args, " ") + ")"
+	}
+	return d.String()
 }
 
 // answerStatus answers a status, or what an error_page makes of it.
@@ -65,6 +77,9 @@ func (e *run) redirect(code int, to, why string, at *conf.Directive) {
 	}
 	e.status = 0
 	e.end(Redirect, code, why, at)
+	if strings.ContainsAny(to, "\r\n") {
+		e.caveat(at, "puts a decoded line break into the Location: what a client makes of it differs")
+	}
 	if !strings.HasPrefix(to, "/") || !e.s.set.on(e.ctx, "absolute_redirect", true) {
 		e.ans.Redirect = to
 		return

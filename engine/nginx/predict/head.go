@@ -149,7 +149,7 @@ func (e *run) byHost() bool {
 // enter is the server of a host.
 func (e *run) enter(host string) bool {
 	n, way, groups, bad := e.addr.names.find(host)
-	e.host = host
+	e.host, e.entered = host, true
 	if bad != nil {
 		return !e.giveUp(n.owner.at, "its server_name "+n.text+" comes first and is not followed: "+bad.bad)
 	}
@@ -177,8 +177,11 @@ func (e *run) enter(host string) bool {
 // whyServer says why the server takes the host.
 func (e *run) whyServer(n serverName) string {
 	asked := "the Host " + shown(e.host)
-	if e.host == "" {
+	switch {
+	case e.host == "":
 		asked = "a request without a Host"
+	case e.line.absolute:
+		asked = "the host " + shown(e.host) + " of the request target"
 	}
 	switch e.way {
 	case byExact:

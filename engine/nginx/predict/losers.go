@@ -101,7 +101,7 @@ func (e *run) whyNot(sc *scope, l *location) string {
 	}
 	look, looked := e.last.looks[sc]
 	if !looked {
-		return "the search ended before this block"
+		return "the search ended before it came to what stands within `" + l.outer.at.String() + "`"
 	}
 	path := e.last.path
 	if l.kind == regex {
@@ -125,6 +125,9 @@ func (e *run) whyNot(sc *scope, l *location) string {
 		return "it is the longest prefix, but the expression of `" + look.regex.at.String() + "` matches, and without ^~ an expression comes first"
 	case look.ended || e.loc != nil && inside(e.loc, l):
 		return "a location within it is the better match"
+	}
+	if e.last.how == unsure {
+		return "it fits, but the expression of `" + e.last.where.at.String() + "` comes before it, and whether that matches is not known"
 	}
 	return "it fits, but the request was led elsewhere"
 }
@@ -150,6 +153,8 @@ func (e *run) whyNotRegex(look look, l *location, path string) string {
 		return "its expression was not tried: the longest prefix is `" + look.static.prefix.at.String() + "`, and its ^~ forbids that"
 	case look.regex != nil && look.regex.index < l.index:
 		return "`" + look.regex.at.String() + "` stands before it in the file and matches: of expressions the first counts, not the longest"
+	case e.last.how == unsure && e.last.where != l && l.index > e.last.where.index && e.last.where.outer == l.outer:
+		return "whether `" + e.last.where.at.String() + "`, which stands before it, matches is not known"
 	case l.re.bad != "":
 		return "its expression is not followed: " + l.re.bad
 	case look.regex == l:
@@ -161,6 +166,9 @@ func (e *run) whyNotRegex(look look, l *location, path string) string {
 // whyNotServer says why another server of the address did not take the request.
 func (e *run) whyNotServer(st *site) string {
 	host := e.host
+	if !e.entered {
+		return "the request was refused before nginx looked for its server"
+	}
 	if host == "" {
 		return "the request has no Host that its names could be compared with"
 	}

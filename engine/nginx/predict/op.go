@@ -99,7 +99,7 @@ func (r *rewriteOp) run(e *run) (stop bool) {
 	}
 	e.internal, e.asSent = true, false
 	if r.stay {
-		e.inPlace, e.changed = false, false
+		e.inPlace, e.changed = true, false
 	} else {
 		e.changed = true
 	}
@@ -132,7 +132,7 @@ func (r *rewriteOp) run(e *run) (stop bool) {
 		e.answerStatus(500, "the rewritten URI is empty", r.at, Refused)
 		return true
 	}
-	e.step("uri", strings.TrimSpace(shown(path)+" "+flagOf(r)), "`"+r.at.String()+"` matches", r.at)
+	e.step("uri", strings.TrimSpace(shown(path)+" "+flagOf(r)), "`"+written(r.at)+"` matches", r.at)
 	return r.last
 }
 
@@ -161,7 +161,7 @@ func (r *rewriteOp) redirect(e *run) (stop bool) {
 	if !r.last { // cannot be: every redirect is the last
 		return false
 	}
-	e.redirect(r.status, to, "`"+r.at.String()+"` matches", r.at)
+	e.redirect(r.status, to, "`"+written(r.at)+"` matches", r.at)
 	return true
 }
 
@@ -214,7 +214,7 @@ type breakOp struct{}
 
 func (breakOp) run(e *run) (stop bool) {
 	if e.changed {
-		e.inPlace, e.changed = false, false
+		e.inPlace, e.changed = true, false
 	}
 	return true
 }
@@ -307,7 +307,7 @@ func (i *ifOp) run(e *run) (stop bool) {
 	if !yes {
 		return false
 	}
-	e.step("action", i.at.String(), "the condition holds", i.at)
+	e.step("action", written(i.at), "the condition holds", i.at)
 	if !i.inServer {
 		e.ctx = i.at
 	}

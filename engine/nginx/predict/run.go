@@ -24,6 +24,7 @@ type run struct {
 	host       string // cleaned; "" without one
 	site       *site
 	way        hostWay
+	entered    bool            // the server was chosen by the Host, or for want of one
 	ctx        *conf.Directive // the block whose settings hold
 	loc        *location
 	last       *search // the last search for a location
@@ -235,7 +236,7 @@ func (e *run) giveUp(at *conf.Directive, why string) (stop bool) {
 	if at == nil {
 		at = e.ctx
 	}
-	e.ans.Caveats = append(e.ans.Caveats, fmt.Sprintf("`%s` at %s decides, and %s", at, at.Place(), why))
+	e.ans.Caveats = append(e.ans.Caveats, fmt.Sprintf("`%s` at %s decides, and %s", written(at), at.Place(), why))
 	return true
 }
 
