@@ -95,8 +95,8 @@ func (e *run) proxy(pass, block *conf.Directive) {
 	e.ans.Upstream = t.upstream
 	e.ans.Sent = e.sent(t, !to.plain(), block)
 	e.ans.Host = e.upstreamHost(t)
-	if strings.ContainsAny(e.ans.Sent, "\r\n") {
-		e.caveat(pass, "sends a decoded line break on within the request line: what the upstream makes of it differs")
+	if strings.ContainsAny(e.ans.Sent+e.ans.Host, "\r\n") {
+		e.caveat(pass, "sends a decoded line break on within the request's head: what the upstream makes of it differs")
 	}
 }
 

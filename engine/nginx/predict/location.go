@@ -180,12 +180,17 @@ const (
 // search is where a path leads, and how: what was found in each scope that was
 // looked into.
 type search struct {
-	path   string
-	where  *location // nil for none
-	how    outcome
-	groups []string // of the expression that was found
-	named  *pattern // that expression
-	looks  map[*scope]look
+	path  string
+	where *location // nil for none
+	how   outcome
+	hits  []hit // the expressions that matched, outermost first
+	looks map[*scope]look
+}
+
+// hit is an expression that matched, and what its groups hold.
+type hit struct {
+	re     *pattern
+	groups []string
 }
 
 // look is what one scope had for the path.
@@ -240,7 +245,7 @@ func (s *search) descend(sc *scope) (how outcome) {
 		if groups == nil {
 			continue
 		}
-		l.regex, s.where, s.groups, s.named = r, r, groups, r.re
+		l.regex, s.where, s.hits = r, r, append(s.hits, hit{r.re, groups})
 		if r.in != nil {
 			if s.descend(r.in) == unsure { // a redirect within an expression is an ordinary location
 				return unsure

@@ -97,7 +97,7 @@ func (m *maker) servers(address string) {
 			m.errorPages(6)
 			m.rewrites(4, false)
 			m.locations("", 0, false)
-			if !m.one(6) {
+			if !m.one(15) {
 				m.block("location /", func() { m.content("/", false) })
 			}
 			m.block("location @named", func() {

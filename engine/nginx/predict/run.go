@@ -166,8 +166,8 @@ func (e *run) choose() (done bool) {
 	e.changed = false
 	s := find(e.site.in, e.path)
 	e.last, e.loc, e.ctx = s, s.where, e.site.at
-	if s.groups != nil {
-		e.take(s.named, s.groups)
+	for _, h := range s.hits {
+		e.take(h.re, h.groups)
 	}
 	if s.how == unsure {
 		e.loc = nil

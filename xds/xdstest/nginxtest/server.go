@@ -118,8 +118,7 @@ func (s *Server) stop() {
 		<-s.ended
 	}
 	if s.t.Failed() {
-		lines := strings.Split(s.Log(), "\n")
-		s.t.Logf("the end of nginx's log:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+		s.t.Logf("the end of nginx's log:\n%s", tail(s.Log()))
 	}
 }
 
@@ -143,6 +142,16 @@ func listens(text string) string {
 		return net.JoinHostPort(host, port)
 	}
 	return ""
+}
+
+// tail is the last lines of a log, cut off where they are long.
+func tail(log string) string {
+	lines := strings.Split(log, "\n")
+	lines = lines[max(0, len(lines)-20):]
+	for i, l := range lines {
+		lines[i] = l[:min(len(l), 300)]
+	}
+	return strings.Join(lines, "\n")
 }
 
 var (
