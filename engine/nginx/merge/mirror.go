@@ -26,13 +26,7 @@ func (m *merger) origins(d *conf.Directive) []nginx.Origin {
 		return nil
 	}
 	l := m.shown.Lines[d.Line-1]
-	out := append([]nginx.Origin{l.From}, l.Also...)
-	for _, o := range l.Also {
-		if o.Path == "outlier_detection" {
-			out = append(out, nginx.Origin{Key: o.Key, Path: "outlier_detection.consecutive_5xx"}, nginx.Origin{Key: o.Key, Path: "outlier_detection.base_ejection_time"})
-		}
-	}
-	return out
+	return append([]nginx.Origin{l.From}, l.Also...)
 }
 
 // mirrors notes which directives mirror which fields.

@@ -188,9 +188,14 @@ func (m *merger) newHostAt(d *conf.Directive, hosts []*routev3.VirtualHost, plac
 	}
 	h.Domains = slices.DeleteFunc(h.Domains, func(d string) bool { return strings.HasPrefix(d, ".") || d == "nohost.invalid" || d == "_" })
 	h.Routes = m.stripped(places[first], h.GetRoutes())
-	list, ok := m.routing(key)
-	if !ok {
+	list, listener, ok := m.routing(key)
+	if !ok && listener.IsZero() {
 		return // its listener is new: it comes with it
+	}
+	if !ok {
+		m.report(importer.Entry{Kind: nginx.None, Directive: "server", File: file, Line: d.Line, Key: listener,
+			Reason: "the routes of this listener are not in the mesh", Instead: "add the route configuration that it asks for first"})
+		return
 	}
 	if len(h.Domains) == 0 {
 		m.report(importer.Entry{Kind: nginx.None, Directive: "server", File: file, Line: d.Line, Key: list.key,
@@ -215,13 +220,14 @@ func (m *merger) newHostAt(d *conf.Directive, hosts []*routev3.VirtualHost, plac
 
 // routing is the list of virtual hosts of the mesh for the route configuration of
 // the edited import.
-func (m *merger) routing(key mesh.Key) (spot, bool) {
+// The listener is zero where that is new.
+func (m *merger) routing(key mesh.Key) (hosts spot, listener mesh.Key, ok bool) {
 	for _, s := range m.siteList {
 		if s.after == key.Name {
-			return s.hosts, s.hosts.path != ""
+			return s.hosts, s.listener, s.hosts.path != ""
 		}
 	}
-	return spot{}, false
+	return spot{}, mesh.Key{}, false
 }
 
 // managers are the places of the HTTP connection managers of a listener.

@@ -110,7 +110,9 @@ func (m *merger) hostsOf(k mesh.Key) spot {
 			return spot{k, below(at, "route_config.virtual_hosts")}
 		}
 		if name, ok := lookup(l, below(at, "rds.route_config_name")); ok {
-			return spot{mesh.Key{Type: mesh.Route, Name: name.value.String()}, "virtual_hosts"}
+			if key := (mesh.Key{Type: mesh.Route, Name: name.value.String()}); m.mesh.Get(key) != nil {
+				return spot{key, "virtual_hosts"}
+			}
 		}
 	}
 	return spot{}
