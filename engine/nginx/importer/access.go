@@ -62,6 +62,9 @@ func (im *importer) access(block *conf.Directive, peer func(*corev3.CidrRange) *
 // where a block has none of either.
 func (im *importer) accessRules(block *conf.Directive) (out []*conf.Directive) {
 	for b := block; b != nil && out == nil; b = b.Parent {
+		if in := im.children(b); len(in["allow"])+len(in["deny"]) == 0 {
+			continue
+		}
 		for _, d := range b.Block {
 			if d.Name == "allow" || d.Name == "deny" {
 				out = append(out, d)

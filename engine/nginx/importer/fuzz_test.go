@@ -20,7 +20,7 @@ import (
 // texts that go test runs by itself are the corpus.
 func FuzzImport(f *testing.F) {
 	for _, a := range corpus(f) {
-		f.Add(written(parseCorpus(f, a).Main))
+		f.Add(inWords(parseCorpus(f, a).Main))
 	}
 	f.Add("http{server{listen [::1]:80;server_name ~(;location /{proxy_pass http://$a$b;}}}")
 	f.Fuzz(func(t *testing.T, text string) { sound(t, text) })
@@ -46,7 +46,7 @@ func TestMutatedCorpus(t *testing.T) {
 	for seed := range uint64(seeds) {
 		m := newMutator(seed, trees)
 		for range 3 {
-			text := written(m.tree())
+			text := inWords(m.tree())
 			if sound(t, text); t.Failed() {
 				t.Fatalf("seed %d:\n%s", seed, text)
 			}
@@ -122,8 +122,8 @@ func accounted(t *testing.T, c *conf.Config, r *Result) {
 	walk(c.Main)
 }
 
-// written is a tree as the text of an nginx.conf.
-func written(ds []*conf.Directive) string {
+// inWords is a tree as the text of an nginx.conf.
+func inWords(ds []*conf.Directive) string {
 	var b strings.Builder
 	write(&b, ds, "")
 	return b.String()

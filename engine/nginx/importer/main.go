@@ -59,6 +59,7 @@ func (im *importer) http(d *conf.Directive) {
 func (im *importer) site(s *site) {
 	s.listener = &listenerv3.Listener{Name: s.name, Address: s.address}
 	s.routes = &routev3.RouteConfiguration{Name: s.name, IgnorePortInHostMatching: true}
+	s.merge = im.one(s.first.d, "merge_slashes")
 	im.put(s.first.d, s.listener)
 	im.put(s.first.d, s.routes)
 	im.listening(s)

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/nginx/conf"
 )
 
 const (
@@ -35,20 +34,13 @@ func manager(s *site) *hcmv3.HttpConnectionManager {
 
 // mergesSlashes is what nginx does on the address: the default server says.
 func (s *site) mergesSlashes() bool {
-	d := s.mergeSlashes()
+	d := s.merge
 	return d == nil || d.Arg(0) != "off"
-}
-
-func (s *site) mergeSlashes() *conf.Directive {
-	if ds := conf.Inherited(s.first.d, nil, "merge_slashes"); len(ds) > 0 {
-		return ds[0]
-	}
-	return nil
 }
 
 // uriRules reports once where the two read paths apart.
 func (im *importer) uriRules(s *site) {
-	if d := s.mergeSlashes(); d != nil {
+	if d := s.merge; d != nil {
 		im.exact(d, at(s.manager, "merge_slashes"))
 	}
 	for _, sv := range s.servers {

@@ -2,8 +2,9 @@ package importer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -17,7 +18,17 @@ import (
 func (im *importer) result() *Result {
 	out := &Result{Made: map[mesh.Key]*conf.Directive{}}
 	var rs []*mesh.Resource
-	origins := map[proto.Message]nginx.Origin{}
+	origins := map[proto.Message]nginx.Origin{} // of what is asked for; the rest of a mesh is large
+	for _, l := range im.links {
+		origins[l.to.in] = nginx.Origin{}
+	}
+	for _, e := range im.report {
+		origins[e.at.in] = nginx.Origin{}
+	}
+	for _, outer := range im.packed {
+		origins[outer.in] = nginx.Origin{}
+	}
+	delete(origins, nil)
 	for _, m := range im.made {
 		r, err := mesh.NewResource(m.message, mesh.Source{})
 		if err != nil {
@@ -25,7 +36,7 @@ func (im *importer) result() *Result {
 		}
 		rs = append(rs, r)
 		out.Made[r.Key] = m.from
-		settle(origins, m.message.ProtoReflect(), nginx.Origin{Key: r.Key})
+		settle(origins, m.message.ProtoReflect(), r.Key, nil)
 	}
 	m, err := mesh.New(rs...)
 	if err != nil { // cannot be: put keeps the keys apart
@@ -60,7 +71,7 @@ func (im *importer) origin(origins map[proto.Message]nginx.Origin, p place) (ngi
 		if p.in == nil {
 			return nginx.Origin{}, false
 		}
-		if o, ok := origins[p.in]; ok {
+		if o := origins[p.in]; !o.Key.IsZero() {
 			return nginx.Origin{Key: o.Key, Path: join(o.Path, p.path)}, true
 		}
 		outer, ok := im.packed[p.in]
@@ -83,20 +94,42 @@ func join(path, below string) string {
 	return path + "." + below
 }
 
-// settle notes where every message within a resource stands.
-func settle(into map[proto.Message]nginx.Origin, m protoreflect.Message, o nginx.Origin) {
-	into[m.Interface()] = o
+// step is one field of a path, and the index in it; -1 is none.
+type step struct {
+	field protoreflect.Name
+	index int
+}
+
+// settle notes where the messages within a resource stand that are asked for.
+func settle(into map[proto.Message]nginx.Origin, m protoreflect.Message, key mesh.Key, path []step) {
+	if _, asked := into[m.Interface()]; asked {
+		into[m.Interface()] = nginx.Origin{Key: key, Path: written(path)}
+	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		path := join(o.Path, string(fd.Name()))
 		switch {
 		case fd.Message() == nil || fd.IsMap():
 		case fd.IsList():
 			for i := range v.List().Len() {
-				settle(into, v.List().Get(i).Message(), nginx.Origin{Key: o.Key, Path: fmt.Sprintf("%s[%d]", path, i)})
+				settle(into, v.List().Get(i).Message(), key, append(path, step{fd.Name(), i}))
 			}
 		default:
-			settle(into, v.Message(), nginx.Origin{Key: o.Key, Path: path})
+			settle(into, v.Message(), key, append(path, step{fd.Name(), -1}))
 		}
 		return true
 	})
+}
+
+// written is a path as package mesh writes it.
+func written(path []step) string {
+	var b strings.Builder
+	for i, s := range path {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(string(s.field))
+		if s.index >= 0 {
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		}
+	}
+	return b.String()
 }

@@ -21,6 +21,7 @@ type site struct {
 	listener *listenerv3.Listener
 	manager  *hcmv3.HttpConnectionManager
 	routes   *routev3.RouteConfiguration
+	merge    *conf.Directive // merge_slashes of the default server, nil for nginx's own
 }
 
 // server is one server block, at one of the addresses that it listens on.
