@@ -14,7 +14,7 @@ RACE := -race
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench bench-table fuzz-envoy lint envoy clean
+.PHONY: help build demo test bench bench-table fuzz-envoy fuzz-nginx lint envoy clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench-table: ## all sizes, up to 1,000 nodes, of the server beside go-control-pl
 fuzz-envoy: envoy ## hold the matcher against a real Envoy and the built-in proxy against the matcher; N=100000 SEED=1: how many random requests, which
 	MESHTUI_REQUIRE=envoy MESHTUI_FUZZ_ENVOY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run AgainstEnvoy -timeout 120m -v ./engine/match/matchtest
 	MESHTUI_FUZZ_PROXY=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestRandomMeshes -timeout 120m -v ./demo/proxy
+
+fuzz-nginx: envoy ## hold an imported nginx.conf in a real Envoy against a real nginx; N=100000 SEED=1: how many random requests, which
+	MESHTUI_REQUIRE=envoy,nginx MESHTUI_FUZZ_NGINX=$(or $(N),100000) MESHTUI_SEED=$(SEED) $(GO) test -count 1 -run TestEnvoyAnswersAsNginxDoes -timeout 120m -v ./engine/nginx/importer/importtest
 
 lint: ## run golangci-lint, fetched through the module proxy
 	@command -v golangci-lint >/dev/null 2>&1 || [ -x $(TOOLS)/golangci-lint ] || \

@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -251,7 +250,7 @@ func (w *writer) tryFiles(d *conf.Directive, q request) bool {
 		return true
 	case strings.HasPrefix(last, "="):
 		n, err := strconv.ParseUint(last[1:], 10, 16)
-		if err != nil || n < 200 || n > 599 || http.StatusText(int(n)) == "" {
+		if err != nil || n < 200 || n > 599 {
 			return false
 		}
 		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(uint32(n), "")}

@@ -222,6 +222,8 @@ const notFalse = `(?s:[^0].*|0.+)`
 func onPart(t test, e *expression, name, before, after string, sep byte) (*routev3.HeaderMatcher, string) {
 	value := regexp.QuoteMeta(t.value)
 	switch {
+	case e != nil && begins(e.tree, true):
+		return nil, "the expression asks for the begin of $" + t.variable + " in its midst"
 	case e != nil && sep != 0:
 		value, after = e.before(sep), ""
 	case e != nil:

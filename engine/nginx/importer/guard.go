@@ -6,9 +6,9 @@ import (
 
 // What nginx refuses before it looks for a location.
 const (
-	// An empty Host, ".", two dots in a row, a slash, and two Host headers, which
-	// Envoy joins with a comma.
-	badHost = `(?:|\.|[^:]*\.\.[^:]*|.*,.*|.*/.*)(?::.*)?`
+	// An empty Host, a dot at the end where Envoy has taken one off already, two
+	// dots in a row, a slash, and two Host headers, which Envoy joins with a comma.
+	badHost = `(?:|[^:]*\.|[^:]*\.\.[^:]*|.*,.*|.*/.*)(?::.*)?`
 	// A % without two hexadecimal digits, and %00.
 	badEscape = `[^?]*%(?:00.*|[^0-9A-Fa-f].*|[0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f].*)?`
 	// Envoy's merge_slashes leaves of a path of nothing but slashes two.

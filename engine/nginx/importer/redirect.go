@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"net"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,7 @@ func (w *writer) redirect(d *conf.Directive, r *routev3.Route, status uint32, to
 	ra := &routev3.RedirectAction{ResponseCode: responseCode(status)}
 	r.Action = &routev3.Route_Redirect{Redirect: ra}
 	t := to.expand(w.values(q))
-	why := w.origin(ra, &t)
+	why := w.origin(d, ra, &t)
 	if why == "" {
 		why = redirectPath(ra, t, q)
 	}
@@ -41,7 +40,7 @@ func responseCode(status uint32) routev3.RedirectAction_RedirectResponseCode {
 }
 
 // origin takes scheme, host and port off the target.
-func (w *writer) origin(ra *routev3.RedirectAction, t *template) (why string) {
+func (w *writer) origin(d *conf.Directive, ra *routev3.RedirectAction, t *template) (why string) {
 	scheme := w.scheme()
 	found := false
 	for _, s := range []string{"http", "https"} {
@@ -51,7 +50,7 @@ func (w *writer) origin(ra *routev3.RedirectAction, t *template) (why string) {
 		}
 	}
 	if !found {
-		if head := t.head(); !strings.HasPrefix(head, "/") && !startsWithPath(*t) {
+		if head := t.head(); d.Name == "return" && !strings.HasPrefix(head, "/") && !startsWithPath(*t) {
 			return "Envoy sends to a path or to another host over HTTP, and " + t.String() + " is neither"
 		}
 		w.keepPort(ra)
@@ -60,8 +59,8 @@ func (w *writer) origin(ra *routev3.RedirectAction, t *template) (why string) {
 	host, rest := upstreamOf(*t)
 	*t = rest
 	name, port := host, ""
-	if h, p, err := net.SplitHostPort(host); err == nil && !strings.HasPrefix(host, "[") {
-		name, port = h, p
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name, port = host[:i], host[i+1:]
 	}
 	switch {
 	case name == "${host}" || name == "${http_host}":

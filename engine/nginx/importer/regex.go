@@ -115,8 +115,27 @@ func (e *expression) before(sep byte) string {
 		q = `\` + q
 	}
 	tail := "(?:" + q + anyText + ")?"
-	tree := within(e.tree, rune(sep), tail)
-	return "[^" + q + "]*(?:" + tree.String() + ")[^" + q + "]*" + tail
+	head, tree := "[^"+q+"]*", e.tree
+	if tree.Op == syntax.OpConcat && tree.Sub[0].Op == syntax.OpBeginText {
+		cut := *tree
+		cut.Sub = tree.Sub[1:]
+		head, tree = "", &cut
+	}
+	return head + "(?:" + within(tree, rune(sep), tail).String() + ")[^" + q + "]*" + tail
+}
+
+// begins reports whether something in an expression asks for the begin of the
+// text, other than its head.
+func begins(re *syntax.Regexp, head bool) bool {
+	if re.Op == syntax.OpBeginText {
+		return !head
+	}
+	for i, s := range re.Sub {
+		if begins(s, head && i == 0 && (re.Op == syntax.OpConcat || re.Op == syntax.OpCapture)) {
+			return true
+		}
+	}
+	return false
 }
 
 // within rewrites an expression so that nothing in it takes the separator, and

@@ -75,6 +75,8 @@ func (w *writer) sendAway(block, d *conf.Directive, to, flag string, q request) 
 		t = parse(cut)
 	} else if _, _, ok := t.query(); !ok {
 		t = append(t, part{variable: "is_args"}, part{variable: "args"})
+	} else {
+		w.approx(d, at(r, "redirect"), "nginx adds the client's query to the one of the target, Envoy drops it", "end the target in ? where it is not wanted")
 	}
 	q.uri = nil
 	w.redirect(d, r, status, t, q)

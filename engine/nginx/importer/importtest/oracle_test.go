@@ -1,0 +1,205 @@
+package importtest
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/xds/xdstest/nginxtest"
+)
+
+// TestEnvoyAnswersAsNginxDoes is what the importer is for. MESHTUI_FUZZ_NGINX is
+// how many requests to send, MESHTUI_SEED where to begin.
+func TestEnvoyAnswersAsNginxDoes(t *testing.T) {
+	r := &run{t: t, known: map[string]int{}}
+	r.batches(uint64(number(t, "MESHTUI_SEED", 1)), number(t, "MESHTUI_FUZZ_NGINX", 6000), nil)
+	r.report()
+	if r.compared < r.sent/2 {
+		t.Errorf("%d of %d requests were compared, which is too few", r.compared, r.sent)
+	}
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%s is no number above 0", name, s)
+	}
+	return n
+}
+
+const (
+	perCase  = 100
+	perBatch = 40
+)
+
+type run struct {
+	t              *testing.T
+	sent, compared int
+	known          map[string]int // classes that were left out, and how often
+	failures       []failure
+}
+
+type failure struct {
+	what string
+	c    server
+	q    request
+	n, e answer
+	note string
+}
+
+// batches sends n requests, each batch to servers of its own.
+func (r *run) batches(seed uint64, n int, alter func(*mesh.Mesh) *mesh.Mesh) {
+	var backends []string
+	for i := range 4 {
+		backends = append(backends, nginxtest.NewEcho(r.t, fmt.Sprintf("b%d", i)).Address)
+	}
+	for r.sent < n {
+		var cases []server
+		for range min(perBatch, (n-r.sent+perCase-1)/perCase) {
+			cases = append(cases, newServer(seed, backends, seed%3 > 0))
+			seed++
+		}
+		r.t.Run(fmt.Sprintf("%d", cases[0].seed), func(t *testing.T) {
+			r.batch(newLab(t, cases, alter))
+		})
+		if r.t.Failed() {
+			return
+		}
+	}
+}
+
+func (r *run) batch(l *lab) {
+	matcher := match.New(l.made.Mesh)
+	for i, c := range l.cases {
+		m := newMakerFor(c)
+		n := nginxtest.NewAsker(l.t, fmt.Sprintf("%s:%d", loopback(i), l.nginx))
+		e := nginxtest.NewAsker(l.t, fmt.Sprintf("%s:%d", loopback(i), l.envoy))
+		for range perCase {
+			q := m.request(c)
+			r.sent++
+			en := read(e.Ask(q.raw))
+			way := matcher.Match(asked(q, loopback(i), l.envoy))
+			if emptyIsNone := q.http10 && q.host == "" && !q.noHost; emptyIsNone {
+				r.known["matcher: an empty Host over HTTP/1.0, which it is not told from none"]++
+			} else if why := r.predicted(way, en); why != "" {
+				r.failures = append(r.failures, failure{what: "matcher", c: c, q: q, e: en, note: why})
+			}
+			if class := excluded(q); class != "" {
+				r.known[class]++
+				continue
+			}
+			r.compare(c, q, read(n.Ask(q.raw)), en, l, way)
+		}
+		n.Close()
+		e.Close()
+	}
+}
+
+func (r *run) compare(c server, q request, n, e answer, l *lab, way match.Way) {
+	r.compared++
+	what, known := differs(q, n, e)
+	switch {
+	case what == "":
+	case known != "":
+		r.known[what+": "+known]++
+	case l.said(way):
+		r.known["named in the report"]++
+	default:
+		r.failures = append(r.failures, failure{what: what, c: c, q: q, n: n, e: e, note: fmt.Sprintf("%s ▸ %s %s", way.VirtualHost, way.Route.Name, way.Action)})
+	}
+}
+
+// said reports whether the import's report has a word on the route.
+func (l *lab) said(w match.Way) bool {
+	if len(w.Steps) == 0 {
+		return false
+	}
+	for _, s := range w.Steps {
+		if s.Kind != "route" {
+			continue
+		}
+		for _, e := range l.made.Report {
+			if e.Key == s.Key && (e.Path == s.Path || strings.HasPrefix(e.Path, s.Path+".")) && !strings.Contains(e.Reason, "HTTP/1.0") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func newMakerFor(c server) *maker {
+	m := newMaker(c.seed ^ 0x72657175657374)
+	return m
+}
+
+// asked is the request as the matcher is asked.
+func asked(q request, address string, port int) *match.Request {
+	ip, _ := netip.ParseAddr(address)
+	target := q.target
+	if q.absolute {
+		target = "http://" + q.host + target
+	}
+	m := &match.Request{Address: ip, Port: uint32(port), Method: q.method, Host: q.host, Path: target, HTTP10: q.http10,
+		Runtime: map[string]float64{"envoy.reloadable_features.http_reject_path_with_fragment": 0}}
+	if q.noHost {
+		m.Host = ""
+	}
+	for _, h := range q.others {
+		if strings.EqualFold(h[0], "Host") {
+			m.Host = strings.TrimPrefix(m.Host+","+h[1], ",")
+			continue
+		}
+		m.Headers = append(m.Headers, routes.Header{Name: h[0], Value: h[1]})
+	}
+	return m
+}
+
+// predicted says where the matcher and Envoy part.
+func (r *run) predicted(w match.Way, e answer) string {
+	switch {
+	case w.Action == match.Forward && len(w.Fates) == 0 && e.target == "" && e.status == 200 && e.body == "": // a HEAD
+	case w.Action == match.Forward && len(w.Fates) == 0:
+		if e.target != w.Path {
+			return fmt.Sprintf("forward to %q", w.Path)
+		}
+	case w.Status != e.status:
+		return fmt.Sprintf("status %d (%s %s)", w.Status, w.Action, w.Reason)
+	case pathOf(w.Location) != e.location:
+		return fmt.Sprintf("location %q", w.Location)
+	}
+	return ""
+}
+
+// report says what was left out, and fails for what differed: one of each sort
+// in full.
+func (r *run) report() {
+	r.t.Helper()
+	r.t.Logf("%d requests, %d compared", r.sent, r.compared)
+	for _, k := range slices.Sorted(maps.Keys(r.known)) {
+		r.t.Logf("%6d × %s", r.known[k], k)
+	}
+	shown := map[string]int{}
+	for _, f := range r.failures {
+		sort := f.what + fmt.Sprint(f.n.status, f.e.status, f.q.class)
+		if shown[sort]++; shown[sort] > 1 || len(shown) > 12 {
+			continue
+		}
+		r.t.Errorf("seed %d, %s, %v\n%q\nnginx %s\nEnvoy %s\n%s\n%s", f.c.seed, f.what, f.q.class, f.q.raw[:min(len(f.q.raw), 300)], f.n, f.e, f.note, f.c.text)
+	}
+	if len(r.failures) > 0 {
+		r.t.Errorf("%d requests went elsewhere", len(r.failures))
+	}
+}
