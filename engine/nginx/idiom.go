@@ -18,7 +18,7 @@ func (sc *scope) byItself(i int) string {
 	all := sc.host.GetRoutes()
 	r := all[i]
 	switch {
-	case refuses(r):
+	case refuses(r, sc.site.manager.GetStripTrailingHostDot()):
 		return lessonRefuses
 	case sc.site.manager.GetMergeSlashes() && onlySlashes(r.GetMatch()) && sameEffect(r, takes(all[i+1:], "/")):
 		return lessonOnlySlashes
@@ -29,8 +29,9 @@ func (sc *scope) byItself(i int) string {
 }
 
 // refuses reports whether the route answers 400 to what nginx never looks for a
-// location for: an impossible Host, or a path with a broken escape.
-func refuses(r *routev3.Route) bool {
+// location for: an impossible Host, or a path with a broken escape. A Host that
+// ends in a dot where one has been taken off already is impossible too.
+func refuses(r *routev3.Route, stripped bool) bool {
 	d, m := r.GetDirectResponse(), r.GetMatch()
 	if d.GetStatus() != 400 || d.GetBody() != nil || m.GetPrefix() != "/" || len(m.GetHeaders()) != 1 || len(m.GetQueryParameters())+len(m.GetCookies()) > 0 {
 		return false
@@ -42,7 +43,8 @@ func refuses(r *routev3.Route) bool {
 	}
 	switch strings.ToLower(h.GetName()) {
 	case ":authority":
-		return tells(re, []string{"", ".", "a..b", "a,b", "a/b", ":80"}, []string{"a", "a.b", "a.b:80", "[::1]:80", "a_b", "1.2.3.4", "a.b."})
+		return tells(re, []string{"", ".", "a..b", "a,b", "a/b", ":80"}, []string{"a", "a.b", "a.b:80", "[::1]:80", "a_b", "1.2.3.4"}) &&
+			(stripped || !re.MatchString("a.b."))
 	case ":path":
 		return tells(re, []string{"/%", "/%4", "/%zz", "/a%00", "/%4g/b"}, []string{"/", "/%41", "/a%20b?x=%", "/%e2%82%ac", "/a?%zz"})
 	}
@@ -158,7 +160,7 @@ func subHosts(vh *routev3.VirtualHost) (subs []subHost, rest []int) {
 		return nil, nil
 	}
 	all, at := vh.GetRoutes(), 0
-	for at < len(all) && refuses(all[at]) {
+	for at < len(all) && refuses(all[at], true) {
 		rest = append(rest, at)
 		at++
 	}
@@ -202,7 +204,7 @@ func subHostAt(vh *routev3.VirtualHost, at int) (one subHost, ok bool) {
 
 // authority is the expression for the Host that the route begins with.
 func authority(r *routev3.Route) (string, bool) {
-	if len(r.GetMatch().GetHeaders()) == 0 || refuses(r) {
+	if len(r.GetMatch().GetHeaders()) == 0 || refuses(r, true) {
 		return "", false
 	}
 	h := r.GetMatch().GetHeaders()[0]
