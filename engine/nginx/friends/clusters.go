@@ -199,7 +199,7 @@ func (p *pool) balance() {
 	case clusterv3.Cluster_LEAST_REQUEST:
 		p.add("lb_policy", "random", Friend{
 			Subject: "least_conn", Kind: nginx.Exact,
-			Nginx: "least_conn looks at all servers: five requests at once on five servers went to one each, 5 times of 5.",
+			Nginx: "With least_conn it looks at all servers: five requests at once on five servers went to one each, 5 times of 5.",
 			Envoy: "LEAST_REQUEST compares two at random: some endpoint got two, 5 times of 5.",
 			Fix: &Fix{Says: "LeastRequest with selection_method: FULL_SCAN", edits: []edit{set(p.resource, "load_balancing_policy", yml(
 				`{policies: [{typed_extension_config: {name: envoy.load_balancing_policies.least_request, typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest, selection_method: FULL_SCAN}}}]}`))}},
