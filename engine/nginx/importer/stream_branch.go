@@ -174,12 +174,13 @@ func (p *port) mapped(d *conf.Directive, name string) ([]*branch, bool) {
 	return out, true
 }
 
-// branchTo gives a branch its upstream. An empty one closes the connection, as no
-// chain does.
+// branchTo gives a branch its upstream. An empty one closes the connection: for
+// the rest no chain does that too.
 func (p *port) branchTo(b *branch, line *conf.Directive, name string) bool {
 	if line.Arg(0) == "" {
+		b.reply = &directv3.Config{Response: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{}}}
 		p.im.claimed[line] = true
-		return false
+		return b.match != nil
 	}
 	b.proxy = p.proxy(name)
 	return p.to(b.proxy, line, line.Arg(0))
