@@ -3,7 +3,6 @@ package importer
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	compressv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
@@ -106,7 +105,7 @@ func (im *importer) compressor(s *site, some bool) {
 	} else {
 		gzip.CompressionLevel = compressv3.Gzip_COMPRESSION_LEVEL_1
 	}
-	common := &compressorv3.Compressor_CommonDirectionConfig{MinContentLength: wrapperspb.UInt32(20), ContentType: []string{"text/html"}}
+	common := &compressorv3.Compressor_CommonDirectionConfig{MinContentLength: wrapperspb.UInt32(20), ContentTypeMatcher: []*matcherv3.StringMatcher{mediaType("text/html")}}
 	m := &compressorv3.Compressor{
 		CompressorLibrary:       &corev3.TypedExtensionConfig{Name: "envoy.compression.gzip.compressor", TypedConfig: packed(gzip)},
 		ResponseDirectionConfig: &compressorv3.Compressor_ResponseDirectionConfig{CommonConfig: common, WeakenEtagOnCompress: true},
@@ -131,22 +130,30 @@ func (im *importer) compressor(s *site, some bool) {
 func (im *importer) compressible(d *conf.Directive, common *compressorv3.Compressor_CommonDirectionConfig, m proto.Message) {
 	for _, t := range d.Args {
 		if t == "*" {
-			common.ContentType = nil
-			im.approx(d, at(m, "response_direction_config.common_config"), "Envoy compresses its own list of types instead of all", "name the types in content_type")
+			common.ContentTypeMatcher = nil
+			im.approx(d, at(m, "response_direction_config.common_config"), "Envoy compresses its own list of types instead of all", "name the types in content_type_matcher")
 			return
 		}
-		if !slices.Contains(common.ContentType, t) {
-			common.ContentType = append(common.ContentType, t)
+		if t != "text/html" {
+			common.ContentTypeMatcher = append(common.ContentTypeMatcher, mediaType(t))
 		}
 	}
-	im.exact(d, at(m, "response_direction_config.common_config.content_type"))
+	im.exact(d, at(m, "response_direction_config.common_config.content_type_matcher"))
+}
+
+func mediaType(t string) *matcherv3.StringMatcher {
+	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: t}, IgnoreCase: true}
 }
 
 // compressorNotes accounts for the rest of gzip_.
 func (im *importer) compressorNotes(s *site, from *conf.Directive, m proto.Message) {
 	for _, v := range s.servers {
 		for _, d := range im.inherited(v.d, "gzip") {
-			im.approx(d, at(m, ""), "Envoy always sends Vary: Accept-Encoding", "")
+			if im.turned(v.d, "gzip_vary", false) {
+				im.exact(d, at(m, ""))
+				continue
+			}
+			im.approx(d, at(m, ""), "Envoy sends Vary: Accept-Encoding too, as nginx does with gzip_vary on", "")
 		}
 		for _, name := range []string{"gzip_types", "gzip_min_length", "gzip_comp_level"} {
 			if d := im.one(v.d, name); d != nil && d != im.one(from, name) {

@@ -33,10 +33,10 @@ func (im *importer) main() {
 		case "stream":
 			im.claimed[d] = true
 			im.stream(d)
-		case "events", "worker_processes", "pid", "user", "daemon", "master_process", "worker_rlimit_nofile", "load_module", "error_log", "pcre_jit",
-			"worker_priority", "worker_cpu_affinity", "worker_rlimit_core", "worker_shutdown_timeout", "working_directory", "lock_file", "timer_resolution",
-			"thread_pool", "env", "ssl_engine", "debug_points":
-			im.moot(d)
+		default:
+			if moots[d.Name] {
+				im.moot(d)
+			}
 		}
 	}
 }

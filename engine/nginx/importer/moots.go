@@ -3,6 +3,10 @@ package importer
 // moots are directives that change nothing in Envoy, each with the reason why
 // nobody needs to hear of it.
 var moots = set(
+	// How nginx runs as processes.
+	"events", "worker_processes", "worker_cpu_affinity", "worker_priority", "worker_rlimit_core", "worker_rlimit_nofile", "worker_shutdown_timeout",
+	"worker_aio_requests", "working_directory", "pid", "user", "daemon", "master_process", "lock_file", "load_module", "env", "debug_points",
+	"pcre_jit", "ssl_engine", "timer_resolution", "thread_pool", "google_perftools_profiles",
 	// How nginx's processes use the machine: Envoy has its own worker threads.
 	"sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "aio", "aio_write", "directio", "directio_alignment",
 	"output_buffers", "postpone_output", "read_ahead", "thread_pool", "accept_mutex",

@@ -18,16 +18,14 @@ func (im *importer) passive(p *pool, members []member) {
 	if !p.several {
 		return
 	}
-	var first *member
+	var first, other *member
 	for i, m := range members {
-		if m.fails == 0 {
-			continue
-		}
-		if first == nil {
+		switch {
+		case m.fails == 0:
+		case first == nil:
 			first = &members[i]
-		}
-		if !m.down && (m.fails != first.fails || m.timeout != first.timeout) {
-			im.approx(m.d, at(p.cluster, "outlier_detection"), "max_fails and fail_timeout are one for a whole cluster in Envoy: those of the first server that counts, not this one's", "")
+		case other == nil && !m.down && (m.fails != first.fails || m.timeout != first.timeout):
+			other = &members[i]
 		}
 	}
 	if first == nil {
@@ -37,6 +35,9 @@ func (im *importer) passive(p *pool, members []member) {
 		if m.fails == 0 {
 			im.approx(m.d, at(p.cluster, "outlier_detection"), "max_fails=0 cannot be said of one endpoint alone: this one is taken out like the others", "give it an upstream of its own")
 		}
+	}
+	if other != nil {
+		im.approx(other.d, at(p.cluster, "outlier_detection"), "Envoy has one max_fails and one fail_timeout for the whole cluster: those of the first server", "")
 	}
 	p.fails = first.fails
 	hold := max(first.timeout, time.Millisecond)

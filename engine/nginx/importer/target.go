@@ -38,7 +38,11 @@ func (im *importer) target(loc, pass *conf.Directive, name string, a *routev3.Ro
 	if strings.Contains(name, "$") {
 		return im.variableTarget(loc, pass, name, a)
 	}
-	p := im.pool(pass, name, nil)
+	var resolver *conf.Directive // nginx asks it for the name in a variable
+	if strings.HasPrefix(pass.Arg(0)[strings.Index(pass.Arg(0), "://")+1:], "//$") || strings.HasPrefix(pass.Arg(0), "$") {
+		resolver = im.one(loc, "resolver")
+	}
+	p := im.pool(pass, name, resolver)
 	if p == nil {
 		im.none(pass, "there is no upstream and no address "+name, "")
 		return false

@@ -82,6 +82,7 @@ var operators = map[string]operator{
 	"uri":                    {text: "%PATH(NQ:PATH)%", note: "$uri is decoded; Envoy gives the path as it has normalised it"},
 	"document_uri":           {text: "%PATH(NQ:PATH)%", note: "$document_uri is decoded; Envoy gives the path as it has normalised it"},
 	"request":                {text: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"},
+	"remote_user":            {text: "-"}, // nobody has a name without auth_basic
 	"request_id":             {text: "%REQ(X-REQUEST-ID)%", note: "Envoy's request id is a UUID, and goes upstream as x-request-id too"},
 	"server_protocol":        {text: "%PROTOCOL%"},
 	"content_type":           {text: "%REQ(CONTENT-TYPE)%"},
