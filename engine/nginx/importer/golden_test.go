@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +16,6 @@ import (
 	yaml "example.com/meshtui/engine/text"
 )
 
-var update = flag.Bool("update", false, "write what Import says into the golden files")
-
 // imported is a text as the importer takes it. The text has to be one.
 func imported(t testing.TB, file string) *Result {
 	t.Helper()
@@ -32,9 +29,9 @@ func imported(t testing.TB, file string) *Result {
 	return Import(c)
 }
 
-// sound holds what every import has to hold: Envoy takes the mesh, and every
+// wellMade holds what every import has to hold: Envoy takes the mesh, and every
 // directive is accounted for.
-func sound(t testing.TB, r *Result) {
+func wellMade(t testing.TB, r *Result) {
 	t.Helper()
 	for _, f := range check.Mesh(r.Mesh) {
 		if f.Severity == mesh.Error {
@@ -77,7 +74,7 @@ func TestHTTPGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := imported(t, string(section(a, "nginx.conf")))
-			sound(t, r)
+			wellMade(t, r)
 			got := map[string]string{"report": told(r)}
 			for _, kind := range []mesh.Type{mesh.Listener, mesh.Route, mesh.Cluster, mesh.Endpoints} {
 				var b strings.Builder

@@ -1,6 +1,7 @@
 package importer_test
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"strconv"
@@ -24,8 +25,8 @@ type both struct {
 	addresses    [2]string // nginx's, Envoy's
 }
 
-// serve runs the text on both. LISTEN in it is where each listens.
-func serve(t *testing.T, text string) both {
+// onBoth runs the text on both. LISTEN in it is where each listens.
+func onBoth(t *testing.T, text string) both {
 	t.Helper()
 	nginxtest.Need(t)
 	xdstest.NeedEnvoy(t)
@@ -142,11 +143,37 @@ func TestEnvoyAnswersAsNginx(t *testing.T) {
 	text := strings.NewReplacer("ONE", one.Address, "TWO", two.Address, "DEAD", "127.0.0.1:"+strconv.Itoa(nginxtest.FreePort(t)),
 		"UPGRADE", upgrading(t), "SILENT", silent(t),
 		"MARKED", saying(t, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nETag: \"e\"\r\nContent-Length: 40\r\n\r\n"+strings.Repeat("x", 40))).Replace(everyday)
-	b := serve(t, text)
+	b := onBoth(t, text)
 	t.Run("status", func(t *testing.T) { sameStatus(t, b) })
 	t.Run("upstream", func(t *testing.T) { sameUpstream(t, b) })
 	t.Run("shares", func(t *testing.T) { sameShares(t, b) })
 	t.Run("answer", func(t *testing.T) { sameAnswer(t, b) })
+	t.Run("upgrade", func(t *testing.T) {
+		for _, address := range b.addresses {
+			if line := firstLine(t, address, get("GET", "a.test", "/ws", "Upgrade: websocket", "Connection: Upgrade")); !strings.HasPrefix(line, "HTTP/1.1 101 ") {
+				t.Errorf("%s answers %q", address, line)
+			}
+		}
+	})
+}
+
+// firstLine sends a request after which there is no HTTP.
+func firstLine(t *testing.T, address, raw string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(nginxtest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, raw)
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		t.Error(err)
+	}
+	return line
 }
 
 // sameStatus: both answer alike, and from the same backend.
@@ -175,15 +202,10 @@ func sameStatus(t *testing.T, b both) {
 		{"first of two", get("GET", "a.test", "/limited"), 200},
 		{"second of two", get("GET", "a.test", "/limited"), 200},
 		{"third of two", get("GET", "a.test", "/limited"), 503},
-		{"upgrade", get("GET", "a.test", "/ws", "Upgrade: websocket", "Connection: Upgrade"), 101},
 	} {
 		n, e := b.ask(row.raw)
 		if n.Status != row.status || e.Status != row.status {
 			t.Errorf("%s: nginx %d, Envoy %d, want %d", row.name, n.Status, e.Status, row.status)
-		}
-		if n.Status == 101 { // no HTTP from here on
-			b.nginx.Close()
-			b.envoy.Close()
 		}
 	}
 }
