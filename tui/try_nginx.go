@@ -142,17 +142,20 @@ func (f *foretold) compare(way *match.Way) []parting {
 	if line < 0 {
 		line = f.by.line(a.Server)
 	}
-	var out []parting
+	k, path, name, routed := routeStep(way)
+	elsewhere := routed && a.Location != nil && !f.by.mirrors(a.Location, k, path)
 	here, there := f.end(), envoyEnd(way)
-	if !f.sameEnd(way) {
-		out = append(out, parting{fmt.Sprintf("nginx: %s; Envoy: %s", here, there), line})
+	switch {
+	case elsewhere && !f.sameEnd(way):
+		return []parting{{fmt.Sprintf("nginx: %s, %s; Envoy: route %s, %s", a.Location, here, name, there), line}}
+	case !f.sameEnd(way):
+		return []parting{{fmt.Sprintf("nginx: %s; Envoy: %s", here, there), line}}
+	case elsewhere:
+		return []parting{{fmt.Sprintf("nginx takes %s, Envoy route %s", a.Location, name), line}}
+	case a.Action != predict.Proxy || way.Action != match.Forward || way.Status != 0:
+		return nil
 	}
-	if k, path, ok := routeStep(way); ok && a.Location != nil && !f.by.mirrors(a.Location, k, path) {
-		out = append(out, parting{fmt.Sprintf("nginx takes %s, which is not Envoy's route", a.Location), line})
-	}
-	if len(out) > 0 || a.Action != predict.Proxy || way.Action != match.Forward || way.Status != 0 {
-		return out
-	}
+	var out []parting
 	if a.Sent != "" && a.Sent != way.Path {
 		out = append(out, parting{fmt.Sprintf("the upstream gets %s from nginx, %s from Envoy", a.Sent, way.Path), line})
 	}
@@ -162,14 +165,15 @@ func (f *foretold) compare(way *match.Way) []parting {
 	return out
 }
 
-// routeStep is where the route stands that takes a request in Envoy.
-func routeStep(way *match.Way) (k mesh.Key, path string, ok bool) {
+// routeStep is where the route stands that takes a request in Envoy, and what it
+// is called.
+func routeStep(way *match.Way) (k mesh.Key, path, name string, ok bool) {
 	for i := range way.Steps {
-		if way.Steps[i].Kind == "route" {
-			return way.Steps[i].Key, way.Steps[i].Path, way.Matched
+		if s := &way.Steps[i]; s.Kind == "route" {
+			return s.Key, s.Path, s.Name, way.Matched
 		}
 	}
-	return mesh.Key{}, "", false
+	return mesh.Key{}, "", "", false
 }
 
 // sameEnd reports whether both end alike: in the same answer, or at the same

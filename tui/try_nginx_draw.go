@@ -73,7 +73,11 @@ func (s *tryScreen) nginxWayLines(a *App, w int) []string {
 		if n := f.by.line(step.At); n >= 0 {
 			why = strings.TrimSpace(fmt.Sprintf("%s (line %d)", why, n+1))
 		}
-		out = append(out, a.factLines(step.Kind, step.Name, why, a.th.Strong, w)...)
+		name := strings.TrimPrefix(step.Name, step.Kind+" ")
+		if step.Kind == "action" { // what comes of it stands below
+			name, why = why, ""
+		}
+		out = append(out, a.factLines(step.Kind, name, why, a.th.Strong, w)...)
 	}
 	out = append(out, s.nginxEndLines(a, f, w)...)
 	for _, c := range f.answer.Caveats {
@@ -139,7 +143,10 @@ func (s *tryScreen) nginxVerdict(a *App, w int) []string {
 		out = paragraph(fmt.Sprintf("%s nginx, as predicted: %s", g.Acked, says), w, a.th.Good)
 	}
 	if e := s.shot; e != nil && e.done && e.tried.Status != 0 && t.tried.Status != 0 && (e.tried.Status != t.tried.Status || e.tried.Location != t.tried.Location) {
-		out = append(out, paragraph(fmt.Sprintf("%s here they part: nginx answers %s, Envoy %s", g.Friend, answerText(&t.tried), answerText(&e.tried)), w, a.th.Warn)...)
+		return append(out, paragraph(fmt.Sprintf("%s here they part: nginx answers %s, Envoy %s", g.Friend, answerText(&t.tried), answerText(&e.tried)), w, a.th.Warn)...)
+	}
+	if t.foretold != nil && len(t.foretold.parts) > 0 {
+		out = append(out, paragraph(g.Friend+" here they part: "+t.foretold.parts[0].says, w, a.th.Warn)...)
 	}
 	return out
 }

@@ -85,7 +85,7 @@ func TestNginxReasonsAndTheirLines(t *testing.T) {
 	a, _ := both(t, fromNginx(200), 80, 24)
 	shows(t, a, "nginx would the same: to app 90%, app-v2 10% ctrl+n shows its way")
 	press(a, "ctrl+n")
-	shows(t, a, "location location /foo the longest prefix of /foo (line 14)", "Envoy to app 90%, app-v2 10%")
+	shows(t, a, "location /foo the longest prefix of /foo (line 14)", "Envoy to app 90%, app-v2 10%")
 	for !a.typing() || a.try.form.focus != len(a.try.form.fields)-1 {
 		press(a, "tab")
 	}
@@ -152,7 +152,7 @@ func TestCompare(t *testing.T) {
 	})
 	forward := func(cluster, path, host string, route int) match.Way {
 		return match.Way{Action: match.Forward, Matched: true, Cluster: cluster, Path: path, Host: host,
-			Steps: []match.Step{{Kind: "route", Key: key, Path: fmt.Sprintf("virtual_hosts[0].routes[%d]", route)}}}
+			Steps: []match.Step{{Kind: "route", Name: fmt.Sprintf("r%d", route), Key: key, Path: fmt.Sprintf("virtual_hosts[0].routes[%d]", route)}}}
 	}
 	proxy := predict.Answer{Action: predict.Proxy, Location: at, Upstream: "a_1", Sent: "/x", Host: "h"}
 	for _, tt := range []struct {
@@ -163,7 +163,8 @@ func TestCompare(t *testing.T) {
 	}{
 		{"the same, whatever nginx calls the cluster", proxy, forward("a", "/x", "H", 1), nil},
 		{"another cluster", proxy, forward("b", "/x", "h", 1), []string{"nginx: to a_1; Envoy: to b"}},
-		{"another route to the same", proxy, forward("a", "/x", "h", 0), []string{"nginx takes location /x, which is not Envoy's route"}},
+		{"another route elsewhere", proxy, forward("b", "/x", "h", 0), []string{"nginx: location /x, to a_1; Envoy: route r0, to b"}},
+		{"another route to the same", proxy, forward("a", "/x", "h", 0), []string{"nginx takes location /x, Envoy route r0"}},
 		{"another path upstream", proxy, forward("a", "/y", "h", 1), []string{"the upstream gets /x from nginx, /y from Envoy"}},
 		{"another Host upstream", proxy, forward("a", "/x", "i", 1), []string{"the upstream gets the Host h from nginx, i from Envoy"}},
 		{"Envoy has no such cluster", proxy, match.Way{Action: match.Forward, Status: 503}, []string{"nginx: to a_1; Envoy: 503"}},
