@@ -17,7 +17,7 @@ func (e *run) content() {
 	switch {
 	case pass == nil:
 		e.static()
-	case pass.Name == "proxy_pass":
+	case pass.Name == "proxy_pass" || pass.Name == "grpc_pass":
 		e.proxy(pass, block)
 	default:
 		e.giveUp(pass, "what is sent there is not followed")
@@ -69,10 +69,10 @@ func (e *run) proxy(pass, block *conf.Directive) {
 	e.end(Proxy, 0, "the request goes to this upstream", pass)
 	e.ans.Status = e.status
 	arg := pass.Arg(0)
-	to := e.s.proxies[pass]
-	if to == nil {
-		to = parseTemplate(arg, false)
+	if pass.Name == "grpc_pass" && !strings.Contains(arg, "://") {
+		arg = "grpc://" + arg
 	}
+	to := parseTemplate(arg, false)
 	url := arg
 	if !to.plain() {
 		v := e.fill(to, false)
@@ -94,7 +94,7 @@ func (e *run) proxy(pass, block *conf.Directive) {
 	}
 	e.ans.Upstream = t.upstream
 	e.ans.Sent = e.sent(t, !to.plain(), block)
-	e.ans.Host = e.upstreamHost(t)
+	e.ans.Host = e.upstreamHost(t, pass)
 	if strings.ContainsAny(e.ans.Sent+e.ans.Host, "\r\n") {
 		e.caveat(pass, "sends a decoded line break on within the request's head: what the upstream makes of it differs")
 	}
@@ -108,7 +108,7 @@ func (e *run) split(shares []share, pass *conf.Directive) {
 			e.giveUp(pass, "a share of the split is no URL: "+shown(s.s))
 			return
 		}
-		sent, host := e.sent(t, true, pass.Parent), e.upstreamHost(t)
+		sent, host := e.sent(t, true, pass.Parent), e.upstreamHost(t, pass)
 		if i == 0 {
 			e.ans.Sent, e.ans.Host = sent, host
 		} else if sent != e.ans.Sent || host != e.ans.Host {
@@ -131,8 +131,10 @@ func parseTarget(url string) (t target, ok bool) {
 	switch l := lower(url); {
 	case strings.HasPrefix(l, "http://"):
 		rest, usual = url[7:], "80"
-	case strings.HasPrefix(l, "https://"):
+	case strings.HasPrefix(l, "https://"), strings.HasPrefix(l, "grpcs://"):
 		rest, usual = url[8:], "443"
+	case strings.HasPrefix(l, "grpc://"):
+		rest, usual = url[7:], "80"
 	default:
 		return t, false
 	}
@@ -199,8 +201,8 @@ func nameOf(block *conf.Directive) string {
 }
 
 // upstreamHost is the Host that the upstream gets; "" for none.
-func (e *run) upstreamHost(t target) string {
-	for _, d := range e.s.set.all(e.ctx, "proxy_set_header") {
+func (e *run) upstreamHost(t target, pass *conf.Directive) string {
+	for _, d := range e.s.set.all(e.ctx, strings.TrimSuffix(pass.Name, "_pass")+"_set_header") {
 		if lower(d.Arg(0)) != "host" {
 			continue
 		}

@@ -31,6 +31,9 @@ func (e *run) end(action Action, code int, why string, at *conf.Directive) {
 	if e.loc != nil {
 		e.ans.Location = e.loc.at
 	}
+	if e.located != nil && action != Proxy {
+		e.ans.Redirect = e.location(*e.located)
+	}
 	name := strconv.Itoa(code)
 	if code == 0 && at != nil {
 		name = written(at)
@@ -70,19 +73,24 @@ func (e *run) answerText(r *returnOp, v value, why string) {
 	e.end(Return, r.status, why, r.at)
 }
 
-// redirect answers with a Location, made absolute as nginx does.
+// redirect answers with a Location. It stays where an error_page for the status
+// leads elsewhere.
 func (e *run) redirect(code int, to, why string, at *conf.Directive) {
+	e.located = &to
 	if e.errorPage(code, why, at) {
 		return
 	}
 	e.status = 0
 	e.end(Redirect, code, why, at)
+}
+
+// location is the Location header, made absolute as nginx does.
+func (e *run) location(to string) string {
 	if strings.ContainsAny(to, "\r\n") {
-		e.caveat(at, "puts a decoded line break into the Location: what a client makes of it differs")
+		e.caveat(e.ctx, "puts a decoded line break into the Location: what a client makes of it differs")
 	}
 	if !strings.HasPrefix(to, "/") || !e.s.set.on(e.ctx, "absolute_redirect", true) {
-		e.ans.Redirect = to
-		return
+		return to
 	}
 	host := e.host
 	switch {
@@ -93,7 +101,7 @@ func (e *run) redirect(code int, to, why string, at *conf.Directive) {
 		host = e.ip.String()
 	default:
 		e.ans.Caveats = append(e.ans.Caveats, "the request has no Host: the Location names the address that it came to")
-		return
+		return ""
 	}
 	usual := uint32(80)
 	if e.req.TLS {
@@ -102,7 +110,7 @@ func (e *run) redirect(code int, to, why string, at *conf.Directive) {
 	if e.port != usual && e.s.set.on(e.ctx, "port_in_redirect", true) {
 		host += ":" + strconv.FormatUint(uint64(e.port), 10)
 	}
-	e.ans.Redirect = e.scheme() + "://" + host + to
+	return e.scheme() + "://" + host + to
 }
 
 // errorPage follows an error_page for the status, where there is one; it reports
@@ -156,9 +164,8 @@ func (e *run) errorPage(code int, why string, at *conf.Directive) bool {
 		if isRedirect(fixed) {
 			code = fixed
 		}
-		e.status = 0
+		e.status, e.located = 0, &v.s
 		e.end(Redirect, code, "`"+d.String()+"` sends the client elsewhere", d)
-		e.ans.Redirect = v.s
 	}
 	return true
 }

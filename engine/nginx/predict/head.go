@@ -130,6 +130,7 @@ func (e *run) byHost() bool {
 		h, ok := cleanHost(e.hostHeader)
 		switch {
 		case !ok:
+			e.headers = e.headers[:1] // what follows it is not read
 			e.refuse(400, "the Host header "+shown(e.hostHeader)+" is not a good one")
 			return false
 		case !e.line.absolute:

@@ -50,7 +50,7 @@ func TestAsNginx(t *testing.T) {
 					kept[why]++
 					continue
 				}
-				if diff := differs(answer, reply, one.Address); diff != "" {
+				if diff := differs(answer, reply, map[string]string{"app": "one", one.Address: "one", "Other": "two", two.Address: "two"}); diff != "" {
 					wrong++
 					t.Errorf("%s\n%.400q to %s\nnginx: %d %q %.300q\npredict: %s", diff, raw(r), to, reply.Status, reply.Location(), reply.Body, told(answer)+"\n"+block(text, answer.Server))
 					if wrong > 2 {
@@ -104,11 +104,15 @@ func orServer(a predict.Answer) *conf.Directive {
 	return a.Server
 }
 
-// differs says what nginx did otherwise; "" for nothing.
-func differs(a predict.Answer, r nginxtest.Reply, _ string) string {
+// differs says what nginx did otherwise; "" for nothing. upstreams are the names of
+// the backends by what proxy_pass calls them.
+func differs(a predict.Answer, r nginxtest.Reply, upstreams map[string]string) string {
 	seen, proxied := nginxtest.ParseSeen(r.Body)
-	if (a.Action == predict.Proxy) != (proxied || r.Headers.Get("X-Echo") != "") {
+	switch backend := r.Headers.Get("X-Echo"); {
+	case (a.Action == predict.Proxy) != (backend != ""):
 		return "one of them goes upstream"
+	case a.Action == predict.Proxy && upstreams[a.Upstream] != backend:
+		return "another upstream: " + backend
 	}
 	switch a.Action {
 	case predict.Static: // the root is an empty folder

@@ -38,13 +38,14 @@ type run struct {
 	asSent    bool // an upstream without a URI of its own gets the target as the client sent it
 	inPlace   bool // `break`: the location's name is not replaced
 	internal  bool
-	changed   bool // the location is to be chosen again
-	changes   int  // how often that may be, and one
-	quote     bool // captures are escaped where they are copied
-	leaked    bool // nginx may go on escaping them after a rewrite's arguments
-	discarded bool // the body was thrown away
-	paged     bool // an error_page was used
-	status    int  // that an error_page fixes; 0 for none
+	changed   bool    // the location is to be chosen again
+	changes   int     // how often that may be, and one
+	quote     bool    // captures are escaped where they are copied
+	leaked    bool    // nginx may go on escaping them after a rewrite's arguments
+	discarded bool    // the body was thrown away
+	located   *string // the Location, once there is one
+	paged     bool    // an error_page was used
+	status    int     // that an error_page fixes; 0 for none
 }
 
 // maxChanges is how often nginx chooses a location anew, or redirects within.

@@ -17,8 +17,6 @@ type Server struct {
 	defined   map[string]definition
 	assigned  map[string]bool // variables of `set` and of named groups
 	patterns  map[string]*pattern
-	upstreams map[string]bool // names in lower case
-	proxies   map[*conf.Directive]template
 }
 
 // site is one server{}.
@@ -57,7 +55,7 @@ type address struct {
 func New(c *conf.Config) *Server {
 	s := &Server{
 		set: newSettings(c.Main), defined: map[string]definition{}, assigned: map[string]bool{},
-		patterns: map[string]*pattern{}, byText: map[string]*address{}, upstreams: map[string]bool{}, proxies: map[*conf.Directive]template{},
+		patterns: map[string]*pattern{}, byText: map[string]*address{},
 	}
 	for _, http := range c.Named("http") {
 		s.define(http)
@@ -87,13 +85,11 @@ func newNames() names {
 	return names{exact: map[string]serverName{}, head: map[string]serverName{}, tail: map[string]serverName{}}
 }
 
-// define takes in the variables and upstreams of the http block.
+// define takes in the variables of the http block.
 func (s *Server) define(http *conf.Directive) {
 	for _, d := range http.Block {
 		name := strings.TrimPrefix(d.Arg(1), "$")
 		switch d.Name {
-		case "upstream":
-			s.upstreams[lower(d.Arg(0))] = true
 		case "map":
 			s.defined[name] = s.newMapping(d)
 		case "split_clients":
