@@ -71,34 +71,39 @@ type serverName struct {
 type names struct {
 	exact, head, tail map[string]serverName // head: what follows "*."; tail: what stands before ".*"
 	regex             []serverName
+	taken             map[string]bool // plain names, and those of ".x"
 }
 
-// add takes a name in, unless another server, or this one, has it already.
+// add takes a name in, unless another server, or this one, has it already. A ".x"
+// that is too late for "*.x" still keeps a plain "x" after it out.
 func (n *names) add(s serverName) {
-	switch {
+	switch plain, dotted := strings.CutPrefix(s.text, "."); {
 	case s.re != nil:
 		n.regex = append(n.regex, s)
-	case strings.HasPrefix(s.text, "."):
-		if _, taken := n.exact[s.text[1:]]; taken {
+	case dotted:
+		if n.taken[plain] {
 			return
 		}
-		if _, taken := n.head[s.text[1:]]; taken {
-			return
+		n.taken[plain] = true
+		if putFirst(n.head, plain, s) {
+			n.exact[plain] = s
 		}
-		n.exact[s.text[1:]], n.head[s.text[1:]] = s, s
 	case strings.HasPrefix(s.text, "*."):
 		putFirst(n.head, s.text[2:], s)
 	case strings.HasSuffix(s.text, ".*"):
 		putFirst(n.tail, s.text[:len(s.text)-2], s)
-	default:
-		putFirst(n.exact, s.text, s)
+	case !n.taken[s.text]:
+		n.taken[s.text] = true
+		n.exact[s.text] = s
 	}
 }
 
-func putFirst(m map[string]serverName, key string, s serverName) {
-	if _, taken := m[key]; !taken {
+func putFirst(m map[string]serverName, key string, s serverName) bool {
+	_, taken := m[key]
+	if !taken {
 		m[key] = s
 	}
+	return !taken
 }
 
 // hostWay is how a name was found.

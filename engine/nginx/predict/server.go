@@ -82,7 +82,7 @@ func New(c *conf.Config) *Server {
 }
 
 func newNames() names {
-	return names{exact: map[string]serverName{}, head: map[string]serverName{}, tail: map[string]serverName{}}
+	return names{exact: map[string]serverName{}, head: map[string]serverName{}, tail: map[string]serverName{}, taken: map[string]bool{}}
 }
 
 // define takes in the variables of the http block.
