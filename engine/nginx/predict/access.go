@@ -56,18 +56,16 @@ func (e *run) refuses() (done bool) {
 func (e *run) denied() (yes bool, at *conf.Directive) {
 	var rules []*conf.Directive
 	for b := e.ctx; b != nil && rules == nil; b = b.Parent {
-		for _, d := range e.s.rules(b) {
-			rules = append(rules, d)
-		}
+		rules = e.s.rules(b)
 	}
-	for _, d := range rules {
-		if d.Arg(0) != "all" {
-			e.caveat(d, "may decide otherwise: the address of the client is not known")
-			return false, d
-		}
-		return d.Name == "deny", d
+	switch {
+	case len(rules) == 0:
+		return false, nil
+	case rules[0].Arg(0) == "all":
+		return rules[0].Name == "deny", rules[0]
 	}
-	return false, nil
+	e.caveat(rules[0], "may decide otherwise: the address of the client is not known")
+	return false, rules[0]
 }
 
 // rules are a block's own allow and deny, in file order.

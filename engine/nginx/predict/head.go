@@ -33,10 +33,14 @@ func (e *run) readHead() bool {
 
 // readHeaders keeps the headers that nginx takes.
 func (e *run) readHeaders() {
-	underscores, odd := e.s.set.on(e.site.at, "underscores_in_headers", false), !e.s.set.on(e.site.at, "ignore_invalid_headers", true)
+	good := "abcdefghijklmnopqrstuvwxyz0123456789-"
+	if e.s.set.on(e.site.at, "underscores_in_headers", false) {
+		good += "_"
+	}
+	all := !e.s.set.on(e.site.at, "ignore_invalid_headers", true)
 	for _, h := range e.req.Headers {
 		name := lower(h[0])
-		if !odd && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" && !(underscores && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "") {
+		if !all && strings.Trim(name, good) != "" {
 			continue
 		}
 		e.headers = append(e.headers, [2]string{strings.ReplaceAll(name, "-", "_"), strings.Trim(h[1], " ")})
@@ -116,9 +120,9 @@ func (e *run) badHeaders() (why string, code int) {
 // header, which has to be a good one either way.
 func (e *run) byHost() bool {
 	sent := e.count("host") > 0
-	host, ok := e.line.host, true
 	if e.line.absolute {
-		if host, ok = cleanHost(host); !ok {
+		host, ok := cleanHost(e.line.host)
+		if !ok {
 			e.refuse(400, "the request target has no good host")
 			return false
 		}

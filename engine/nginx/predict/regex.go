@@ -58,7 +58,7 @@ func translate(text string) (out, bad string) {
 		case c == '\\' && i+1 < len(text):
 			i++
 			switch n := text[i]; {
-			case strings.IndexByte("dDwWbBAzQEtrnfax0", n) >= 0 && !(class >= 0 && n == 'b'):
+			case strings.IndexByte("dDwWbBAzQEtrnfax0", n) >= 0 && (class < 0 || n != 'b'):
 				if n == 'Q' {
 					return "", `it has \Q`
 				}
@@ -92,7 +92,7 @@ func translate(text string) (out, bad string) {
 				b.WriteByte('\\')
 			}
 			b.WriteByte(c)
-			if c == ']' && i > class+1 && !(text[class+1] == '^' && i == class+2) {
+			if c == ']' && i > class+1 && (text[class+1] != '^' || i != class+2) {
 				class = -1
 			}
 		case c == '[':
@@ -101,7 +101,7 @@ func translate(text string) (out, bad string) {
 		case c == '$':
 			b.WriteString(`(?:\n?\z)`)
 		case c >= 0x80: // without Unicode it is no letter, and has no case
-			b.WriteString("(?-i:" + string(text[i:i+1]) + ")")
+			b.WriteString("(?-i:" + text[i:i+1] + ")")
 		case c == '(' && strings.HasPrefix(text[i:], "(?"):
 			switch rest := text[i+2:]; {
 			case strings.HasPrefix(rest, ":"), strings.HasPrefix(rest, "P<"), strings.HasPrefix(rest, "i:"), strings.HasPrefix(rest, "i)"), strings.HasPrefix(rest, "s:"), strings.HasPrefix(rest, "s)"):

@@ -131,7 +131,7 @@ func (a *Asker) read(head bool, sent error) (Reply, error) {
 	reply.Closed = reply.Closed || strings.EqualFold(reply.Headers.Get("Connection"), "close")
 	body, err := a.body(head, &reply)
 	reply.Body = string(body)
-	if reply.Closed || err != nil {
+	if reply.Closed || err != nil || head { // nginx may send a body to a HEAD that it did not understand
 		a.Close()
 	}
 	return reply, err
