@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -20,3 +22,6 @@ func Corpus(t testing.TB) map[string]*txtar.Archive { return corpus(t) }
 
 // DiskOf is the files of one.
 func DiskOf(t testing.TB, a *txtar.Archive) Disk { return diskOf(t, a) }
+
+// Variables are those of nginx's that Envoy has an operator for.
+func Variables() []string { return slices.Sorted(maps.Keys(operators)) }

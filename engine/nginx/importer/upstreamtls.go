@@ -71,9 +71,13 @@ func (im *importer) upstreamVersions(ssl func(string) *conf.Directive, c *tlsv3.
 		}
 	}
 	if d := ssl("ciphers"); d != nil {
-		im.none(d, "nginx's list is OpenSSL's, with words such as HIGH that Envoy's BoringSSL does not know", "set cipher_suites in the cluster's tls_params")
+		names, missing, _ := ciphers(d.Arg(0))
+		params.CipherSuites = names
+		if len(missing) > 0 {
+			im.none(d, "Envoy's TLS library does not have "+strings.Join(missing, ", "), "the others of the list are carried over")
+		}
 	}
-	if params.TlsMinimumProtocolVersion != 0 {
+	if params.TlsMinimumProtocolVersion != 0 || len(params.GetCipherSuites()) > 0 {
 		c.TlsParams = params
 	}
 }
@@ -103,7 +107,7 @@ func (im *importer) verification(ssl func(string) *conf.Directive, name string, 
 		v.Crl = im.file(d.Arg(0))
 	}
 	if d := ssl("verify_depth"); d != nil {
-		v.MaxVerifyDepth = wrapperspb.UInt32(count(d.Arg(0), 1))
+		v.MaxVerifyDepth = wrapperspb.UInt32(min(count(d.Arg(0), 1), 99) + 1) // Envoy counts the trust anchor too
 	}
 	if name != "" {
 		v.MatchTypedSubjectAltNames = []*tlsv3.SubjectAltNameMatcher{{SanType: tlsv3.SubjectAltNameMatcher_DNS,
@@ -123,7 +127,7 @@ func (im *importer) file(name string) *corev3.DataSource {
 
 // tlsFields are the fields that the proxy_ssl_ directives become.
 var tlsFields = map[string]string{
-	"server_name": "sni", "name": "sni", "protocols": "common_tls_context.tls_params", "session_reuse": "max_session_keys",
+	"server_name": "sni", "name": "sni", "protocols": "common_tls_context.tls_params", "ciphers": "common_tls_context.tls_params.cipher_suites", "session_reuse": "max_session_keys",
 	"certificate": "common_tls_context.tls_certificates[0].certificate_chain", "certificate_key": "common_tls_context.tls_certificates[0].private_key",
 	"password_file": "common_tls_context.tls_certificates[0].password", "verify": "common_tls_context.validation_context",
 	"trusted_certificate": "common_tls_context.validation_context.trusted_ca", "crl": "common_tls_context.validation_context.crl",
