@@ -6,7 +6,7 @@ var moots = set(
 	// How nginx runs as processes.
 	"events", "worker_processes", "worker_cpu_affinity", "worker_priority", "worker_rlimit_core", "worker_rlimit_nofile", "worker_shutdown_timeout",
 	"worker_aio_requests", "working_directory", "pid", "user", "daemon", "master_process", "lock_file", "load_module", "env", "debug_points",
-	"pcre_jit", "ssl_engine", "timer_resolution", "thread_pool", "google_perftools_profiles",
+	"pcre_jit", "ssl_engine", "timer_resolution", "google_perftools_profiles",
 	// How nginx's processes use the machine: Envoy has its own worker threads.
 	"sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "aio", "aio_write", "directio", "directio_alignment",
 	"output_buffers", "postpone_output", "read_ahead", "thread_pool", "accept_mutex",
@@ -32,7 +32,6 @@ var moots = set(
 	"gzip_http_version", "gzip_disable", "gzip_vary", "gzip_comp_level", "recursive_error_pages", "http2_max_field_size", "http2_max_header_size",
 	"http2_max_requests", "http2_idle_timeout", "http2_recv_timeout", "http2_push", "http2_push_preload", "http2_max_concurrent_pushes",
 	"proxy_force_ranges", "proxy_store_access", "internal", "auth_delay", "preread_buffer_size", "resolver", "resolver_timeout",
-	"proxy_headers_hash_bucket_size", "lingering_close", "variables_hash_max_size",
 )
 
 // held are directives that are read wherever they hold.

@@ -70,12 +70,11 @@ func (im *importer) requestHeader(f *forwarding, d *conf.Directive) {
 
 // formatFor is format, which knows what the route's target is called too.
 func (im *importer) formatFor(f *forwarding, s string) formatted {
-	host, port, ok := strings.Cut(f.goal.host, ":")
-	if !ok {
-		port = portOf(f.pass)
+	port := portOf(f.pass)
+	if hasPort(f.goal.host) {
+		port = f.goal.host[strings.LastIndexByte(f.goal.host, ':')+1:]
 	}
 	s = strings.NewReplacer("$proxy_host", f.goal.host, "${proxy_host}", f.goal.host, "$proxy_port", port, "${proxy_port}", port).Replace(s)
-	_ = host
 	return im.format(f.loc, s, "")
 }
 

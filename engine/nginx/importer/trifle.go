@@ -1,19 +1,13 @@
 package importer
 
-import (
-	"strings"
-
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-
-	"example.com/meshtui/engine/nginx/conf"
-)
+import "example.com/meshtui/engine/nginx/conf"
 
 // trifles is what else a location says of its upstream: little of it is
 // anything to Envoy.
 func (im *importer) trifles(f *forwarding) {
 	if d := im.of(f, "http_version"); d != nil {
 		if d.Arg(0) == "1.0" {
-			im.none(d, "Envoy speaks HTTP/1.1 with its upstreams", "give the cluster's HttpProtocolOptions accept_http_10 on the server's side, or leave it: few servers mind")
+			im.none(d, "Envoy speaks HTTP/1.1 with its upstreams", "few servers mind")
 		} else {
 			im.moot(d) // what Envoy speaks anyway
 		}
@@ -39,13 +33,7 @@ func (im *importer) trifles(f *forwarding) {
 		im.moot(d)
 	}
 	if d := im.of(f, "method"); d != nil {
-		h := &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: ":method", Value: d.Arg(0)}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
-		if strings.Contains(d.Arg(0), "$") {
-			im.none(d, "Envoy changes the method to a fixed one", "")
-		} else {
-			_ = h
-			im.none(d, "Envoy's routes change no method", "the header_mutation filter sets :method")
-		}
+		im.none(d, "Envoy's routes change no method", "the header_mutation filter sets :method")
 	}
 	if d := im.of(f, "intercept_errors"); d != nil && d.Arg(0) == "on" {
 		im.none(d, "Envoy's own answers can be mapped, an upstream's cannot", "the custom_response filter replaces answers of an upstream")

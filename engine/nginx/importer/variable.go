@@ -180,6 +180,12 @@ func (im *importer) operator(block *conf.Directive, variable string) (operator, 
 			return operator{}, true
 		}
 	}
+	for _, d := range im.inherited(block, "auth_request_set") {
+		if name, ok := strings.CutPrefix(single(d.Arg(1)), "upstream_http_"); ok && strings.TrimPrefix(d.Arg(0), "$") == variable {
+			return operator{text: "%REQ(" + strings.ToUpper(strings.ReplaceAll(name, "_", "-")) + ")%",
+				note: "the header comes from the service that auth_request asks; where it sends none, Envoy takes the client's own of that name"}, true
+		}
+	}
 	if value, d, ok := im.constant(block, variable); ok {
 		im.claimed[d] = true
 		return operator{text: strings.ReplaceAll(value, "%", "%%")}, true
