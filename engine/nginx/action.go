@@ -43,8 +43,8 @@ func (p *projection) forward(sc *scope, pl *place, c candidate, ra *routev3.Rout
 		p.upstreamTLSLines(&t)
 	}
 	p.timeouts(o, ra, t)
-	if rp := ra.GetRetryPolicy(); rp != nil {
-		p.retry(t.by(), o.at("retry_policy"), rp)
+	if rp := ra.GetRetryPolicy(); rp != nil && !p.shared.next.common() {
+		p.retry(t.by(), o.at("retry_policy"), rp, pl.careful, t.servers)
 	}
 	p.headers(sc, pl, ra, t.by())
 	p.mirror(sc, o, ra)
@@ -131,21 +131,14 @@ func backReferences(s string) string {
 	return b.String()
 }
 
-// timeouts writes how long to wait for a connection and an answer.
+// timeouts writes how long to wait for a connection and an answer, where that is
+// not what holds for all of http {}.
 func (p *projection) timeouts(o Origin, ra *routev3.RouteAction, t target) {
-	switch d := ra.GetTimeout(); {
-	case d == nil:
-	case d.AsDuration() > 0:
-		p.add(mark{from: o.at("timeout")}.approx(lessonTimeout), "%s_read_timeout %s;", t.by(), nginxTime(d))
-	default:
-		idle, from := durationpb.New(5*time.Minute), o.at("timeout")
-		if ra.GetIdleTimeout().AsDuration() > 0 {
-			idle, from = ra.GetIdleTimeout(), o.at("idle_timeout")
-		}
-		p.add(exact(from).with(lessonNoTimeout), "%s_read_timeout %s;", t.by(), nginxTime(idle))
+	if value, m := readTimeout(o, ra); ra.GetTimeout() != nil && !p.shared.read.common() {
+		p.add(m, "%s_read_timeout %s;", t.by(), value)
 	}
-	if t.connect != nil {
-		p.add(mark{kind: Exact, from: t.cluster.at("connect_timeout"), lesson: lessonConnect}, "%s_connect_timeout %s;", t.by(), nginxTime(t.connect))
+	if value, m := connectTimeout(t.cluster, t.connect); t.connect != nil && !p.shared.connect.common() {
+		p.add(m, "%s_connect_timeout %s;", t.by(), value)
 	}
 }
 
@@ -159,47 +152,15 @@ var retryConditions = map[string]string{
 // retriableStatus are the codes that proxy_next_upstream knows.
 var retriableStatus = map[uint32]bool{500: true, 502: true, 503: true, 504: true, 403: true, 404: true, 429: true}
 
-// retry writes a retry policy in one family's directives.
-func (p *projection) retry(by string, o Origin, rp *routev3.RetryPolicy) {
-	seen := map[string]bool{}
-	var words []string
-	say := func(list string) {
-		for w := range strings.FieldsSeq(list) {
-			if !seen[w] {
-				seen[w] = true
-				words = append(words, w)
-			}
-		}
-	}
-	for condition := range strings.SplitSeq(rp.GetRetryOn(), ",") {
-		if condition = strings.TrimSpace(condition); condition == "" {
-			continue
-		}
-		if known, ok := retryConditions[condition]; ok {
-			say(known)
-			continue
-		}
-		say("error timeout")
-	}
-	for _, code := range rp.GetRetriableStatusCodes() {
-		if retriableStatus[code] && strings.Contains(rp.GetRetryOn(), "retriable-status-codes") {
-			say(fmt.Sprintf("http_%d", code))
-		}
-	}
+// retry writes a retry policy in one family's directives. servers is how many
+// there are to try, 0 where that is not known.
+func (p *projection) retry(by string, o Origin, rp *routev3.RetryPolicy, careful bool, servers int) {
 	m := mark{from: o.at("retry_on")}.approx(lessonRetry)
-	if len(words) == 0 {
-		p.add(m, "%s_next_upstream off;", by)
-		return
+	words := nextUpstream(rp, careful)
+	p.add(m, "%s_next_upstream %s;", by, words)
+	if n := triesOf(rp, servers); n > 0 {
+		p.add(mark{kind: Exact, from: o.at("num_retries"), lesson: lessonTries}, "%s_next_upstream_tries %d;", by, n)
 	}
-	if strings.Contains(strings.Join(words, " "), "http_") {
-		say("non_idempotent")
-	}
-	p.add(m, "%s_next_upstream %s;", by, strings.Join(words, " "))
-	tries := uint64(1)
-	if rp.GetNumRetries() != nil {
-		tries = uint64(rp.GetNumRetries().GetValue())
-	}
-	p.add(mark{kind: Exact, from: o.at("num_retries"), lesson: lessonTries}, "%s_next_upstream_tries %d;", by, tries+1)
 }
 
 // redirectCodes are the statuses of RedirectResponseCode.

@@ -77,7 +77,9 @@ func (p *projection) forwardedFor(s *site) {
 	}
 	m := exact(s.origin.at("use_remote_address")).with(lessonForwarded)
 	for _, by := range p.families(s.routes()) {
-		p.add(mark{lesson: lessonHeaderSet}, "%s_set_header Host $http_host;", by)
+		if !p.shared.host.is("$proxy_host") || by == byGRPC {
+			p.add(mark{lesson: lessonHeaderSet}, "%s_set_header Host $http_host;", by)
+		}
 		if by == byProxy {
 			p.add(mark{lesson: lessonHeaderSet}, `proxy_set_header Connection "";`)
 		}
@@ -91,6 +93,9 @@ func (p *projection) forwardedFor(s *site) {
 func (p *projection) hostLine(by string, o Origin, ra *routev3.RouteAction) (line func(), set bool) {
 	write := func(m mark, value string) func() {
 		return func() { p.add(m, "%s_set_header Host %s;", by, token(value)) }
+	}
+	if p.shared.host.is("$proxy_host") && by == byProxy {
+		return func() {}, false // nginx puts it there at every level
 	}
 	switch hs := ra.GetHostRewriteSpecifier().(type) {
 	case *routev3.RouteAction_HostRewriteLiteral:

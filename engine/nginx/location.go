@@ -9,11 +9,12 @@ import (
 
 // place is one route, with the locations that it would like to have.
 type place struct {
-	origin Origin
-	route  *routev3.Route
-	rows   []*row
-	asks   asks
-	said   string // what nginx does by itself in its stead, "" for nothing
+	origin  Origin
+	route   *routev3.Route
+	rows    []*row
+	asks    asks
+	careful bool   // POST has a route of its own, with fewer retries
+	said    string // what nginx does by itself in its stead, "" for nothing
 }
 
 // locations writes the routes of a virtual host in Envoy's order.
@@ -22,7 +23,7 @@ func (p *projection) locations(sc *scope) {
 	var rows []*row
 	for i, r := range sc.host.GetRoutes() {
 		o := sc.origin.at(fmt.Sprintf("routes[%d]", sc.index(i)))
-		pl := &place{origin: o, route: r, said: sc.byItself(i)}
+		pl := &place{origin: o, route: r, said: sc.byItself(i), careful: i > 0 && notRepeated(sc.host.GetRoutes()[i-1], r)}
 		places[i] = pl
 		if pl.said != "" {
 			continue

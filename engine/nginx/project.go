@@ -25,7 +25,7 @@ func Project(m *mesh.Mesh) *Config { return ProjectWith(m, Options{}) }
 func newProjection(m *mesh.Mesh, o Options) *projection {
 	return &projection{
 		mesh: m, options: o, names: newNames(), taken: map[string]bool{}, hashKeys: map[string]hashKey{}, tcpKeys: map[string]hashKey{},
-		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{}, drawn: map[Origin]string{},
+		attached: map[mesh.Key]bool{}, splitNames: map[string]int{}, shown: map[mesh.Key]bool{}, named: map[string]byName{}, drawn: map[Origin]string{}, counted: map[string]counted{},
 	}
 }
 
@@ -90,6 +90,7 @@ type projection struct {
 	mesh       *mesh.Mesh
 	options    Options
 	names      *names
+	shared     shared
 	taken      map[string]bool    // listen addresses that are in use
 	hashKeys   map[string]hashKey // by cluster
 	attached   map[mesh.Key]bool  // route configurations that a listener asks for
@@ -102,6 +103,8 @@ type projection struct {
 	drawn      map[Origin]string // variables of a weighted choice or a share
 	named      map[string]byName // by cluster
 	resolved   []*clusterv3.Cluster
+	counted    map[string]counted // by cluster
+	everywhere map[string]*agreed // directives of the connection managers, by name
 	inStream   bool               // within stream {}
 	tcpKeys    map[string]hashKey // by cluster, within stream {}
 
@@ -136,8 +139,10 @@ func (p *projection) prepare() {
 		if rc, ok := r.Message.(*routev3.RouteConfiguration); ok {
 			p.gatherHashKeys(Origin{Key: r.Key}, rc)
 			p.usedBy(rc)
+			p.shared.survey(p, Origin{Key: r.Key}, rc)
 		}
 	}
+	p.gather()
 }
 
 // header is what stands before everything else: what an ordinary user needs to
@@ -168,24 +173,44 @@ func (p *projection) hashes() {
 	}
 }
 
-// defaults are Envoy's habits, said aloud because nginx has others.
+// defaults are Envoy's habits, said aloud because nginx has others, and what all
+// connection managers and routes have alike.
 func (p *projection) defaults() {
 	m := mark{from: p.https[0], also: p.https[1:], kind: Exact}
 	p.add(m.approx(lessonVersion), "proxy_http_version 1.1;")
 	p.add(m.with(lessonVersion), `proxy_set_header Connection "";`)
-	p.add(m.with(lessonHost), "proxy_set_header Host $http_host;")
-	p.add(m.approx(lessonTimeout), "proxy_read_timeout 15s;")
-	p.add(m.with(lessonConnect), "proxy_connect_timeout 5s;")
-	p.add(m.with(lessonNoRetry), "proxy_next_upstream off;")
-	p.add(m.with(lessonBody), "client_max_body_size 0;")
+	if p.shared.host.is("$proxy_host") {
+		p.note(p.shared.host.mark, "Host: the upstream's name, nginx by itself")
+	} else {
+		p.add(m.with(lessonHost), "proxy_set_header Host $http_host;")
+	}
+	p.forwarding(byProxy, m)
 	if p.speakGRPC() {
 		p.add(m.with(lessonHost), "grpc_set_header Host $http_host;")
-		p.add(m.approx(lessonTimeout), "grpc_read_timeout 15s;")
-		p.add(m.with(lessonConnect), "grpc_connect_timeout 5s;")
-		p.add(m.with(lessonNoRetry), "grpc_next_upstream off;")
+		p.forwarding(byGRPC, m)
 	}
-	p.add(m.with(lessonSlashes), "merge_slashes off;")
-	p.add(m.with(lessonUnderscore), "underscores_in_headers on;")
+	for _, name := range sortedKeys(p.everywhere) {
+		if a := p.everywhere[name]; !a.differs {
+			p.add(a.mark, "%s", a.value)
+		}
+	}
+}
+
+// forwarding is how long to wait for an upstream, and whether to try the next.
+func (p *projection) forwarding(by string, m mark) {
+	read, connect, next := agreed{value: "15s", mark: m.approx(lessonTimeout)}, agreed{value: "5s", mark: m.with(lessonConnect)}, agreed{value: "off", mark: m.with(lessonNoRetry)}
+	for _, one := range []struct{ usual, all *agreed }{{&read, &p.shared.read}, {&connect, &p.shared.connect}, {&next, &p.shared.next}} {
+		if one.all.common() {
+			*one.usual = *one.all
+		}
+	}
+	p.add(read.mark, "%s_read_timeout %s;", by, read.value)
+	p.add(connect.mark, "%s_connect_timeout %s;", by, connect.value)
+	words, tries, _ := strings.Cut(next.value, " / ")
+	p.add(next.mark, "%s_next_upstream %s;", by, words)
+	if tries != "" {
+		p.add(next.mark.with(lessonTries), "%s_next_upstream_tries %s;", by, tries)
+	}
 }
 
 // speakGRPC reports whether some cluster is spoken to in HTTP/2.

@@ -85,7 +85,10 @@ func (p *projection) httpFilters(o Origin, m *hcmv3.HttpConnectionManager) {
 	for i, f := range m.GetHttpFilters() {
 		at := o.at(fmt.Sprintf("http_filters[%d]", i))
 		kind := f.GetTypedConfig().GetTypeUrl()
-		if strings.HasSuffix(kind, ".router.v3.Router") {
+		if strings.HasSuffix(kind, ".router.v3.Router") || strings.HasSuffix(kind, ".buffer.v3.Buffer") {
+			continue
+		}
+		if _, library := gzipOf(f); library != nil {
 			continue
 		}
 		name, lesson := f.GetName(), lessonFilter
@@ -164,9 +167,21 @@ func (p *projection) configRest(o Origin, rc *routev3.RouteConfiguration) {
 // managerRest names what else a connection manager says.
 func (p *projection) managerRest(o Origin, m *hcmv3.HttpConnectionManager) {
 	p.httpFilters(o, m)
-	p.rest(o, m, "codec_type", "rds", "route_config", "http_filters", "merge_slashes", "common_http_protocol_options", "request_headers_timeout",
-		"upgrade_configs", "use_remote_address", "skip_xff_append", "strip_matching_host_port", "strip_any_host_port", "generate_request_id")
-	p.rest(o.at("common_http_protocol_options"), m.GetCommonHttpProtocolOptions(), "idle_timeout")
+	said := []string{"codec_type", "rds", "route_config", "http_filters", "merge_slashes", "common_http_protocol_options", "request_headers_timeout",
+		"upgrade_configs", "use_remote_address", "skip_xff_append", "strip_matching_host_port", "strip_any_host_port", "generate_request_id",
+		"strip_trailing_host_dot"}
+	for field, is := range map[string]bool{"normalize_path": m.GetNormalizePath().GetValue(), "stream_idle_timeout": m.GetStreamIdleTimeout().AsDuration() > 0,
+		"http_protocol_options": m.GetHttpProtocolOptions().GetAcceptHttp_10()} {
+		if is {
+			said = append(said, field)
+		}
+	}
+	if all := m.GetLocalReplyConfig().GetMappers(); len(all) == 1 && badGateway(all[0]) && m.GetLocalReplyConfig().GetBodyFormat() == nil {
+		said = append(said, "local_reply_config")
+	}
+	p.rest(o, m, said...)
+	p.rest(o.at("http_protocol_options"), m.GetHttpProtocolOptions(), "accept_http_10", "default_host_for_http_10")
+	p.rest(o.at("common_http_protocol_options"), m.GetCommonHttpProtocolOptions(), "idle_timeout", "max_requests_per_connection", "headers_with_underscores_action")
 	for i, u := range m.GetUpgradeConfigs() {
 		if !strings.EqualFold(u.GetUpgradeType(), "websocket") {
 			p.note(mark{from: o.at(fmt.Sprintf("upgrade_configs[%d]", i))}.none(lessonRest), "upgrade: %s", u.GetUpgradeType())

@@ -286,28 +286,6 @@ func (p *projection) server(s *site, m mark, isDefault bool, names []named, body
 	p.end()
 }
 
-// manager writes what the connection manager says for all of its servers; what
-// has no counterpart is noted in the first only.
-func (p *projection) manager(s *site) {
-	m := s.manager
-	if m.GetMergeSlashes() {
-		p.add(exact(s.origin.at("merge_slashes")).with(lessonSlashes), "merge_slashes on;")
-	}
-	if d := m.GetCommonHttpProtocolOptions().GetIdleTimeout(); d != nil {
-		p.add(exact(s.origin.at("common_http_protocol_options.idle_timeout")).with(lessonIdle), "keepalive_timeout %s;", idleTime(d))
-	}
-	if d := m.GetRequestHeadersTimeout(); d != nil && d.AsDuration() > 0 {
-		p.add(exact(s.origin.at("request_headers_timeout")).with(lessonRequestHead), "client_header_timeout %s;", nginxTime(d))
-	}
-	p.forwardedFor(s)
-	if s.introduced {
-		return
-	}
-	s.introduced = true
-	p.cleartextHTTP2(s)
-	p.managerRest(s.origin, m)
-}
-
 // host writes what stands within a virtual host's server.
 func (p *projection) host(sc *scope) {
 	vh := sc.host
@@ -315,9 +293,9 @@ func (p *projection) host(sc *scope) {
 		m := mark{from: sc.origin.at("require_tls")}.approx(lessonRequireTLS)
 		p.add(m, "if ($scheme = http) { return 301 https://$host$request_uri; }")
 	}
-	if rp := vh.GetRetryPolicy(); rp != nil {
+	if rp := vh.GetRetryPolicy(); rp != nil && !p.shared.next.common() {
 		for _, by := range p.families(vh.GetRoutes()) {
-			p.retry(by, sc.origin.at("retry_policy"), rp)
+			p.retry(by, sc.origin.at("retry_policy"), rp, false, 0)
 		}
 	}
 	p.hostRest(sc)

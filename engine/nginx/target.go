@@ -20,6 +20,7 @@ type target struct {
 	tls      *upstreamTLS // nil for plain text
 	cluster  Origin
 	connect  *durationpb.Duration // nil for Envoy's own 5 s
+	servers  int                  // that nginx sees, 0 where that is not known
 }
 
 // split is one weighted cluster's split_clients.
@@ -75,6 +76,7 @@ func (p *projection) clusterTarget(o Origin, name string) target {
 	if !ok {
 		return t
 	}
+	t.servers = p.count(t.cluster, c).servers
 	t.connect, t.tls, t.http2 = c.GetConnectTimeout(), p.upstreamTLS(t.cluster, c), speaksHTTP2(c)
 	if t.http2 {
 		t.mark = t.mark.approx(lessonHTTP2)
