@@ -152,7 +152,9 @@ func (p *projection) requestHeaders(by string, l headerLevel, given map[string]b
 			p.note(m.none(lessonHeaderTwice), "proxy_set_header %s %s;", name, value)
 			continue
 		}
-		if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+		if appendsClient(name, h) {
+			text, m = "$proxy_add_x_forwarded_for", m.with(lessonForwarded)
+		} else if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 			m = m.approx(lessonHeader)
 		}
 		p.longestHeader = max(p.longestHeader, len(name))
@@ -172,6 +174,13 @@ func (p *projection) requestHeaders(by string, l headerLevel, given map[string]b
 		lines = append(lines, func() { p.add(m, `%s_set_header %s "";`, by, name) })
 	}
 	return lines
+}
+
+// appendsClient reports whether the client's address is appended to who it was
+// forwarded for, for which nginx has a variable.
+func appendsClient(name string, h *corev3.HeaderValueOption) bool {
+	return strings.EqualFold(name, "x-forwarded-for") && h.GetAppendAction() == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD &&
+		h.GetHeader().GetValue() == "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 }
 
 // settable reports whether the family can name the header: nginx's table of
@@ -200,7 +209,9 @@ func (p *projection) responseHeaders(by string, l headerLevel) {
 			p.note(m.none(lessonHeaderFormat), "add_header %s %s always;", name, value)
 			continue
 		}
-		if h.GetAppendAction() != corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
+		if appendsClient(name, h) {
+			text, m = "$proxy_add_x_forwarded_for", m.with(lessonForwarded)
+		} else if h.GetAppendAction() != corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
 			p.hide(by, m, name)
 		}
 		p.add(m, "add_header %s %s always;", name, token(text))

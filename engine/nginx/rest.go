@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	bufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/buffer/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -115,8 +117,26 @@ func orElse(s, otherwise string) string {
 // perFilter names the filters that are set apart at this place.
 func perFilter[V any](p *projection, o Origin, config map[string]V) {
 	for _, name := range sortedKeys(config) {
+		if a, ok := any(config[name]).(*anypb.Any); ok && p.bodyLimitOf(o, a) {
+			continue
+		}
 		p.note(mark{from: o.at("typed_per_filter_config")}.none(lessonPerRoute), "here too %s", strings.TrimPrefix(name, "envoy.filters.http."))
 	}
+}
+
+// bodyLimitOf writes the limit of a body that holds at this place alone.
+func (p *projection) bodyLimitOf(o Origin, a *anypb.Any) bool {
+	b, ok := unpack(a).(*bufferv3.BufferPerRoute)
+	if !ok {
+		return false
+	}
+	m := exact(o.at("typed_per_filter_config")).with(lessonBodyLimit)
+	if b.GetDisabled() {
+		p.add(m, "client_max_body_size 0;")
+		return true
+	}
+	p.add(m, "client_max_body_size %s;", byteSize(uint64(b.GetBuffer().GetMaxRequestBytes().GetValue())))
+	return true
 }
 
 // routeRest names what else a route says.
