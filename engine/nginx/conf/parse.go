@@ -62,10 +62,17 @@ func Parse(path string, src Source) (*Config, error) {
 		}
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}
-	payload, err := crossplaned(path, &crossplane.ParseOptions{
+	options := crossplane.ParseOptions{
 		Open: open, Glob: src.Glob, CombineConfigs: true,
 		SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
-	})
+		LexOptions: crossplane.LexOptions{Lexers: []crossplane.RegisterLexer{(&crossplane.Lua{}).RegisterLexer()}},
+	}
+	first := options
+	payload, err := crossplaned(path, &first)
+	if err != nil && strings.Contains(err.Error(), "include cycle") {
+		options.SingleFile = true
+		return c, c.circular(options)
+	}
 	var gave *gaveUp
 	if errors.As(err, &gave) {
 		c.Problems = append(c.Problems, mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", File: path, Message: gave.Error()})
@@ -77,13 +84,36 @@ func Parse(path string, src Source) (*Config, error) {
 	if len(c.Files) == 0 {
 		return nil, fmt.Errorf("reading %s: %w", path, errors.New("no file was read"))
 	}
+	c.take(payload)
+	c.strict(options)
+	return c, nil
+}
+
+// take is what crossplane has read, as our tree.
+func (c *Config) take(payload *crossplane.Payload) {
 	for _, e := range payload.Errors {
-		c.Problems = append(c.Problems, problem(path, e))
+		c.Problems = append(c.Problems, problem(c.Path, e))
 	}
 	for _, file := range payload.Config[:min(1, len(payload.Config))] {
-		c.Main = tree(file.Parsed, nil, path)
+		c.Main = tree(file.Parsed, nil, c.Path)
 	}
-	return c, nil
+}
+
+// circular reads the file alone: what it includes includes it again.
+func (c *Config) circular(options crossplane.ParseOptions) error {
+	payload, err := crossplaned(c.Path, &options)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", c.Path, err)
+	}
+	c.take(payload)
+	for d := range c.All() {
+		if d.Name == "include" {
+			c.Problems = append(c.Problems, mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", File: d.File, Line: d.Line,
+				Message: fmt.Sprintf("%s: the includes go round in a circle; the file is read without them", d), Hint: "find the file that includes itself or one that included it"})
+			break
+		}
+	}
+	return nil
 }
 
 // gaveUp is a text that crossplane panics on: `if () {}` is one.

@@ -33,6 +33,7 @@ type request struct {
 	pattern  *expression         // that the rewrite matched the whole path with; nil for any
 	proper   bool                // the path is the location's own: proxy_pass replaces its name
 	internal bool                // nginx itself sent it here
+	slashes  bool                // the paths of nothing but slashes, which nginx merges into "/"
 	hops     int                 // rewrites so far
 	ifs      int                 // conditions that went on
 }
@@ -48,6 +49,9 @@ const (
 // its locations.
 func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
 	w := &writer{importer: im, site: s, server: sv, root: im.scopeOf(sv.d)}
+	if s.mergesSlashes() && first(sv.d, "rewrite") != nil {
+		w.script(sv.d, sv.d.Block, onSlashes(request{vars: map[string]template{}, proper: true}))
+	}
 	all := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, name: "server", vars: map[string]template{}, proper: true})
 	return w.out
@@ -56,12 +60,12 @@ func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
 // locations are the routes of the server's locations, for requests that its own
 // directives have left alone.
 func (w *writer) locations(q request) {
-	if w.site.mergesSlashes() {
-		l := w.root.search("/")
-		only := q
-		only.match = &routev3.RouteMatch{PathSpecifier: regexPath(onlySlashes)}
-		only.name = "nginx: only slashes"
-		w.location(l, only)
+	if q.slashes {
+		w.slashes(q)
+		return
+	}
+	if w.site.mergesSlashes() && first(w.server.d, "rewrite") == nil {
+		w.slashes(onSlashes(q))
 	}
 	for _, sl := range w.root.order() {
 		at := q
@@ -75,10 +79,30 @@ func (w *writer) locations(q request) {
 	}
 }
 
+// onSlashes is a request for a path of nothing but slashes.
+func onSlashes(q request) request {
+	q.match = &routev3.RouteMatch{PathSpecifier: regexPath(onlySlashes)}
+	q.name, q.slashes, q.found = "nginx: only slashes", true, found{form: byPrefix, text: "/"}
+	return q
+}
+
+// slashes is what "/" gets.
+func (w *writer) slashes(q request) {
+	if sls := w.root.decide("/", nil, map[string]bool{}); len(sls) > 0 && sls[0].slash {
+		w.redirectTo(sls[0], q.match, q.name)
+		return
+	}
+	w.location(w.root.search("/"), q)
+}
+
 // toSlash is the redirect of a name to the name with its slash.
 func (w *writer) toSlash(sl slot) {
+	w.redirectTo(sl, sl.match(), fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text))
+}
+
+func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
 	to := sl.text + "/"
-	r := &routev3.Route{Name: fmt.Sprintf("nginx: redirect %s to %s", sl.text, to), Match: sl.match()}
+	r := &routev3.Route{Name: name, Match: match}
 	ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(to)}}
 	w.keepPort(ra)
 	r.Action = &routev3.Route_Redirect{Redirect: ra}

@@ -112,7 +112,8 @@ func (a *Asker) ask(raw string) (Reply, error) {
 func (a *Asker) read(head bool, sent error) (Reply, error) {
 	reply := Reply{Headers: http.Header{}, Closed: sent != nil}
 	line, err := a.r.ReadString('\n')
-	if _, scan := fmt.Sscanf(line, "HTTP/1.1 %d", &reply.Status); err != nil || scan != nil {
+	minor := 0
+	if _, scan := fmt.Sscanf(line, "HTTP/1.%d %d", &minor, &reply.Status); err != nil || scan != nil {
 		a.Close()
 		return Reply{}, fmt.Errorf("a status line %q: %w", line, errors.Join(err, scan))
 	}

@@ -32,6 +32,7 @@ var left = []struct {
 	{"two colons in the Host", "nginx ends the name at the first, Envoy at the last", func(q request) bool {
 		return strings.Count(q.host, ":") > 1 && !strings.HasPrefix(q.host, "[")
 	}},
+	{"a dot before the port and one at the end", "Envoy takes the last one off, and finds another", func(q request) bool { return dotPortDot.MatchString(q.host) }},
 	{"broken escape before an escape", "Envoy decodes the second first, and may make a whole one of both", func(q request) bool { return brokenFirst.MatchString(pathIn(q.target)) }},
 	{"broken escape in what .. drops", "nginx refuses it before; Envoy never sees it", func(q request) bool {
 		return broken.MatchString(pathIn(q.target)) && strings.Contains(dots.ReplaceAllString(pathIn(q.target), "."), "/..")
@@ -49,6 +50,7 @@ var left = []struct {
 
 var (
 	dotted      = regexp.MustCompile(`/\.\.?;`)
+	dotPortDot  = regexp.MustCompile(`\.:.*\.$`)
 	slashes     = regexp.MustCompile(`//+`)
 	broken      = regexp.MustCompile(`%(?:00|[^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f])`)
 	brokenFirst = regexp.MustCompile(`%[0-9A-Fa-f]?%`)
@@ -160,6 +162,9 @@ func differs(q request, n, e answer) (what, known string) {
 func spelling(n, e string) string {
 	if strings.TrimSuffix(e, "?") == strings.TrimSuffix(n, "?") {
 		return "bare question mark"
+	}
+	if strings.TrimRight(strings.ReplaceAll(e, "%3F", "?"), "?") == strings.TrimRight(n, "?") {
+		return "escapes spelled otherwise"
 	}
 	if cut, _, fragment := strings.Cut(n, "#"); fragment && (cut == e || spelling(cut, e) != "") {
 		return "fragment"

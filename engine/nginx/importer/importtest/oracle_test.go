@@ -13,6 +13,7 @@ import (
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx/importer"
 	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
@@ -122,22 +123,24 @@ func (r *run) compare(c server, q request, n, e answer, l *lab, way match.Way) {
 	}
 }
 
-// said reports whether the import's report has a word on the route.
+// said reports whether the import's report has a word on the query of the route's
+// target: that is all that the generator makes which cannot be said exactly.
 func (l *lab) said(w match.Way) bool {
 	if len(w.Steps) == 0 {
 		return false
 	}
+	lines := map[int]bool{}
 	for _, s := range w.Steps {
 		if s.Kind != "route" {
 			continue
 		}
-		for _, e := range l.made.Report {
-			if e.Key == s.Key && (e.Path == s.Path || strings.HasPrefix(e.Path, s.Path+".")) && !strings.Contains(e.Reason, "HTTP/1.0") {
-				return true
+		for _, k := range l.made.Links {
+			if k.To.Key == s.Key && strings.HasPrefix(k.To.Path, s.Path+".") && k.From.Name != "location" {
+				lines[k.From.Line] = true
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(l.made.Report, func(e importer.Entry) bool { return lines[e.Line] && strings.Contains(e.Reason, "query") })
 }
 
 func newMakerFor(c server) *maker {
