@@ -24,7 +24,8 @@ type instance struct {
 	*child.Process
 	twin  *Twin
 	began time.Time
-	read  chan struct{} // closed when the log has ended: no process is left
+	pipe  *os.File      // what it says
+	read  chan struct{} // closed when that has ended: no process is left
 
 	mu    sync.Mutex
 	emerg string // what the master said last of a file that it does not take
@@ -50,7 +51,7 @@ func (t *Twin) launch() (*instance, error) {
 	defer toUs.Close() // the processes have it: when the last ends, so does the pipe
 	cmd := exec.Command(t.o.Program.Path, t.arguments(confFile)...)
 	cmd.Stdout, cmd.Stderr = toUs, toUs
-	p := &instance{twin: t, began: t.o.Now(), read: make(chan struct{})}
+	p := &instance{twin: t, began: t.o.Now(), pipe: said, read: make(chan struct{})}
 	// The master hears SIGTERM and ends its workers, which SIGKILL would leave.
 	p.Process, err = child.Start(t.group, cmd, child.Options{Name: "nginx", Farewell: syscall.SIGTERM, Family: true, Watchdog: t.o.Watchdog})
 	if err != nil {
@@ -119,7 +120,11 @@ func (p *instance) said() string {
 }
 
 // finish waits until everything that it said is read; the process must be gone.
-func (p *instance) finish() { <-p.read }
+// Where something that it left behind holds the pipe, it does not wait for long.
+func (p *instance) finish() {
+	_ = p.pipe.SetReadDeadline(time.Now().Add(lastWordsTime)) // it may be closed already
+	<-p.read
+}
 
 // awaitUp waits until nginx has written its process number, which it does once
 // it listens.

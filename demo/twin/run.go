@@ -18,15 +18,17 @@ import (
 
 // The files in the twin's folder.
 const (
-	confFile   = "nginx.conf"     // what nginx runs
-	triedFile  = "nginx.conf.new" // what nginx -t looks at
-	logFile    = "nginx.log"
-	pidFile    = "nginx.pid" // as engine/nginx writes it
-	maxTest    = 30 * time.Second
-	startTime  = 10 * time.Second
-	pollTime   = 2 * time.Millisecond
-	lastWords  = 5
-	maxLogSize = 10 << 20
+	confFile  = "nginx.conf"     // what nginx runs
+	triedFile = "nginx.conf.new" // what nginx -t looks at
+	logFile   = "nginx.log"
+	pidFile   = "nginx.pid" // as engine/nginx writes it
+	maxTest   = 30 * time.Second
+	startTime = 10 * time.Second
+	pollTime  = 2 * time.Millisecond
+	lastWords = 5 // lines of a refusal that has no [emerg]
+
+	lastWordsTime = 3 * time.Second
+	maxLogSize    = 10 << 20
 )
 
 // run keeps nginx running and has it take what is followed, until the twin ends.
