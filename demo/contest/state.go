@@ -23,8 +23,9 @@ type Side struct {
 	Did       string        // "RDS local_route"
 	Bytes     int           // written to disk, sent on the wire
 	Effective time.Duration // from the change to the first new answer; 0 while there is none
-	// Settled is from the change to the last answer of before it; 0 while there is
-	// none. Requests in flight do not count.
+	// Settled is from the change to where every answer was a new one, as far as has
+	// been seen: never before Effective, and 0 as long as that is. Slow requests in
+	// flight do not count.
 	Settled   time.Duration
 	Refused   string    // the change was not taken: its own words
 	Processes []Process // those that serve, and those that served at the change
@@ -93,8 +94,8 @@ func (w *world) side() Side {
 	if !w.effective.IsZero() && w.c.change != nil {
 		out.Effective = w.effective.Sub(w.c.change.at)
 	}
-	if !w.lastOld.IsZero() && w.c.change != nil {
-		out.Settled = w.lastOld.Sub(w.c.change.at)
+	if out.Effective > 0 {
+		out.Settled = max(out.Effective, w.lastOld.Sub(w.c.change.at))
 	}
 	slow, up := w.slow[:], w.up
 	if w.c.change != nil {
