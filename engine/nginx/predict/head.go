@@ -123,7 +123,7 @@ func (e *run) byHost() bool {
 	if e.line.absolute {
 		host, ok := cleanHost(e.line.host)
 		if !ok {
-			e.refuse(400, "the request target has no good host")
+			e.refuseLine(400, "the request target has no good host")
 			return false
 		}
 		if !e.enter(host) {

@@ -71,6 +71,41 @@ func TestAsNginx(t *testing.T) {
 	}
 }
 
+// TestRareClassesAsNginx holds what chance seldom meets: fragments, a rewrite that
+// stays before a URI in proxy_pass, and where split_clients puts a key.
+func TestRareClassesAsNginx(t *testing.T) {
+	nginxtest.Need(t)
+	one, two := nginxtest.NewEcho(t, "one"), nginxtest.NewEcho(t, "two")
+	port := nginxtest.FreePort(t)
+	text := fmt.Sprintf(`events {}
+http {
+  upstream app { server %s; }
+  upstream Other { server %s; }
+  split_clients $arg_key $side { 33.3%% app; 25%% Other; * app; }
+  server {
+    listen 127.0.0.1:%d;
+    location /stay { rewrite ^/stay(.*)$ /stayed$1 break; proxy_pass http://app/lost; }
+    location /again { rewrite ^/again(.*)$ /uri$1 last; }
+    location /uri { proxy_pass http://app/other; }
+    location /split { proxy_pass http://$side; }
+    location /text { return 200 "$uri|$args|$request_uri"; }
+  }
+}
+`, one.Address, two.Address, port)
+	s, a := newServer(t, text), nginxtest.NewAsker(t, nginxtest.Start(t, text).Address)
+	targets := []string{"/text?a#b", "/text#b?a", "/text/%23?a%23b", "/stay/x?y", "/again/x%20z?y#f", "/uri/a%2Fb?c#d", "/text?a#b#c"}
+	for i := range 300 {
+		targets = append(targets, fmt.Sprint("/split?key=", strings.Repeat("k", i%7), i))
+	}
+	for _, target := range targets {
+		r := predict.Request{Host: "a.test", Target: target}
+		answer, reply := s.Answer(r), a.Ask(raw(r))
+		if diff := differs(answer, reply, map[string]string{"app": "one", "Other": "two"}); diff != "" || len(answer.Caveats) > 0 {
+			t.Errorf("%s: %s\nnginx: %d %.300q\npredict: %s", target, diff, reply.Status, reply.Body, told(answer))
+		}
+	}
+}
+
 func newServer(t testing.TB, text string) *predict.Server {
 	t.Helper()
 	c, err := conf.Parse("nginx.conf", conf.Text(text))
