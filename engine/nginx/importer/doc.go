@@ -13,9 +13,14 @@
 //	location                            order.go, location.go
 //	return, rewrite, proxy_pass's URI   action.go
 //	what nginx refuses by itself        guard.go
-//	upstream, server                    upstream.go, balance.go
-//	proxy_*, split_clients, mirror      forward.go
-//	headers, filters, logs              header.go, filter.go, …
+//	upstream, server                    upstream.go, balance.go, passive.go
+//	where a pass leads, and how         target.go, split.go, dial.go, upstreamtls.go
+//	timeouts, next upstream, headers    forward.go, proxyheader.go, trifle.go, mirror.go
+//	one location as several routes      spread.go
+//	add_header, limits, access, bodies  answer.go, limit.go, gate.go, body.go
+//	the connection manager, its logs    filter.go, client.go, ownanswer.go, log.go
+//	variables                           variable.go
+//	what changes nothing, what is none  moot.go, moots.go, verdict.go
 //	ssl_*                               tls.go
 //	stream                              stream.go
 package importer

@@ -19,10 +19,7 @@ import (
 // limits is limit_req: a token bucket for each value of the key, where Envoy can
 // tell the values apart, else one for all.
 func (im *importer) limits(loc *conf.Directive, r *routev3.Route) {
-	var all []*conf.Directive
-	for _, d := range im.inherited(loc, "limit_req") {
-		all = append(all, d)
-	}
+	all := im.inherited(loc, "limit_req")
 	if len(all) == 0 {
 		return
 	}
@@ -77,8 +74,7 @@ func (im *importer) limit(loc, d *conf.Directive, out *localv3.LocalRateLimit) {
 		note = "nginx's bucket leaks by the millisecond, Envoy's is filled every 50 ms at the most often"
 	}
 	if action := keyAction(single(z.Arg(0))); action != nil && len(out.GetRateLimits()) == 0 {
-		key := "key"
-		action.descriptor(key)
+		action.descriptor("key")
 		out.RateLimits = []*routev3.RateLimit{{Actions: []*routev3.RateLimit_Action{action.action}}}
 		out.Descriptors = []*ratelimitv3.LocalRateLimitDescriptor{{Entries: []*ratelimitv3.RateLimitDescriptor_Entry{{Key: action.key}}, TokenBucket: bucket}}
 		out.MaxDynamicDescriptors = wrapperspb.UInt32(10_000)
