@@ -159,14 +159,12 @@ func (e *run) enter(host string) bool {
 		return !e.giveUp(n.owner.at, "its server_name "+n.text+" comes first and is not followed: "+bad.bad)
 	}
 	e.way = way
-	switch {
-	case way != byDefault:
+	e.site = e.addr.first
+	if way != byDefault {
 		e.site = n.owner
-		if groups != nil {
-			e.take(n.re, groups)
-		}
-	case host != "" || e.req.SNI == "":
-		e.site = e.addr.first
+	}
+	if groups != nil {
+		e.take(n.re, groups)
 	}
 	e.ctx = e.site.at
 	e.step("server", siteName(e.site), e.whyServer(n), e.site.at)

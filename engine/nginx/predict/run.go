@@ -96,8 +96,8 @@ func (e *run) connected() bool {
 	return true
 }
 
-// bySNI chooses the server of the handshake: its certificate, and the server of a
-// request that has no Host.
+// bySNI chooses the server of the handshake, whose certificate is shown and whose
+// settings hold until the Host is read.
 func (e *run) bySNI() {
 	name, ok := cleanHost(e.req.SNI)
 	if !ok {
