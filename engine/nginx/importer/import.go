@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"strings"
+
 	"fmt"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -159,6 +161,10 @@ func (im *importer) rest(ds []*conf.Directive) {
 			im.rest(d.Block)
 			continue
 		}
-		im.none(d, "it is not carried over", "")
+		reason := "it is not carried over"
+		if d.Name == "location" && strings.HasPrefix(d.Arg(0), "@") {
+			reason = "only error_page and try_files lead to it, and Envoy has neither"
+		}
+		im.none(d, reason, "")
 	}
 }

@@ -43,7 +43,7 @@ func (im *importer) locate(s *scope, d *conf.Directive) {
 		l.form, l.fold = byRegex, sign == "~*"
 		re, why := compile(name, l.fold)
 		if why != "" {
-			im.none(d, why, "say it with a prefix, or with an expression that RE2 takes")
+			im.none(d, why+": its requests go where they would without it", "say it with a prefix, or with an expression that RE2 takes")
 			return
 		}
 		l.re = re
