@@ -193,19 +193,6 @@ func parseListen(s string) (first spot, last uint32, why string) {
 
 func allDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// address is what a listen argument binds, and the name of a listener there. ok
-// is false for what cannot be bound; of a range the first port counts.
-func (im *importer) address(listen *conf.Directive, text string) (a *corev3.Address, name string, ok bool) {
-	sp, _, why := parseListen(text)
-	if why != "" {
-		return nil, "", false
-	}
-	if v, found := listen.Parameter("ipv6only"); found && sp.ip.Is6() {
-		sp.both = v == "off"
-	}
-	return sp.address(), sp.name(), true
-}
-
 // listening says of the site's listener what the parameters of its listen
 // directives say.
 func (im *importer) listening(s *site) {

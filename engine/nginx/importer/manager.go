@@ -71,7 +71,7 @@ func fragments() *runtimev3.Runtime {
 // routed puts the filter last that sends requests on, where nobody has yet.
 func routed(s *site) {
 	if fs := s.manager.HttpFilters; len(fs) == 0 || fs[len(fs)-1].Name != routerFilter {
-		s.manager.HttpFilters = append(fs, &hcmv3.HttpFilter{Name: routerFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&routerv3.Router{})}})
+		s.manager.HttpFilters = append(s.manager.HttpFilters, &hcmv3.HttpFilter{Name: routerFilter, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&routerv3.Router{})}})
 	}
 }
 

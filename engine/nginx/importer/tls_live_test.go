@@ -170,7 +170,7 @@ func felt(port int, c *tls.Config, host string) string {
 		}
 		return "turned away"
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(nginxtest.Patience))
 	s := conn.ConnectionState()
 	out := fmt.Sprintf("certificate %d %s %q", s.PeerCertificates[0].SerialNumber, tls.VersionName(s.Version), s.NegotiatedProtocol)
