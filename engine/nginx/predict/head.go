@@ -16,7 +16,7 @@ func (e *run) readHead() bool {
 	if !e.byHost() {
 		return false
 	}
-	if why, code := e.badHeaders(); why != "" {
+	if why, code := e.badLengths(); why != "" {
 		e.refuse(code, why)
 		return false
 	}
@@ -87,8 +87,8 @@ func (e *run) readLine() bool {
 	return true
 }
 
-// badHeaders says what nginx refuses in the headers.
-func (e *run) badHeaders() (why string, code int) {
+// badLines says what nginx refuses while it reads the headers.
+func (e *run) badLines() (why string, code int) {
 	limit := e.s.set.bytes(e.site.at, "large_client_header_buffers", 1, 8<<10)
 	for _, h := range e.req.Headers {
 		switch {
@@ -98,12 +98,19 @@ func (e *run) badHeaders() (why string, code int) {
 			return fmt.Sprintf("the header %s does not fit into a buffer of %d bytes (large_client_header_buffers)", h[0], limit), 494
 		}
 	}
-	length, encoding := e.count("content_length"), e.count("transfer_encoding")
-	switch n, err := strconv.ParseUint(e.header("content_length"), 10, 63); {
+	switch {
 	case e.count("host") > 1:
 		return "the request has two Host headers", 400
-	case length > 1 || encoding > 1:
+	case e.count("content_length") > 1 || e.count("transfer_encoding") > 1:
 		return "a header that says how long the body is stands twice", 400
+	}
+	return "", 0
+}
+
+// badLengths says what nginx refuses about the length of the body.
+func (e *run) badLengths() (why string, code int) {
+	length, encoding := e.count("content_length"), e.count("transfer_encoding")
+	switch n, err := strconv.ParseUint(e.header("content_length"), 10, 63); {
 	case length == 1 && (err != nil || n > 1<<62 || strings.HasPrefix(e.header("content_length"), "+")):
 		return "Content-Length is not a number", 400
 	case encoding == 1 && e.req.HTTP10:
@@ -137,9 +144,13 @@ func (e *run) byHost() bool {
 			e.headers = e.headers[:1] // what follows it is not read
 			e.refuse(400, "the Host header "+shown(e.hostHeader)+" is not a good one")
 			return false
-		case !e.line.absolute:
-			return e.enter(h)
+		case !e.line.absolute && !e.enter(h):
+			return false
 		}
+	}
+	if why, code := e.badLines(); why != "" { // read before it is known that there is no Host
+		e.refuse(code, why)
+		return false
 	}
 	if !sent && !e.req.HTTP10 {
 		if !e.line.absolute && !e.enter("") { // the answer is still that server's
@@ -148,7 +159,7 @@ func (e *run) byHost() bool {
 		e.refuse(400, "HTTP/1.1 requires a Host header")
 		return false
 	}
-	return e.line.absolute || e.enter("")
+	return sent || e.line.absolute || e.enter("")
 }
 
 // enter is the server of a host.
