@@ -74,7 +74,7 @@ func (c *Config) twice(in []*Directive) {
 		switch {
 		case slices.Contains(single, d.Name):
 			key = d.Name
-		case d.Name == "location":
+		case d.Name == "location" && !strings.HasPrefix(d.Arg(0), "~"): // of expressions nginx takes the first
 			key = "location " + strings.TrimPrefix(strings.TrimPrefix(strings.Join(d.Args, " "), "^~"), " ")
 		}
 		if was := seen[key]; key != "" && was != nil {
