@@ -12,7 +12,7 @@ import (
 	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
-// writer makes random servers of few words, so that locations get into each
+// confMaker makes random servers of few words, so that locations get into each
 // other's way.
 type confMaker struct {
 	*rand.Rand

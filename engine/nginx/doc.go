@@ -14,8 +14,10 @@
 //
 // Envoy takes the first route that matches, nginx the best location. What
 // Envoy never reaches is a comment, so that nginx cannot reach it either; a
-// prefix that stands before an expression gets ^~; and where neither is enough
-// the line is Approximate and says so. What Envoy does without being told, and
+// prefix that stands before all expressions gets ^~, one between them holds a copy
+// of those before it; what a route asks for besides the path is an if with a
+// return, which a named location answers. What nginx does by itself, and Envoy
+// only by a route of its own, is a comment. What Envoy does without being told, and
 // nginx does otherwise, stands at the end of http {}, below what people look for.
 //
 // Clusters that speak HTTP/2 are reached by grpc_pass, clusters of DNS names by a
