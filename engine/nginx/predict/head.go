@@ -149,6 +149,7 @@ func (e *run) byHost() bool {
 		}
 	}
 	if why, code := e.badLines(); why != "" { // read before it is known that there is no Host
+		e.discarded = true // and before the length of the body is
 		e.refuse(code, why)
 		return false
 	}

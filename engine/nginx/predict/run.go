@@ -42,7 +42,7 @@ type run struct {
 	changes   int     // how often that may be, and one
 	quote     bool    // captures are escaped where they are copied
 	leaked    bool    // nginx may go on escaping them after a rewrite's arguments
-	discarded bool    // the body was thrown away
+	discarded bool    // the body was thrown away, or its length was never read
 	located   *string // the Location, once there is one
 	paged     bool    // an error_page was used
 	status    int     // that an error_page fixes; 0 for none
