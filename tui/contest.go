@@ -132,13 +132,11 @@ const tallestBars = 4
 
 // contestHead says what was changed, and what the key changes next.
 func (a *App) contestHead(c *ContestState, w int) []string {
-	var out []string
-	switch {
-	case c.What == "":
-		out = paragraph("Clients are connected to both: requests, slow ones in flight, an upgraded connection. Nothing has changed yet.", w, a.th.Strong)
-	default:
-		out = paragraph(fmt.Sprintf("%s, %s", c.What, ago(age(a.at, c.At))), w, a.th.Strong)
+	text := "Clients are connected to both: requests, slow ones in flight, an upgraded connection. Nothing has changed yet."
+	if c.What != "" {
+		text = fmt.Sprintf("%s, %s", c.What, ago(age(a.at, c.At)))
 	}
+	out := paragraph(text, w, a.th.Strong)
 	if c.Next != "" {
 		out = append(out, widget.Row(w, nil, []widget.Span{{Style: a.th.Key, Text: a.keyOf("contest-change")}, {Text: " " + c.Next}}, nil))
 	}

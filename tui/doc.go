@@ -15,6 +15,12 @@
 //	form → question → forecast (a Cmd) → View
 //	enter → Trier (a Cmd) → shot: predicted and observed, side by side
 //
+// The same request is asked of nginx's ways (try_nginx.go), read from the nginx.conf
+// of the mesh, and sent to a real nginx where there is one. The nginx.conf is edited
+// as text (nginx_edit.go) and comes back as a draft through the Workspace; what looks
+// alike in it and is not (friends.go) is found when the picture is made. A Contest
+// makes one change in both worlds and is drawn as it goes (contest.go).
+//
 // What a node made of what it was sent is never judged here: package truth comes
 // to a verdict on every resource, package nack to the reasons of a rejection; the
 // picture holds both, made when their sources change (truths.go, reasons.go).

@@ -124,8 +124,7 @@ func (p *findingsWindow) lines(a *App, w, h int) []string {
 	p.make(a, w)
 	head := p.headLine(a, w)
 	p.list.Resize(len(p.body), max(1, min(len(p.body), h-len(head)-2)))
-	out := append(head, p.body[p.list.Top:p.list.End()]...)
-	return append(out, widget.Spaces(w), p.foot(a, w))
+	return slices.Concat(head, p.body[p.list.Top:p.list.End()], []string{widget.Spaces(w), p.foot(a, w)})
 }
 
 // headLine counts them, or is where the filter is typed.
