@@ -241,7 +241,7 @@ func (a *App) firstAnswer(s *ContestSide) []widget.Span {
 	if s.Effective > 0 {
 		spans := []widget.Span{{Style: a.th.Accent, Text: "first " + millis(s.Effective)}}
 		if s.Settled > 0 {
-			spans = append(spans, widget.Span{Text: ", all " + millis(s.Settled)})
+			spans = append(spans, widget.Span{Text: ", all " + millis(max(s.Effective, s.Settled))})
 		}
 		return spans
 	}
