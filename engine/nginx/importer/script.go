@@ -240,6 +240,10 @@ func (w *writer) values(q request) func(string) (template, bool) {
 		if t, ok := q.vars[name]; ok {
 			return t, true
 		}
+		if (name == "uri" || name == "document_uri") && q.uri != nil {
+			path, _, _ := q.uri.query()
+			return path, true
+		}
 		switch name {
 		case "scheme":
 			return template{{text: w.scheme()}}, true
