@@ -18,7 +18,7 @@ import (
 func direct(status uint32, body string) *routev3.Route_DirectResponse {
 	d := &routev3.DirectResponseAction{Status: status}
 	if body != "" {
-		d.Body = &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: body}}
+		d.Body = inline(body)
 	}
 	return &routev3.Route_DirectResponse{DirectResponse: d}
 }
@@ -58,13 +58,7 @@ func (w *writer) says(d *conf.Directive, r *routev3.Route, status uint32, text s
 	t := parse(text).expand(w.values(q))
 	body, ok := t.literal()
 	if !ok {
-		body = t.String()
-		r.Action = direct(status, body)
-		if !w.formatted(r.GetDirectResponse(), t) {
-			w.approx(d, at(r, "direct_response.body"), "the text has variables that Envoy does not know; it stands there as it is", "let a backend answer")
-			return
-		}
-		w.exact(d, at(r, "direct_response"))
+		w.composed(d, r, status, t)
 		return
 	}
 	r.Action = direct(status, body)
@@ -72,6 +66,28 @@ func (w *writer) says(d *conf.Directive, r *routev3.Route, status uint32, text s
 		w.site.routes.MaxDirectResponseBodySizeBytes = wrapperspb.UInt32(uint32(len(body)))
 	}
 	w.exact(d, at(r, "direct_response"))
+}
+
+// composed is an answer with variables in its text.
+func (w *writer) composed(d *conf.Directive, r *routev3.Route, status uint32, t template) {
+	f := w.format(d.Parent, t.String(), "")
+	if len(f.missing) > 0 {
+		r.Action = direct(status, t.String())
+		w.approx(d, at(r, "direct_response.body"), "Envoy has nothing for "+strings.Join(f.missing, ", ")+"; the text stands there as it is", "let a backend answer")
+		return
+	}
+	answer := &routev3.DirectResponseAction{Status: status, BodyFormat: &corev3.SubstitutionFormatString{OmitEmptyValues: true,
+		Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(f.text)}}}
+	r.Action = &routev3.Route_DirectResponse{DirectResponse: answer}
+	if len(f.notes) > 0 {
+		w.approx(d, at(r, "direct_response.body_format"), f.notes[0], "")
+		return
+	}
+	w.exact(d, at(r, "direct_response"))
+}
+
+func inline(s string) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: s}}
 }
 
 // pass is the route of a proxy_pass or grpc_pass.

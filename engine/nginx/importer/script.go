@@ -319,9 +319,5 @@ func (w *writer) unserved(block *conf.Directive, q request) {
 	w.add(block, r)
 }
 
-// formatted says a text with variables in Envoy's format; ok is false where one
-// of them is known only to nginx.
-func (w *writer) formatted(r *routev3.DirectResponseAction, t template) (ok bool) { return false }
-
 // clone is a match that can be changed.
 func clone(m *routev3.RouteMatch) *routev3.RouteMatch { return proto.Clone(m).(*routev3.RouteMatch) }
