@@ -144,7 +144,7 @@ func remove(m protoreflect.Message, path string) {
 // the importer's own.
 func (m *merger) stripped(host nginx.Origin, routes []*routev3.Route) (out []*routev3.Route) {
 	for i, r := range routes {
-		if strings.HasPrefix(r.GetName(), ownName) {
+		if strings.HasPrefix(r.GetName(), ownName) || isOfNamed(r) {
 			continue
 		}
 		if b, ok := m.bare(nginx.Origin{Key: host.Key, Path: text.Item(below(host.Path, "routes"), i)}, r); ok {

@@ -1,6 +1,8 @@
 package merge
 
 import (
+	"strings"
+
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
 
@@ -14,6 +16,9 @@ import (
 // route alone.
 func (m *merger) lender(o nginx.Origin, d *conf.Directive) (lender nginx.Origin, ok bool) {
 	for _, in := range d.Block {
+		if isQuestion(in) {
+			continue // it mirrors the match of the route that takes the others
+		}
 		for _, from := range m.origins(in) {
 			path := routePath.FindString(from.Path)
 			if path != "" && (path != o.Path || from.Key != o.Key) {
@@ -44,15 +49,27 @@ func (m *merger) borrowed(o nginx.Origin, was, now *conf.Directive) {
 			continue
 		}
 		then := answersAlike(m.before, was, d)
-		if after := m.trees.now[d]; after == nil || answersAlike(m.after, now, after) || !then && written(was) == written(now) && written(d) == written(after) {
+		if after := m.trees.now[d]; after == nil || answersAlike(m.after, now, after) || !then && answering(was) == answering(now) && answering(d) == answering(after) {
 			return
 		}
 		m.newRoute(now)
 		return
 	}
-	if written(was) != written(now) {
+	if answering(was) != answering(now) {
 		m.newRoute(now)
 	}
+}
+
+// answering is what a location says but for what asks for a condition.
+func answering(d *conf.Directive) string {
+	var b strings.Builder
+	for _, in := range d.Block {
+		if !isQuestion(in) {
+			write(&b, in)
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
 
 // answersAlike reports whether two locations give the same answer.

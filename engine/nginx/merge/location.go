@@ -137,12 +137,16 @@ func (m *merger) location(o nginx.Origin, was, now *conf.Directive) {
 	}
 	steps := len(m.ops.set) + len(m.ops.gone) + len(m.ops.lists)
 	r := target{spot: o2s(o), message: ours.message()}
-	if !same(was, now) {
+	if !same(was, now) && isNamed(was) != isNamed(now) {
+		m.newNamed(now)
+		return
+	}
+	if !same(was, now) && !isNamed(now) {
 		m.match(r, from, to, was, now)
 	}
 	m.fields(r, from.ProtoReflect(), to.ProtoReflect(), "name", "match")
 	m.weights(r, from, to)
-	if name, ok := lookup(ours.message().Interface(), "name"); ok && from.GetName() != to.GetName() && name.value.String() == from.GetName() {
+	if name, ok := lookup(ours.message().Interface(), "name"); ok && !isNamed(now) && from.GetName() != to.GetName() && name.value.String() == from.GetName() {
 		m.ops.set[spot{o.Key, below(o.Path, "name")}] = quoted(to.GetName())
 	}
 	if details := m.details(was, now); details != "" && len(m.ops.set)+len(m.ops.gone)+len(m.ops.lists) > steps {
@@ -247,6 +251,10 @@ func (m *merger) weights(r target, from, to *routev3.Route) {
 
 // newRoute adds a location's routes where nginx's choice wants them.
 func (m *merger) newRoute(d *conf.Directive) {
+	if isNamed(d) {
+		m.newNamed(d)
+		return
+	}
 	server := d.Parent
 	for server != nil && !isServer(server) {
 		server = server.Parent

@@ -50,12 +50,21 @@ func (m *merger) routeAt(at spot, s slot) (*routev3.Route, nginx.Origin, bool) {
 		return nil, nginx.Origin{}, false
 	}
 	r, _ := c.message().Interface().(*routev3.Route)
+	var best *routev3.Route
+	var place nginx.Origin
 	for _, d := range m.mirrorsOf[spot{at.key, path}] {
-		if now := m.trees.now[d]; now != nil && isLocation(d) {
-			if o, ok := m.after.route(now); ok {
-				return m.after.route1(o), o, true
-			}
+		now := m.trees.now[d]
+		if now == nil || !isLocation(d) || isNamed(now) {
+			continue
 		}
+		// One route may be shown as several locations: the last one takes what none
+		// of the others does.
+		if o, ok := m.after.route(now); ok && (best == nil || compare(place.Path, o.Path) < 0) {
+			best, place = m.after.route1(o), o
+		}
+	}
+	if best != nil {
+		return best, place, true
 	}
 	return r, nginx.Origin{}, true
 }
@@ -150,6 +159,9 @@ func (m *merger) fits(l *list, at spot, o nginx.Origin, now int) bool {
 // turned reports whether a location may have changed places with another: it was
 // renamed, or it is an expression and stands elsewhere among those.
 func (m *merger) turned(was, now *conf.Directive, _, _ nginx.Origin) bool {
+	if isNamed(was) || isNamed(now) {
+		return false
+	}
 	if !same(was, now) {
 		return true
 	}

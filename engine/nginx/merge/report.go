@@ -3,6 +3,7 @@ package merge
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,11 +51,13 @@ func (m *merger) anyFresh(d *conf.Directive) bool {
 // carried over or in the report.
 func (m *merger) account() {
 	at := map[int]bool{}
+	m.questions(at)
+	asked := maps.Clone(at)
 	for _, e := range m.after.result.Report {
 		if e.File != file || !m.touched(e.Line) {
 			continue
 		}
-		if m.known(e) {
+		if m.known(e) || asked[e.Line] {
 			continue
 		}
 		e.Key, e.Path = m.inMesh(e)
@@ -153,7 +156,7 @@ func (m *merger) part(d *conf.Directive) bool {
 
 // accountGone reports a directive that was taken out and changes nothing.
 func (m *merger) accountGone(d *conf.Directive) {
-	if len(m.before.links[d]) > 0 || m.part(d) || d.Parent != nil && m.trees.now[d.Parent] == nil {
+	if len(m.before.links[d]) > 0 || questioned(d) != nil || m.part(d) || d.Parent != nil && m.trees.now[d.Parent] == nil {
 		return
 	}
 	m.report(importer.Entry{Kind: nginx.None, Directive: d.String(), File: file, Line: m.lineOf(d),

@@ -21,7 +21,7 @@ type side struct {
 }
 
 func newSide(c *conf.Config) *side {
-	s := &side{conf: c, result: importer.Import(c), links: map[*conf.Directive][]nginx.Origin{}, made: map[*conf.Directive][]mesh.Key{}}
+	s := &side{conf: c, result: imported(c), links: map[*conf.Directive][]nginx.Origin{}, made: map[*conf.Directive][]mesh.Key{}}
 	for _, l := range s.result.Links {
 		s.links[l.From] = append(s.links[l.From], l.To)
 	}
