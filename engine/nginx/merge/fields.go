@@ -46,6 +46,7 @@ func (m *merger) fields(to target, base, theirs protoreflect.Message, skip ...st
 		switch {
 		case fd.IsMap():
 			m.mapping(to, fd, base, theirs)
+		case fd.FullName() == shareList:
 		case fd.IsList():
 			m.items(to, fd, base, theirs)
 		case fd.Message() == nil || atomic(fd.Message()):

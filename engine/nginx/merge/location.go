@@ -211,44 +211,6 @@ func (m *merger) separated(r target, was, now *conf.Directive) {
 	m.ops.set[at] = quoted(name)
 }
 
-// weights gives a split the shares that the edit has, in the mesh's own scale
-// where they fit.
-func (m *merger) weights(r target, from, to *routev3.Route) {
-	ours, _ := r.message.Interface().(*routev3.Route)
-	was, now, have := from.GetRoute().GetWeightedClusters(), to.GetRoute().GetWeightedClusters(), ours.GetRoute().GetWeightedClusters()
-	if was == nil || now == nil || have == nil || proto.Equal(was, now) {
-		return
-	}
-	share := map[string]uint64{}
-	total, scale := uint64(0), uint64(0)
-	for _, c := range now.GetClusters() {
-		share[c.GetName()] += uint64(c.GetWeight().GetValue())
-		total += uint64(c.GetWeight().GetValue())
-	}
-	for _, c := range have.GetClusters() {
-		scale += uint64(c.GetWeight().GetValue())
-	}
-	fits := total > 0 && scale > 0
-	for _, w := range share {
-		fits = fits && w*scale%max(1, total) == 0
-	}
-	for i, c := range have.GetClusters() {
-		w, ok := share[c.GetName()]
-		if !ok {
-			continue
-		}
-		if fits {
-			w = w * scale / total
-		}
-		at := spot{r.key, below(r.path, fmt.Sprintf("route.weighted_clusters.clusters[%d].weight", i))}
-		delete(m.ops.set, at)
-		if w != uint64(c.GetWeight().GetValue()) {
-			m.ops.set[at] = fmt.Sprint(w)
-			m.say("%s: weight %d", c.GetName(), w)
-		}
-	}
-}
-
 // newRoute adds a location's routes where nginx's choice wants them.
 func (m *merger) newRoute(d *conf.Directive) {
 	if isNamed(d) {

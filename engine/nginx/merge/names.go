@@ -24,6 +24,7 @@ func (m *merger) clusterNames() {
 		to := ours.Name
 		if p[0].Arg(0) != p[1].Arg(0) {
 			to = m.freeName(p[1].Arg(0))
+			m.renamed[ours.Name] = to
 		}
 		for _, k := range m.before.clusters(p[0]) {
 			was[k.Name] = ours.Name

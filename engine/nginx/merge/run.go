@@ -43,6 +43,7 @@ type merger struct {
 
 	remade  map[*conf.Directive]bool // blocks of the edited text that became something new
 	handled map[*conf.Directive]bool // directives of the edited text whose entities were merged
+	renamed map[string]string        // clusters whose upstream is called otherwise now
 	lone    map[string]mesh.Key      // clusters without an upstream block, by the name in the imports
 
 	reported []importer.Entry
@@ -64,7 +65,7 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	}
 	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: align(was, now), mirrorsOf: map[spot][]*conf.Directive{},
 		concerned: map[bool]map[nginx.Origin][]*concern{false: {}, true: {}}, hosts: map[*conf.Directive][]spot{},
-		steady: map[nginx.Origin][]string{}, remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
+		steady: map[nginx.Origin][]string{}, remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, renamed: map[string]string{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
 	if !sameTree(was.Main, now.Main) {
 		m.before, m.after = newSide(was), newSide(now)
 		m.run()

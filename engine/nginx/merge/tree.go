@@ -72,7 +72,7 @@ func (t *trees) similar(was, now []*conf.Directive) {
 			if t.was[b] != nil || b.Name != a.Name {
 				continue
 			}
-			if s := alike(a, b); s >= 0.5 {
+			if s := alike(a, b); s >= 0.5 || s > 0 && named(b) != "" && shareName(a, b) {
 				all = append(all, likeness{a, b, s})
 			}
 		}
@@ -85,18 +85,31 @@ func (t *trees) similar(was, now []*conf.Directive) {
 	}
 }
 
-// alike is the share of directives that two blocks have in common.
+// shareName reports whether two servers have a name in common.
+func shareName(a, b *conf.Directive) bool {
+	names := serverNames(b)
+	return slices.ContainsFunc(serverNames(a), func(n string) bool { return n != "_" && slices.Contains(names, n) })
+}
+
+// alike is the share of directives that two blocks have in common; a block counts
+// by what it is called where it says something else.
 func alike(a, b *conf.Directive) float64 {
 	if len(a.Block)+len(b.Block) == 0 {
 		return 0
 	}
 	count := map[string]int{}
+	key := func(d *conf.Directive) string {
+		if isLocation(d) {
+			return identity(d)
+		}
+		return written(d)
+	}
 	for _, d := range a.Block {
-		count[written(d)]++
+		count[key(d)]++
 	}
 	common := 0
 	for _, d := range b.Block {
-		if k := written(d); count[k] > 0 {
+		if k := key(d); count[k] > 0 {
 			count[k]--
 			common++
 		}
