@@ -182,6 +182,17 @@ func TestEditNginxRefuses(t *testing.T) {
 	if line := strings.Split(broken, "\n")[bad.Findings[0].Line-1]; strings.TrimSpace(line) != "proxy_pass http://legacy" {
 		t.Errorf("the error is said of the line %q", line)
 	}
+	second := strings.Replace(shown.String(), "    server {", "    server {\nlisten 127.0.0.1:10000;\nserver_name www.example.com;\nreturn 204;\n}\nserver {", 1)
+	for name, text := range map[string]string{"": "no http", "events {}": "no http", second: "Envoy would not take",
+		strings.Replace(shown.String(), "proxy_pass http://legacy;", "proxy_pas http://legacy;", 1): `unknown directive "proxy_pas"`} {
+		before := said(draftOf(w))
+		if _, err := w.EditNginx(mesh.DefaultGroup, shown, name); !errors.As(err, &bad) || bad.Text != name || !strings.Contains(bad.Error(), text) {
+			t.Errorf("%q is not refused for %q: %v", name, text, err)
+		}
+		if diff := cmp.Diff(before, said(draftOf(w))); diff != "" {
+			t.Errorf("a refused edit changed the draft\n%s", diff)
+		}
+	}
 	if _, err := w.EditNginx("nowhere", shown, shown.String()); err == nil {
 		t.Error("a group that is not there was edited")
 	}

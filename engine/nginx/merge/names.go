@@ -35,7 +35,7 @@ func (m *merger) clusterNames() {
 	}
 	for _, p := range m.pairs(isLocation) {
 		ours, ok := m.routeOf(p[0])
-		if !ok {
+		if !ok || m.borrows(ours, p[0]) {
 			continue
 		}
 		a, okA := m.before.route(p[0])

@@ -9,7 +9,8 @@ import (
 	"example.com/meshtui/engine/nginx/conf"
 )
 
-// SyntaxError is an edited text that is no nginx.conf.
+// SyntaxError is an edited text that is no nginx.conf, or one that nginx would not
+// start with.
 type SyntaxError struct {
 	Findings []mesh.Finding // at least one; Line is of the edited text
 }

@@ -53,7 +53,7 @@ type merger struct {
 // Merge finds what an edit of the projection of base changes in base. shown is
 // nginx.Project(base), edited the text that came back. An edit of blanks, comments
 // or the order of what has none is no change. It fails with a *SyntaxError on a
-// text that nginx would not read.
+// text that nginx would not read or not start with.
 func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error) {
 	was, err := read(shown.String())
 	if err != nil {
@@ -62,6 +62,9 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	now, err := read(edited)
 	if err != nil {
 		return nil, err
+	}
+	if wrong := unfit(was, now); len(wrong) > 0 {
+		return nil, &SyntaxError{wrong}
 	}
 	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: align(was, now), mirrorsOf: map[spot][]*conf.Directive{},
 		concerned: map[bool]map[nginx.Origin][]*concern{false: {}, true: {}}, hosts: map[*conf.Directive][]spot{},
