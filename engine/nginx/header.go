@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -166,6 +167,9 @@ func (p *projection) requestHeaders(by string, l headerLevel, given map[string]b
 			p.note(m.none(lessonHeaderFormat), "proxy_set_header %s;", name)
 			continue
 		}
+		if overwrites(l.config.GetRequestHeadersToAdd(), name) {
+			continue // a line above says it: nginx never passes on the client's own
+		}
 		if !first(given, name) {
 			p.note(m.none(lessonHeaderTwice), `proxy_set_header %s "";`, name)
 			continue
@@ -174,6 +178,13 @@ func (p *projection) requestHeaders(by string, l headerLevel, given map[string]b
 		lines = append(lines, func() { p.add(m, `%s_set_header %s "";`, by, name) })
 	}
 	return lines
+}
+
+// overwrites reports whether a header of that name is set, whatever came.
+func overwrites(hs []*corev3.HeaderValueOption, name string) bool {
+	return slices.ContainsFunc(hs, func(h *corev3.HeaderValueOption) bool {
+		return strings.EqualFold(h.GetHeader().GetKey(), name) && h.GetAppendAction() == corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
+	})
 }
 
 // appendsClient reports whether the client's address is appended to who it was

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	previousv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -38,6 +39,7 @@ type forwarding struct {
 	route     *routev3.Route
 	action    *routev3.RouteAction
 	goal      *goal
+	emptied   []*corev3.HeaderValueOption // headers whose value may be empty
 }
 
 // one is the directive of the family that holds, nil for none.

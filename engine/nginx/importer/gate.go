@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 	if d := im.basic(loc); d != nil {
 		rules, from = closed(), append(from, d)
 	}
+	if ds := im.otherChecks(loc); len(ds) > 0 {
+		rules, from = closed(), append(from, ds...)
+	}
 	if d := im.one(loc, "satisfy"); d != nil {
 		if d.Arg(0) == "any" && len(from) > 0 && asked {
 			im.approx(d, at(r, ""), "Envoy asks for all of them: who passes one is not let in by it alone", "write the addresses into the policy of the rbac filter, and let the service know them")
@@ -41,7 +46,7 @@ func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 	m := &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: rules}}
 	im.perRoute(r, filterRBAC, m)
 	for _, d := range from {
-		if d.Name == "auth_basic" {
+		if checks[d.Name] {
 			continue
 		}
 		im.exact(d, at(m, "rbac.rules"))
@@ -73,8 +78,16 @@ func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*c
 		inner, lines := im.access(d, client)
 		im.claimed[d] = true
 		for _, in := range d.Block {
-			if in.Name != "allow" && in.Name != "deny" {
-				im.none(in, "within limit_except Envoy is told allow and deny alone", "")
+			switch {
+			case in.Name == "allow" || in.Name == "deny":
+			case decidesAccess(in):
+				inner, lines = closed(), append(lines, d)
+				im.none(in, "all requests with other methods than "+strings.Join(d.Args, ", ")+" are refused here (403), those too that nginx lets in: Envoy cannot make this check",
+					"say who may in the principals of the route's rbac policy \"other methods\"")
+			case !moots[in.Name] && in.Name != "auth_basic_user_file":
+				im.none(in, "within limit_except Envoy is told who may come in, and nothing else", "")
+			default:
+				im.moot(in)
 			}
 		}
 		if inner == nil {
@@ -95,6 +108,33 @@ func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*c
 		rules, from = out, append(append(from, d), lines...)
 	}
 	return rules, from
+}
+
+// decidesAccess reports whether a directive has somebody decide who may come in.
+func decidesAccess(d *conf.Directive) bool {
+	return checks[d.Name] && d.Arg(0) != "off"
+}
+
+// checks are the directives that do.
+var checks = map[string]bool{"auth_basic": true, "auth_request": true, "auth_jwt": true, "auth_digest": true, "auth_ldap": true, "auth_pam": true,
+	"auth_gss": true, "access_by_lua": true, "access_by_lua_block": true, "access_by_lua_file": true}
+
+// otherChecks are those that hold in loc beside auth_basic and auth_request.
+func (im *importer) otherChecks(loc *conf.Directive) (out []*conf.Directive) {
+	for _, name := range slices.Sorted(maps.Keys(checks)) {
+		d := im.one(loc, name)
+		if d == nil || name == "auth_basic" || name == "auth_request" {
+			continue
+		}
+		if !decidesAccess(d) {
+			im.moot(d)
+			continue
+		}
+		im.none(d, "all requests are refused here (403), those too that nginx lets in: Envoy does not make this check as it is",
+			"set jwt_authn, ext_authz or lua up for it, and take envoy.filters.http.rbac out of typed_per_filter_config of these routes")
+		out = append(out, d)
+	}
+	return out
 }
 
 // admit adds to a policy that allows what rules allow, for what the permission

@@ -217,14 +217,19 @@ var unlike = map[string]bool{"connection": true, "transfer-encoding": true, "con
 
 // sameUpstream: the backend sees the same request.
 func sameUpstream(t *testing.T, b both) {
-	for _, raw := range []string{
+	sameUpstreamFor(t, b, []string{
 		get("GET", "A.test", "/plain?x=1", "User-Agent: u", "X-User: me"),
 		get("GET", "a.test:80", "/kept/a?q=7&r=8", "X-Forwarded-For: 10.9.8.7", "X-Gone: x", "X-Real-IP: forged"),
 		get("GET", "a.test", "/fixed"),
 		get("GET", "a.test", "/taken", "X-Host: other.test"),
 		get("GET", "a.test", "/direct/x/y?z"),
 		get("GET", "a.test", "/plain", "X-Forwarded-For: 10.9.8.7", "x_under: 1"),
-	} {
+	})
+}
+
+func sameUpstreamFor(t *testing.T, b both, raws []string) {
+	t.Helper()
+	for _, raw := range raws {
 		n, e := b.ask(raw)
 		ns, ok := nginxtest.ParseSeen(n.Body)
 		es, also := nginxtest.ParseSeen(e.Body)

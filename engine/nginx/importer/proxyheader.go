@@ -36,6 +36,7 @@ func (im *importer) requestHeaders(f *forwarding) {
 			im.requestHeader(f, d)
 		}
 	}
+	f.unforged()
 	if !host && f.goal.host != "" {
 		f.action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: f.goal.host}
 	}
@@ -60,12 +61,36 @@ func (im *importer) requestHeader(f *forwarding, d *conf.Directive) {
 		return
 	}
 	h.Header.Value = text.text
+	if text.empty {
+		f.emptied = append(f.emptied, h)
+	}
 	f.route.RequestHeadersToAdd = append(f.route.RequestHeadersToAdd, h)
 	if len(text.notes) > 0 {
 		im.approx(d, at(h, "header.value"), text.notes[0], "")
 		return
 	}
 	im.exact(d, at(h, ""))
+}
+
+// unforged sees to it that a client's own header does not pass where nginx would
+// have set it to nothing, which it then does not send: Envoy sets no header to an
+// empty text, and leaves the one that came. It takes headers away before it reads
+// them for others, so that one that is read itself is sent empty instead.
+func (f *forwarding) unforged() {
+	var read strings.Builder
+	for _, h := range f.route.GetRequestHeadersToAdd() {
+		read.WriteString(strings.ToLower(h.GetHeader().GetValue()))
+	}
+	for _, h := range f.emptied {
+		name := strings.ToLower(h.GetHeader().GetKey())
+		switch {
+		case strings.EqualFold(h.GetHeader().GetValue(), "%REQ("+name+")%"): // it is there, or it is not
+		case strings.Contains(read.String(), "%req("+name+")%"):
+			h.KeepEmptyValue = true
+		default:
+			f.route.RequestHeadersToRemove = append(f.route.RequestHeadersToRemove, name)
+		}
+	}
 }
 
 // formatFor is format, which knows what the route's target is called too.

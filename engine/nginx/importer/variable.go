@@ -63,6 +63,9 @@ type operator struct {
 	note string
 }
 
+// absentText is what a log has for a value that is not there.
+const absentText = "-"
+
 // operators are nginx's variables and the command operators of Envoy's that say
 // the same, in a header or in an access log.
 var operators = map[string]operator{
@@ -82,7 +85,7 @@ var operators = map[string]operator{
 	"uri":                    {text: "%PATH(NQ:PATH)%", note: "$uri is decoded; Envoy gives the path as it has normalised it"},
 	"document_uri":           {text: "%PATH(NQ:PATH)%", note: "$document_uri is decoded; Envoy gives the path as it has normalised it"},
 	"request":                {text: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"},
-	"remote_user":            {text: "-"}, // nobody has a name without auth_basic
+	"remote_user":            {text: absentText}, // nobody has a name without auth_basic
 	"request_id":             {text: "%REQ(X-REQUEST-ID)%", note: "Envoy's request id is a UUID, and goes upstream as x-request-id too"},
 	"server_protocol":        {text: "%PROTOCOL%"},
 	"content_type":           {text: "%REQ(CONTENT-TYPE)%"},
@@ -130,20 +133,31 @@ type formatted struct {
 	text    string
 	notes   []string // where the two part
 	missing []string // variables that Envoy has nothing for
+	empty   bool     // there are requests for which it is empty
 }
+
+// present are variables that are never empty.
+var present = map[string]bool{"remote_addr": true, "remote_port": true, "realip_remote_addr": true, "realip_remote_port": true,
+	"server_addr": true, "server_port": true, "host": true, "http_host": true, "scheme": true, "request_method": true,
+	"request_uri": true, "uri": true, "document_uri": true, "request": true, "server_protocol": true, "hostname": true,
+	"connection": true, "msec": true, "time_local": true, "time_iso8601": true}
 
 // format turns a text with variables into one with command operators. For a
 // missing variable it writes absent, "-" in a log.
 func (im *importer) format(block *conf.Directive, s, absent string) formatted {
-	var f formatted
+	f := formatted{empty: true}
 	var b strings.Builder
 	for _, p := range pieces(s) {
 		if p.variable == "" {
 			b.WriteString(strings.ReplaceAll(p.text, "%", "%%"))
+			f.empty = false
 			continue
 		}
 		o, ok := im.operator(block, p.variable)
-		if !ok {
+		if present[p.variable] || ok && o.text != "" && !strings.Contains(o.text, "%") {
+			f.empty = false
+		}
+		if !ok || o.text == absentText && absent != absentText {
 			f.missing = append(f.missing, "$"+p.variable)
 			b.WriteString(absent)
 			continue

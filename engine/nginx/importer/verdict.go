@@ -36,7 +36,7 @@ var refusals = spelledOut(map[string]verdict{
 	"secure_link secure_link_md5 secure_link_secret":                             {"Envoy does not check such links: whoever has the address comes in", "let a service check them (ext_authz)"},
 	"valid_referers referer_hash_bucket_size referer_hash_max_size":              {"Envoy does not judge the Referer by itself", "match the header referer in the routes"},
 	"stub_status": {"Envoy's counters are on its admin interface", "ask /stats there"},
-	"perl perl_set perl_modules perl_require js_import js_content js_set js_header_filter js_body_filter lua_shared_dict lua_package_path content_by_lua_block access_by_lua_block rewrite_by_lua_block header_filter_by_lua_block body_filter_by_lua_block log_by_lua_block init_by_lua_block set_by_lua_block": {
+	"perl perl_set perl_modules perl_require js_import js_content js_set js_header_filter js_body_filter lua_shared_dict lua_package_path content_by_lua_block rewrite_by_lua_block header_filter_by_lua_block body_filter_by_lua_block log_by_lua_block init_by_lua_block set_by_lua_block": {
 		"the script does not run in Envoy", "write it for the lua filter, or let a service decide (ext_authz, ext_proc)"},
 	"more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers": {
 		"it is a module's own", "say it in response_headers_to_add and response_headers_to_remove"},
@@ -44,8 +44,8 @@ var refusals = spelledOut(map[string]verdict{
 	"health_check":           {"the check of nginx Plus", "write it into health_checks of the cluster: path, interval, thresholds"},
 	"match":                  {"it belongs to a health_check", "expected_statuses in the cluster's health_checks"},
 	"status_zone api status": {"Envoy's counters are on its admin interface", "ask /stats there"},
-	"auth_jwt auth_jwt_key_file auth_jwt_key_request auth_jwt_claim_set auth_jwt_require": {
-		"nginx Plus's check of tokens is not carried over: requests go in unchecked", "add envoy.filters.http.jwt_authn with the keys in local_jwks or remote_jwks"},
+	"auth_jwt_key_file auth_jwt_key_request auth_jwt_claim_set auth_jwt_require": {
+		"it belongs to auth_jwt, the check of tokens in nginx Plus", "add envoy.filters.http.jwt_authn with the keys in local_jwks or remote_jwks"},
 	"keyval keyval_zone": {"nginx Plus's table of variables", ""},
 	"hls flv mp4 mp4_buffer_size mp4_max_buffer_size mp4_limit_rate f4f": {"Envoy serves no files", ""},
 	"empty_gif":                              {"Envoy makes no picture", "a direct_response can hold its bytes"},
