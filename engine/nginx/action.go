@@ -12,6 +12,7 @@ import (
 
 // action writes what a route does with the requests that it takes.
 func (p *projection) action(sc *scope, pl *place, c candidate) {
+	p.guarded(sc, pl, pl.route.GetRoute() == nil)
 	switch a := pl.route.GetAction().(type) {
 	case *routev3.Route_Route:
 		p.forward(sc, pl, c, a.Route)

@@ -25,6 +25,12 @@
 // cannot have its certificate refuses the handshake rather than answer in plain
 // text. Every field that no line says is named in a comment.
 //
+// Whom Envoy refuses, nginx does not let in: rules about addresses and methods are
+// allow, deny and limit_except, users in a file auth_basic, and where a filter (rbac,
+// jwt_authn, ext_authz, basic_auth, oauth2, api_key_auth, csrf, rbac and ext_authz of the
+// network) asks what nginx cannot, the location answers 403 to everybody. A script or a
+// filter of an unknown kind is taken to guard nothing, and is named in a comment.
+//
 // Nothing that comes from the mesh reaches the text unquoted. What nginx has no
 // way to write (a dollar sign where it expands variables, a control character,
 // a value beyond its buffer) becomes a comment.

@@ -27,6 +27,7 @@ type port struct {
 	secure     bool // the listen lines carry ssl
 	http2      mark // of the listen lines where they carry http2, Structure otherwise
 	differ     bool // its chains want different versions of TLS
+	proxied    bool // clients speak the PROXY protocol
 	sni        []string
 }
 
@@ -47,6 +48,7 @@ type site struct {
 	tls        *tlsContext // nil for a plain chain
 	routing    *routing    // nil when the mesh does not have it
 	introduced bool
+	guards     []guard // what a connection has passed before
 }
 
 // routing is a route configuration and where it stands: its own resource, or
@@ -156,7 +158,7 @@ func (p *projection) address(o Origin, a *corev3.Address, l *listenerv3.Listener
 		once += fmt.Sprintf(" backlog=%d", n)
 	}
 	if slices.ContainsFunc(l.GetListenerFilters(), proxied) {
-		text += " proxy_protocol"
+		text, pt.proxied = text+" proxy_protocol", true
 	}
 	pt.listens = append(pt.listens, listen{text: text, once: once, origin: o})
 }
@@ -192,6 +194,7 @@ func ipPort(s *corev3.SocketAddress) (string, bool) {
 func (p *projection) sites(c chain, pt *port) []*site {
 	var out []*site
 	tls := p.downstreamTLS(c)
+	before := c.sources()
 	for i, f := range c.GetFilters() {
 		o := c.origin.at(fmt.Sprintf("filters[%d]", i))
 		switch m := unpack(f.GetTypedConfig()).(type) {
@@ -202,10 +205,14 @@ func (p *projection) sites(c chain, pt *port) []*site {
 				p.gatherHashKeys(s.origin.at("route_config"), rc)
 				p.usedBy(rc)
 			}
+			s.behind(before)
 			out = append(out, s)
 		case *tcpv3.TcpProxy:
-			p.tcp = append(p.tcp, stream{port: pt, origin: o.at("typed_config"), proxy: m, sni: c.GetFilterChainMatch().GetServerNames(), tls: tls})
+			p.tcp = append(p.tcp, stream{port: pt, origin: o.at("typed_config"), proxy: m, sni: c.GetFilterChainMatch().GetServerNames(), tls: tls, guards: before})
 		default:
+			if g, ok := networkGuard(o, f.GetTypedConfig().GetTypeUrl(), m); ok {
+				before = append(before[:len(before):len(before)], g)
+			}
 			p.note(mark{from: o}.none(lessonNetwork), "network filter %s", strings.TrimPrefix(f.GetName(), "envoy.filters.network."))
 		}
 	}

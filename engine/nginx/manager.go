@@ -184,13 +184,14 @@ func (p *projection) manager(s *site) {
 		}
 	}
 	p.forwardedFor(s)
+	p.realIP(s)
 	if s.introduced {
 		return
 	}
 	s.introduced = true
 	p.cleartextHTTP2(s)
 	p.byDefault(s)
-	p.managerRest(s.origin, s.manager)
+	p.managerRest(s)
 }
 
 // byDefault says what of the connection manager's settings nginx does without being

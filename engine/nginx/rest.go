@@ -62,15 +62,8 @@ func fieldText(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return name
 }
 
-// filterLessons say what nginx has near an HTTP filter. A guard that nginx does
-// not have lets everything through there, and the sentence says so.
+// filterLessons say what nginx has near an HTTP filter that guards nothing.
 var filterLessons = map[string]string{
-	"jwt_authn":       "nginx lets the request in unchecked here: auth_jwt is in nginx Plus only.",
-	"rbac":            "nginx lets the request in unchecked here: allow and deny know addresses, nothing else that rbac knows.",
-	"ext_authz":       "nginx lets the request in unchecked here: auth_request is the nearest thing to it, over HTTP.",
-	"oauth2":          "nginx lets the request in unchecked here: it has no OAuth2.",
-	"basic_auth":      "nginx lets the request in unchecked here: auth_basic wants the users in a file.",
-	"csrf":            "nginx lets the request in unchecked here: it has no check of the origin.",
 	"lua":             "The script does not run in nginx: Lua is a module of its own there.",
 	"ratelimit":       "nginx limits nothing here: it has no counting service for many proxies.",
 	"local_ratelimit": "nginx limits nothing here: limit_req is a leaky bucket for each key, where Envoy has a token bucket.",
@@ -96,12 +89,16 @@ func (p *projection) httpFilters(o Origin, m *hcmv3.HttpConnectionManager) {
 		name, lesson := f.GetName(), lessonFilter
 		if _, rest, ok := strings.Cut(kind, ".filters.http."); ok {
 			kind, _, _ = strings.Cut(rest, ".")
-			lesson = orElse(filterLessons[kind], lesson)
+			lesson = orElse(closedLessons[kind], orElse(filterLessons[kind], lesson))
 			if short := strings.TrimPrefix(name, "envoy.filters.http."); short == kind {
 				name = kind
 			} else {
 				name = kind + " " + name
 			}
+		}
+		if unset(f) {
+			p.note(exact(at).with(lessonGuardUnset), "http filter %s: where a route says so", name)
+			continue
 		}
 		p.note(mark{from: at}.none(lesson), "http filter %s: not in nginx", name)
 	}
@@ -117,8 +114,9 @@ func orElse(s, otherwise string) string {
 // perFilter names the filters that are set apart at this place.
 func perFilter[V any](p *projection, o Origin, config map[string]V) {
 	for _, name := range sortedKeys(config) {
-		if a, ok := any(config[name]).(*anypb.Any); ok && p.bodyLimitOf(o, a) {
-			continue
+		a, ok := any(config[name]).(*anypb.Any)
+		if ok && (p.bodyLimitOf(o, a) || setsGuard(name, a)) {
+			continue // access has lines with each route
 		}
 		p.note(mark{from: o.at("typed_per_filter_config")}.none(lessonPerRoute), "here too %s", strings.TrimPrefix(name, "envoy.filters.http."))
 	}
@@ -185,11 +183,15 @@ func (p *projection) configRest(o Origin, rc *routev3.RouteConfiguration) {
 }
 
 // managerRest names what else a connection manager says.
-func (p *projection) managerRest(o Origin, m *hcmv3.HttpConnectionManager) {
+func (p *projection) managerRest(s *site) {
+	o, m := s.origin, s.manager
 	p.httpFilters(o, m)
 	said := []string{"codec_type", "rds", "route_config", "http_filters", "merge_slashes", "common_http_protocol_options", "request_headers_timeout",
 		"upgrade_configs", "use_remote_address", "skip_xff_append", "strip_matching_host_port", "strip_any_host_port", "generate_request_id",
 		"strip_trailing_host_dot"}
+	if s.trusted() != nil {
+		said = append(said, "original_ip_detection_extensions")
+	}
 	for field, is := range map[string]bool{"normalize_path": m.GetNormalizePath().GetValue(), "stream_idle_timeout": m.GetStreamIdleTimeout().AsDuration() > 0,
 		"http_protocol_options": m.GetHttpProtocolOptions().GetAcceptHttp_10()} {
 		if is {

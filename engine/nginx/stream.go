@@ -19,6 +19,7 @@ type stream struct {
 	proxy  *tcpv3.TcpProxy
 	sni    []string
 	tls    *tlsContext
+	guards []guard
 }
 
 // clusters are the clusters that the proxy sends to.
@@ -130,6 +131,7 @@ func (p *projection) streamPort(all []stream) {
 		}
 		p.add(mark{from: l.origin, also: []Origin{{Key: l.origin.Key}}}.approx(lessonStream), "listen %s;", text)
 	}
+	p.streamGuards(all)
 	p.streamTLS(&all[0])
 	switch {
 	case byName:
@@ -253,4 +255,39 @@ func (p *projection) streamUpstreamTLS(s *stream) {
 		}
 		return
 	}
+}
+
+// streamGuards writes whom the port of these chains lets in. Envoy tells the
+// chains apart, nginx has one server for them, so that all of the checks count.
+func (p *projection) streamGuards(all []stream) {
+	var checks []check
+	m := mark{}
+	for _, s := range all {
+		if s.unchecked() {
+			p.add(mark{from: s.tls.origin}.approx(lessonStreamClosed), "deny all;")
+			return
+		}
+		for _, g := range s.guards {
+			if g.lesson != "" {
+				p.add(mark{from: g.from}.approx(g.lesson), "deny all;")
+				return
+			}
+			checks = append(checks, check{g.check.rules, peers{direct: true, remote: !s.port.proxied}})
+			if m.from.Key.IsZero() {
+				m.from = g.from
+			} else {
+				m.also = append(m.also, g.from)
+			}
+		}
+	}
+	if a := admit(checks); len(a.rules) > 0 {
+		p.admission(m.approx(lessonAccess), a)
+	}
+}
+
+// unchecked reports whether the chain ends TLS in a way that nginx cannot be
+// told: without the certificate in a file, or without what the client's is
+// checked against.
+func (s *stream) unchecked() bool {
+	return s.tls != nil && (len(s.tls.files) == 0 || s.tls.config.GetRequireClientCertificate().GetValue() && (s.tls.trust.file == "" || s.tls.trust.narrow()))
 }

@@ -34,7 +34,8 @@ type trust struct {
 	origin Origin
 	also   []Origin
 	rules  *tlsv3.CertificateValidationContext
-	rest   Origin // of rules
+	secret *tlsv3.CertificateValidationContext // further rules that come by SDS
+	rest   Origin                              // of rules
 }
 
 // downstreamTLS reads the chain's transport socket; nil for a plain chain. One
@@ -105,7 +106,7 @@ func (p *projection) trustOf(o Origin, c *tlsv3.CommonTlsContext) trust {
 		t.asked, t.origin = true, at
 		var s *tlsv3.Secret
 		s, t.also = p.secret(sds.GetName())
-		t.file = fileOf(s.GetValidationContext().GetTrustedCa())
+		t.file, t.secret = fileOf(s.GetValidationContext().GetTrustedCa()), s.GetValidationContext()
 	}
 	if ca := t.rules.GetTrustedCa(); ca != nil && t.file == "" {
 		t.asked, t.origin, t.file = true, t.rest.at("trusted_ca"), fileOf(ca)
@@ -114,6 +115,18 @@ func (p *projection) trustOf(o Origin, c *tlsv3.CommonTlsContext) trust {
 		t.asked, t.origin = true, t.rest.at("system_root_certs")
 	}
 	return t
+}
+
+// narrow reports whether a certificate that the authority has signed may still
+// be refused.
+func (t *trust) narrow() bool {
+	for _, c := range []*tlsv3.CertificateValidationContext{t.rules, t.secret} {
+		if len(c.GetMatchTypedSubjectAltNames())+len(c.GetVerifyCertificateHash())+len(c.GetVerifyCertificateSpki()) > 0 ||
+			len(c.GetMatchSubjectAltNames()) > 0 || c.GetCrl() != nil || c.GetCustomValidatorConfig() != nil { //nolint:staticcheck // files have it
+			return true
+		}
+	}
+	return false
 }
 
 // fileOf is the file that holds the data, "" when none does that nginx can name.
@@ -135,8 +148,12 @@ func (p *projection) tlsLines(s *site) {
 	for _, o := range t.others {
 		p.note(mark{from: o}.none(lessonNoCert), "no ssl_certificate: of %s, in no file", o.Key)
 	}
-	if len(t.files) == 0 || t.trust.asked && t.trust.file == "" && t.config.GetRequireClientCertificate().GetValue() {
+	must := t.config.GetRequireClientCertificate().GetValue()
+	switch {
+	case len(t.files) == 0 || t.trust.asked && t.trust.file == "" && must:
 		p.add(mark{from: t.origin}.approx(lessonReject), "ssl_reject_handshake on;")
+	case must && t.trust.narrow():
+		p.add(mark{from: t.trust.rest}.approx(lessonNarrow), "ssl_reject_handshake on;")
 	}
 	for _, c := range t.files {
 		m := mark{kind: Exact, from: c.origin, also: c.also, lesson: lessonTLS}
