@@ -49,11 +49,12 @@ func folders(o *files.Opened) []string {
 			out = append(out, dir)
 		}
 	}
-	if o.Kind == files.Folder {
-		add(o.Path)
+	for _, dir := range o.Folders() {
+		if _, err := os.Stat(dir); err == nil { // an include may look into a folder that is not there
+			add(dir)
+		}
 	}
 	for _, p := range o.Paths() {
-		add(filepath.Dir(p))
 		if target, err := filepath.EvalSymlinks(p); err == nil {
 			add(filepath.Dir(target))
 		}

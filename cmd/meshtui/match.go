@@ -137,12 +137,14 @@ func matchOne(cmd *cobra.Command, path string, f matchFlags) error {
 	e := match.New(m).Explain(&r)
 	elsewhere(&e, m, known)
 	e.Caveats = append(unread, e.Caveats...)
+	at := newPlaces(m)
+	at.known = known
 	if f.json {
-		report := reportOf(e, newPlaces(m))
+		report := reportOf(e, at)
 		report.Nginx = nginxReport(inNginx(path, r))
 		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		said := explained(r, e, newPlaces(m))
+		said := explained(r, e, at)
 		if a := inNginx(path, r); a != nil {
 			said += foretold(a)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
 )
@@ -16,6 +17,7 @@ import (
 type places struct {
 	mesh  *mesh.Mesh
 	texts map[mesh.Key]*text.Locator
+	known files.Known // of an nginx.conf: where a field comes from
 }
 
 func newPlaces(m *mesh.Mesh) *places {
@@ -28,6 +30,9 @@ func (p *places) of(k mesh.Key, path string) (file string, line int) {
 	r := p.mesh.Get(k)
 	if r == nil || r.Source.File == "" {
 		return "", 0
+	}
+	if file, line, ok := p.known.Origin(k, path); ok {
+		return file, line
 	}
 	if p.texts[k] == nil {
 		p.texts[k] = text.NewLocator(r.Source.Text)

@@ -139,8 +139,16 @@ func explained(r match.Request, e match.Explanation, at *places) string {
 		say("")
 		say("  why not")
 	}
+	byItself := 0
 	for _, l := range e.Losers {
+		if strings.HasPrefix(l.Route.Name, "nginx: ") && !l.Next {
+			byItself++
+			continue
+		}
 		say("    %-28s %s%s%s", loserName(l), l.Reason, next(l), in(at.short(l.Key, l.Path)))
+	}
+	if byItself > 0 {
+		say("    and %d that stand for what nginx refuses or redirects by itself (--json has them)", byItself)
 	}
 	if len(e.Caveats) > 0 {
 		say("")

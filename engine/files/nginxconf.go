@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,7 @@ func openNginx(path string) (*Opened, error) {
 		return nil, fmt.Errorf("%s is an nginx.conf without a server or an upstream: %s", path, takes)
 	}
 	origins := linesOf(got)
+	o.origins = origins
 	var rs []*mesh.Resource
 	for _, r := range got.Mesh.All() {
 		written, err := text.Encode(r.Message)
@@ -78,6 +80,29 @@ func (r *reading) ReadFile(path string) ([]byte, error) {
 	return data, nil
 }
 
+// Glob finds files, and notes what was looked for: a file that comes later is a
+// change too.
+func (r *reading) Glob(pattern string) ([]string, error) {
+	found, err := r.Disk.Glob(pattern)
+	if err == nil && !slices.Contains(r.opened.globs, pattern) {
+		r.opened.globs = append(r.opened.globs, pattern)
+	}
+	return found, err
+}
+
+// globbed are the files that its includes find now.
+func (o *Opened) globbed() []string {
+	var out []string
+	for _, pattern := range o.globs {
+		found, err := conf.Disk{}.Glob(pattern)
+		if err != nil {
+			continue // it was well-formed when the file was read
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
 // linesOf says for each resource which directive its fields come from. An item
 // of a list that none says is where its first field is: a route stands where its
 // match does, in its location.
@@ -106,6 +131,26 @@ func linesOf(got *importer.Result) map[mesh.Key]map[string]*conf.Directive {
 		}
 	}
 	return out
+}
+
+// Origin is the directive of an nginx.conf that a field comes from, or the
+// closest field above it: its file and 1-based line. ok is false for a field that
+// comes from none, and for whatever was not opened from an nginx.conf. A resource
+// has one file in its Source, but what it was made of may stand in several.
+func (k Known) Origin(key mesh.Key, path string) (file string, line int, ok bool) {
+	if k.opened == nil || k.group != mesh.DefaultGroup {
+		return "", 0, false
+	}
+	of := k.opened.origins[key]
+	for {
+		if d := of[path]; d != nil {
+			return d.File, d.Line, true
+		}
+		if path == "" {
+			return "", 0, false
+		}
+		path = text.Parent(path)
+	}
 }
 
 // sourceIn is a resource's text with the place of each line in the nginx.conf.

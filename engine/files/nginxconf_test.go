@@ -62,6 +62,9 @@ func TestOpenNginxConf(t *testing.T) {
 			t.Errorf("route %s is at %s:%d, want %s:%d", name, r.Source.File, at, site, line)
 		}
 	}
+	if file, line, ok := o.Known(mesh.DefaultGroup).Origin(r.Key, "virtual_hosts[0].domains[0]"); !ok || file != site || line != 3 {
+		t.Errorf("the domain comes from %s:%d, want %s:3", file, line, site)
+	}
 	if back, findings := text.Decode(mesh.Route, r.Source); back == nil || mesh.Worst(findings) == mesh.Error {
 		t.Errorf("its text does not read back: %v", findings)
 	}
@@ -82,6 +85,25 @@ func TestNginxConfChanged(t *testing.T) {
 	}
 	if got, err := o.Changed(); err != nil || !slices.Equal(got, []string{site}) {
 		t.Errorf("changed: %v, %v, want %s", got, err, site)
+	}
+}
+
+// TestNginxConfGrows sees a file that an include finds later.
+func TestNginxConfGrows(t *testing.T) {
+	path, site := nginxConf(t)
+	o, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := filepath.Join(filepath.Dir(site), "more.conf")
+	if err := os.WriteFile(more, []byte("server { listen 8081; }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Changed(); err != nil || !slices.Equal(got, []string{more}) {
+		t.Errorf("changed: %v, %v, want %s", got, err, more)
+	}
+	if got := o.Folders(); !slices.Equal(got, []string{filepath.Dir(path), filepath.Dir(site)}) {
+		t.Errorf("it looks into %v", got)
 	}
 }
 

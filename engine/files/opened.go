@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx/conf"
 )
 
 // Kind is what was opened.
@@ -53,9 +55,11 @@ type Opened struct {
 	Notices  []mesh.Finding        // what was rewritten or not carried over, with its line
 
 	files   []*file
-	groups  *file             // groups.yaml, nil without one
-	absent  map[string]absent // by group
-	refused map[asked]refusal // why a file that config sources name is left to Envoy
+	globs   []string                                // of an nginx.conf: what its includes look for
+	origins map[mesh.Key]map[string]*conf.Directive // of an nginx.conf: what its fields come from
+	groups  *file                                   // groups.yaml, nil without one
+	absent  map[string]absent                       // by group
+	refused map[asked]refusal                       // why a file that config sources name is left to Envoy
 }
 
 // file is one file as it was read.
@@ -94,8 +98,23 @@ func (o *Opened) Paths() []string {
 	return out
 }
 
+// Folders lists the folders in which a file would belong to what was read, for
+// watching: those of its files, its own, and those that an include looks into.
+func (o *Opened) Folders() []string {
+	var out []string
+	if o.Kind == Folder {
+		out = append(out, o.Path)
+	}
+	for _, path := range append(o.Paths(), o.globs...) {
+		out = append(out, filepath.Dir(path))
+	}
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
 // Changed lists the files whose content on disk is no longer what was read,
-// sorted: changed, gone, or new in the folder. It fails when one cannot be read.
+// sorted: changed, gone, or new where files are looked for. It fails when one
+// cannot be read.
 func (o *Opened) Changed() ([]string, error) {
 	was := map[string][sha256.Size]byte{}
 	for _, f := range o.files {
@@ -114,6 +133,11 @@ func (o *Opened) Changed() ([]string, error) {
 			if _, known := was[f.path]; !known {
 				now = append(now, f.path)
 			}
+		}
+	}
+	for _, path := range o.globbed() {
+		if _, known := was[path]; !known {
+			now = append(now, path)
 		}
 	}
 	var out []string

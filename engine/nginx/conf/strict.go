@@ -10,10 +10,11 @@ import (
 	"example.com/meshtui/engine/mesh"
 )
 
-// strict reports, as warnings, what nginx would not take of a file that can be
-// read: directives that it does not know, in the wrong place, with too few or
-// too many arguments, or twice. It never changes the tree: another nginx, with
-// other modules, may know better.
+// strict reports what nginx would not take of a file that can be read. Wrong
+// arguments, a swallowed semicolon, and a name that is nearly one that nginx
+// knows (denny) are errors: nginx refuses the file, and what was meant may be a
+// rule of access. An unknown directive, a wrong place or a twin is a warning:
+// another nginx, with other modules, may know better. It never changes the tree.
 func (c *Config) strict(options crossplane.ParseOptions) {
 	options.SkipDirectiveContextCheck, options.SkipDirectiveArgsCheck, options.ErrorOnUnknownDirectives = false, false, true
 	options.DirectiveSources = []crossplane.MatchFunc{crossplane.DefaultDirectivesMatchFunc, crossplane.MatchLuaLatest, crossplane.MatchNginxPlusLatest,
@@ -25,6 +26,12 @@ func (c *Config) strict(options crossplane.ParseOptions) {
 	for _, e := range payload.Errors {
 		p := problem(c.Path, e)
 		p.Rule, p.Severity = "nginx-strict", mesh.Warning
+		switch name, unknown := unknownDirective(p.Message); {
+		case unknown && misspelled(name) != "":
+			p.Severity, p.Hint = mesh.Error, "did you mean "+misspelled(name)+"?"
+		case strings.Contains(p.Message, "number of arguments"):
+			p.Severity = mesh.Error
+		}
 		c.warn(p)
 	}
 	for d := range c.All() {
@@ -40,16 +47,59 @@ func (c *Config) warn(p mesh.Finding) {
 	}
 }
 
+// unknownDirective is the name in crossplane's words for a directive that it does
+// not know.
+func unknownDirective(message string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(message, `unknown directive "`)
+	name, _, found := strings.Cut(rest, `"`)
+	return name, ok && found
+}
+
+// meant are directives that a mistake in would change who is let in, or where a
+// request goes.
+var meant = []string{"allow", "deny", "internal", "satisfy", "auth_basic", "auth_basic_user_file", "auth_request", "limit_except", "limit_req", "limit_conn",
+	"listen", "server_name", "location", "return", "rewrite", "proxy_pass", "grpc_pass", "proxy_set_header", "add_header", "upstream", "server",
+	"ssl_certificate", "ssl_certificate_key", "ssl_verify_client", "ssl_client_certificate", "ssl_preread", "error_page", "try_files",
+	"client_max_body_size", "proxy_next_upstream", "proxy_read_timeout", "proxy_connect_timeout", "split_clients", "root", "include"}
+
+// misspelled is the directive that a name is within one letter of: one too many,
+// one missing, another one, or two exchanged; "" for none.
+func misspelled(name string) string {
+	for _, m := range meant {
+		if len(m) > 3 && near(name, m) {
+			return m
+		}
+	}
+	return ""
+}
+
+func near(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 || a == b {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) < len(b) {
+		return a[i:] == b[i+1:]
+	}
+	return a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}
+
 // unmistakable are directives whose names are hardly ever an argument.
 var unmistakable = []string{"server_name", "proxy_pass", "proxy_set_header", "access_log", "error_log", "add_header", "try_files", "fastcgi_pass",
 	"ssl_certificate", "ssl_certificate_key", "client_max_body_size", "proxy_http_version", "proxy_read_timeout", "error_page", "listen", "location"}
 
-// swallowed warns of a directive among the arguments of another: the semicolon
+// swallowed tells of a directive among the arguments of another: the semicolon
 // before it is missing.
 func (c *Config) swallowed(d *Directive) {
 	for _, a := range d.Args {
 		if slices.Contains(unmistakable, a) && !quoted(d) {
-			c.warn(mesh.Finding{Severity: mesh.Warning, Rule: "nginx-strict", File: d.File, Line: d.Line,
+			c.warn(mesh.Finding{Severity: mesh.Error, Rule: "nginx-strict", File: d.File, Line: d.Line,
 				Message: fmt.Sprintf("%s stands among the arguments of %s", a, d.Name), Hint: "put a semicolon before it"})
 			return
 		}
