@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -42,11 +43,17 @@ func (im *importer) locate(s *scope, d *conf.Directive) {
 	case "~", "~*":
 		l.form, l.fold = byRegex, sign == "~*"
 		re, why := compile(name, l.fold)
-		if why != "" {
+		switch {
+		case why == "":
+			l.re = re
+		case im.refuses(d):
+			l.re, l.closed = wider(name, l.fold), true
+			im.none(d, fmt.Sprintf("%s, and the location refuses requests: all that %s takes is refused (403), more than nginx refuses", why, cmpName(l.re.text, "the server")),
+				"say it with a prefix, or with an expression that RE2 takes; to let the others in, write routes for them before the route of this name")
+		default:
 			im.none(d, why+": its requests go where they would without it", "say it with a prefix, or with an expression that RE2 takes")
 			return
 		}
-		l.re = re
 	case "@":
 		l.form, in = byPrefix, s.named
 	default:
@@ -56,7 +63,9 @@ func (im *importer) locate(s *scope, d *conf.Directive) {
 		im.none(d, "nginx refuses a second location of this name in the same block", "remove one of them")
 		return
 	}
-	l.in = im.scopeOf(d)
+	if l.in = (&scope{}); !l.closed {
+		l.in = im.scopeOf(d)
+	}
 	switch {
 	case l.form == byRegex:
 		s.regexes = append(s.regexes, l)

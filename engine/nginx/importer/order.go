@@ -15,6 +15,8 @@ type location struct {
 	stop bool        // ^~: no expressions of this scope if it is the longest
 	re   *expression // of byRegex
 	in   *scope      // the locations within its braces
+
+	closed bool // it stands for more than it is for, and lets nobody in
 }
 
 // scope is the locations of one block, as nginx looks them up.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+
+	"example.com/meshtui/engine/nginx/pcre"
 )
 
 // expression is one of nginx's, which PCRE searches for, in RE2's words.
@@ -24,22 +26,38 @@ var namedGroup = regexp.MustCompile(`\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')`)
 const anyText = "(?s:.*)"
 
 // compile turns a PCRE expression into RE2's. why is empty where RE2 reads it
-// alike.
-func compile(pcre string, fold bool) (e *expression, why string) {
-	plain := namedGroup.ReplaceAllString(pcre, "(?P<$1$2>")
-	text := plain
+// alike, or what it looks ahead for can be spelled out.
+func compile(text string, fold bool) (e *expression, why string) {
+	said, ok := pcre.Plain(text, fold)
+	if !ok {
+		said = text
+	}
+	plain := namedGroup.ReplaceAllString(said, "(?P<$1$2>")
+	re2 := plain
 	if fold {
-		text = "(?i:" + text + ")"
+		re2 = "(?i:" + re2 + ")"
 	}
-	tree, err := syntax.Parse(text, syntax.Perl)
+	tree, err := syntax.Parse(re2, syntax.Perl)
 	if err != nil {
-		return nil, whyNotRE2(pcre, err)
+		return nil, whyNotRE2(text, err)
 	}
-	find, err := regexp.Compile(text)
+	find, err := regexp.Compile(re2)
 	if err != nil {
-		return nil, whyNotRE2(pcre, err)
+		return nil, whyNotRE2(text, err)
 	}
-	return &expression{text: pcre, plain: plain, fold: fold, re2: text, tree: tree, find: find, names: find.SubexpNames()}, ""
+	return &expression{text: text, plain: plain, fold: fold, re2: re2, tree: tree, find: find, names: find.SubexpNames()}, ""
+}
+
+// wider is an expression that takes all that a PCRE expression takes which RE2 has
+// not, and more: everything where there is none.
+func wider(text string, fold bool) *expression {
+	if loose := pcre.Wider(text); loose != "" {
+		if e, why := compile(loose, fold); why == "" {
+			return e
+		}
+	}
+	e, _ := compile("", false) // the empty expression always compiles
+	return e
 }
 
 // whyNotRE2 says why RE2 does not take an expression, in the words of who wrote it.

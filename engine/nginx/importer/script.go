@@ -119,6 +119,12 @@ func (w *writer) location(l *location, q request) {
 	}
 	q.found, q.name = l.found, cmpName(q.name, title(l.d))
 	w.claimed[l.d] = true
+	if l.closed {
+		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(403, "")}
+		w.near(l.d, at(r, "match"))
+		w.out = append(w.out, r)
+		return
+	}
 	if in := first(l.d, "internal"); in != nil && !q.internal {
 		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
 		w.exact(in, at(r, "direct_response"))
@@ -304,6 +310,10 @@ var files = []string{"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"
 // unserved is a route for what only nginx can serve.
 func (w *writer) unserved(block *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
+	if w.closedToAll(block) {
+		w.add(block, r) // nobody comes as far as a file
+		return
+	}
 	from := block
 	for _, name := range files {
 		if ds := conf.Inherited(block, nil, name); len(ds) > 0 && ds[0].Parent != nil {

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+
+	"example.com/meshtui/engine/nginx/pcre"
 )
 
 // pattern is a regular expression of nginx.conf. nginx has PCRE, over bytes; Go's
@@ -19,7 +21,11 @@ type pattern struct {
 // compile reads an expression. fold says that case does not matter.
 func compile(text string, fold bool) *pattern {
 	p := &pattern{text: text}
-	translated, bad := translate(text)
+	said, ok := pcre.Plain(text, fold)
+	if !ok {
+		said = text // and translate says what it has
+	}
+	translated, bad := translate(said)
 	if p.bad = bad; bad != "" {
 		return p
 	}
