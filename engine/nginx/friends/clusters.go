@@ -80,16 +80,24 @@ func (p *pool) outlier() {
 			Without: "nginx counts any failures within fail_timeout, Envoy those in a row: one that fails every second time is never ejected.",
 		})
 	case o == nil:
+	case p.n == 1 && !p.ejectsLast(o):
 	case p.n == 1:
 		p.add("outlier_detection", "server", Friend{
 			Subject: "max_fails of a single server", Kind: nginx.Exact,
 			Nginx: "It ignores max_fails where there is one server: there is nobody else to ask.",
-			Envoy: "It ejects the only endpoint: 2 of 10 requests failed by themselves, then 503 for all.",
+			Envoy: "It ejects the only endpoint here, as all may be ejected and no panic_threshold keeps it in use: 503 for all then.",
 			Fix:   &Fix{Says: "no outlier_detection", edits: []edit{unset(p.resource, "outlier_detection")}},
 		})
 	default:
 		p.ejection(o)
 	}
+}
+
+// ejectsLast reports whether the last endpoint can be ejected, and is then not
+// asked: with the usual settings neither is so.
+func (p *pool) ejectsLast(o *clusterv3.OutlierDetection) bool {
+	panics := p.GetCommonLbConfig().GetHealthyPanicThreshold()
+	return o.GetMaxEjectionPercent().GetValue() >= 100 && panics != nil && panics.GetValue() == 0
 }
 
 // ejection: whether anybody is ejected at all, and for how long.
@@ -197,13 +205,18 @@ func (p *pool) balance() {
 	}
 	switch p.GetLbPolicy() {
 	case clusterv3.Cluster_LEAST_REQUEST:
-		p.add("lb_policy", "random", Friend{
+		f := Friend{
 			Subject: "least_conn", Kind: nginx.Exact,
 			Nginx: "With least_conn it looks at all servers: five requests at once on five servers went to one each, 5 times of 5.",
 			Envoy: "LEAST_REQUEST compares two at random: some endpoint got two, 5 times of 5.",
 			Fix: &Fix{Says: "LeastRequest with selection_method: FULL_SCAN", edits: []edit{set(p.resource, "load_balancing_policy", yml(
 				`{policies: [{typed_extension_config: {name: envoy.load_balancing_policies.least_request, typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest, selection_method: FULL_SCAN}}}]}`))}},
-		})
+		}
+		if common := p.GetCommonLbConfig(); p.GetLbSubsetConfig() != nil || common.GetLocalityConfigSpecifier() != nil || common.GetConsistentHashingLbConfig() != nil {
+			f.Kind, f.Fix = nginx.None, nil
+			f.Without = "No setting here: Envoy takes load_balancing_policy, which has FULL_SCAN, not together with lb_subset_config or the locality and hashing settings of common_lb_config."
+		}
+		p.add("lb_policy", "random", f)
 	case clusterv3.Cluster_RING_HASH:
 		edits := []edit{set(p.resource, "lb_policy", "MAGLEV")}
 		if p.GetRingHashLbConfig() != nil {

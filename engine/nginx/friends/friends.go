@@ -30,7 +30,7 @@ func Of(m *mesh.Mesh, c *nginx.Config) []Friend {
 	if m == nil {
 		return nil
 	}
-	l := &look{mesh: m, lines: index(c)}
+	l := &look{mesh: m, lines: index(c), bare: map[string]bool{}}
 	for _, r := range m.List(mesh.Listener) {
 		l.listener(r)
 	}
@@ -57,4 +57,5 @@ type look struct {
 	mesh  *mesh.Mesh
 	lines *lines
 	found []Friend
+	bare  map[string]bool // route configurations, by name: all that use it take the port off the Host already
 }

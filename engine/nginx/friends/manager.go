@@ -62,9 +62,19 @@ func (l *look) chain(r *mesh.Resource, chain *listenerv3.FilterChain, path strin
 	for j, f := range chain.GetFilters() {
 		m := &hcmv3.HttpConnectionManager{}
 		if f.GetTypedConfig().MessageIs(m) && f.GetTypedConfig().UnmarshalTo(m) == nil {
+			l.ports(m)
 			l.manager(manager{m, r, fmt.Sprintf("%s.filters[%d].typed_config", path, j)})
 		}
 	}
+}
+
+// ports notes whether the port of the Host is off before the routes see it.
+func (l *look) ports(m *hcmv3.HttpConnectionManager) {
+	name, off := m.GetRds().GetRouteConfigName(), m.GetStripAnyHostPort() || m.GetStripMatchingHostPort()
+	if was, seen := l.bare[name]; seen {
+		off = off && was
+	}
+	l.bare[name] = off
 }
 
 // add notes a friend of a connection manager at the lines that begin with a

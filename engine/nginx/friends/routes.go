@@ -56,13 +56,18 @@ func (l *look) routes(r *mesh.Resource) {
 		return
 	}
 	g := &routing{look: l, resource: r, by: map[string]*gathered{}}
-	if !rc.GetIgnorePortInHostMatching() && named(rc) {
-		g.at("ignore_port_in_host_matching", "server_name", Friend{
+	if plain, ported := named(rc); plain && !rc.GetIgnorePortInHostMatching() && !l.bare[rc.GetName()] {
+		f := Friend{
 			Subject: "port in the Host", Kind: nginx.Exact,
 			Nginx: "It strips `:8080` and a dot at the end from the Host before it compares names.",
 			Envoy: "It compares the Host with its port: `Host: www.example.com:8080` misses the domain `www.example.com`.",
-			Fix:   &Fix{Says: "ignore_port_in_host_matching: true"},
-		}, set(r, "ignore_port_in_host_matching", true))
+		}
+		edits := []edit{set(r, "ignore_port_in_host_matching", true)}
+		if f.Fix = (&Fix{Says: "ignore_port_in_host_matching: true"}); ported {
+			f.Kind, f.Fix, edits = nginx.None, nil, nil
+			f.Without = "No setting here: with ignore_port_in_host_matching the domains that have a port would never match. Take their ports off first."
+		}
+		g.at("ignore_port_in_host_matching", "server_name", f, edits...)
 	}
 	for i, vh := range rc.GetVirtualHosts() {
 		for j, route := range vh.GetRoutes() {
@@ -82,11 +87,16 @@ func (l *look) routes(r *mesh.Resource) {
 	}
 }
 
-// named reports whether some domain is a name.
-func named(rc *routev3.RouteConfiguration) bool {
-	return slices.ContainsFunc(rc.GetVirtualHosts(), func(vh *routev3.VirtualHost) bool {
-		return slices.ContainsFunc(vh.GetDomains(), func(d string) bool { return d != "*" && !strings.Contains(d, ":") })
-	})
+// named reports whether some domain is a name without a port, and whether some
+// domain has a port.
+func named(rc *routev3.RouteConfiguration) (plain, ported bool) {
+	for _, vh := range rc.GetVirtualHosts() {
+		for _, d := range vh.GetDomains() {
+			port := strings.Contains(d[strings.LastIndexByte(d, ']')+1:], ":")
+			plain, ported = plain || d != "*" && !port, ported || port
+		}
+	}
+	return plain, ported
 }
 
 func (g *routing) route(vh *routev3.VirtualHost, route *routev3.Route, path, host string) {
@@ -149,6 +159,7 @@ func (g *routing) host(a *routev3.RouteAction, path string) {
 		Subject: "Host upstream", Kind: nginx.Exact,
 		Nginx:   "It sends the upstream's name as Host unless told: `Host: " + a.GetCluster() + "`.",
 		Envoy:   "It passes the client's Host on.",
+		Here:    "The nginx.conf says it as Envoy does, by `proxy_set_header Host $http_host`; without that line the two part.",
 		Fix:     &Fix{Says: "host_rewrite_literal with the cluster's name"},
 		Without: "Envoy adds x-envoy-original-host. Most people who move to Envoy want the client's Host, and write `proxy_set_header Host $host` in nginx.",
 	}
