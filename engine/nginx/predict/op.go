@@ -94,10 +94,10 @@ func (r *rewriteOp) run(e *run) (stop bool) {
 		return false
 	}
 	e.take(r.re, groups)
+	e.internal, e.asSent = true, false // also where it redirects, and an error_page then passes the request on
 	if r.status != 0 {
 		return r.redirect(e)
 	}
-	e.internal, e.asSent = true, false
 	if r.stay {
 		e.inPlace, e.changed = true, false
 	} else {
