@@ -33,10 +33,10 @@ func (m *merger) bare(o nginx.Origin, r *routev3.Route) (out *routev3.Route, ok 
 			remove(out.ProtoReflect(), "route.timeout")
 		}
 	}
-	if retries || twin {
+	if retries {
 		remove(out.ProtoReflect(), "route.retry_policy")
 	}
-	return out, !twin
+	return out, !twin || !retries
 }
 
 // isTwin reports whether a route is there for the methods alone that nginx does
@@ -56,8 +56,8 @@ func (m *merger) inherited(o nginx.Origin) (out []string) {
 			if was == nil || !same(was, d) || d.IsBlock || isLocation(parent(d)) || isUpstream(parent(d)) || shares(d.Parent) || d.Name == "listen" || d.Name == "server_name" {
 				continue
 			}
-			if len(m.origins(was)) == 0 || m.origins(was)[0].Key.IsZero() {
-				continue
+			if from := m.origins(was); len(from) == 0 || from[0].Key.IsZero() || routePath.MatchString(from[0].Path) {
+				continue // what is said of each route must be said of a new one, too
 			}
 			for _, l := range m.after.links[d] {
 				if top := routePath.FindString(l.Path); top != "" {

@@ -14,6 +14,8 @@ import (
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
+	nginxconf "example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/nginx/importer"
 	"example.com/meshtui/engine/nginx/merge"
 	"example.com/meshtui/engine/text"
 )
@@ -25,6 +27,9 @@ func parseMesh(t testing.TB, ar *txtar.Archive) *mesh.Mesh {
 	t.Helper()
 	var out []*mesh.Resource
 	for _, f := range ar.Files {
+		if f.Name == "nginx.conf" {
+			out = append(out, imported(t, string(f.Data))...)
+		}
 		for _, k := range mesh.Types() {
 			if k.String() != f.Name {
 				continue
@@ -41,6 +46,27 @@ func parseMesh(t testing.TB, ar *txtar.Archive) *mesh.Mesh {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// imported is what an nginx.conf becomes when it is opened.
+func imported(t testing.TB, conf string) (out []*mesh.Resource) {
+	t.Helper()
+	c, err := nginxconf.Parse("nginx.conf", nginxconf.Text(conf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range importer.Import(c).Mesh.All() {
+		yaml, err := text.Encode(r.Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, findings := text.Decode(r.Key.Type, mesh.Source{Text: yaml})
+		if again == nil {
+			t.Fatal(findings)
+		}
+		out = append(out, again)
+	}
+	return out
 }
 
 // edited makes an edit to a text. An edit is hunks between blank lines: "@ line"

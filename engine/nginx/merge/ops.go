@@ -25,17 +25,17 @@ type spot struct {
 type ops struct {
 	set     map[spot]string // values, as YAML
 	gone    map[spot]bool   // fields, not items
-	lists   map[spot]*list
+	lists   map[spot]*itemList
 	put     []Edit
 	removed []Edit
 }
 
 func newOps() *ops {
-	return &ops{set: map[spot]string{}, gone: map[spot]bool{}, lists: map[spot]*list{}}
+	return &ops{set: map[spot]string{}, gone: map[spot]bool{}, lists: map[spot]*itemList{}}
 }
 
-// list is a list on its way to another order and other items.
-type list struct {
+// itemList is a list on its way to another order and other items.
+type itemList struct {
 	was   int
 	items []slot
 }
@@ -47,10 +47,10 @@ type slot struct {
 }
 
 // list is what becomes of the list at a path that has n items.
-func (o *ops) list(at spot, n int) *list {
+func (o *ops) list(at spot, n int) *itemList {
 	l := o.lists[at]
 	if l == nil {
-		l = &list{was: n}
+		l = &itemList{was: n}
 		for i := range n {
 			l.items = append(l.items, slot{was: i})
 		}
@@ -60,22 +60,22 @@ func (o *ops) list(at spot, n int) *list {
 }
 
 // at is where the item that was there now stands; -1 for one that is gone.
-func (l *list) at(was int) int {
+func (l *itemList) at(was int) int {
 	return slices.IndexFunc(l.items, func(s slot) bool { return s.was == was })
 }
 
-func (l *list) remove(was int) {
+func (l *itemList) remove(was int) {
 	if i := l.at(was); i >= 0 {
 		l.items = slices.Delete(l.items, i, i+1)
 	}
 }
 
-func (l *list) insert(at int, value string) {
+func (l *itemList) insert(at int, value string) {
 	l.items = slices.Insert(l.items, at, slot{was: -1, value: value})
 }
 
 // edits are the steps that lead there.
-func (l *list) edits(at spot) []Edit {
+func (l *itemList) edits(at spot) []Edit {
 	out := l.replaced(at)
 	var now []slot
 	for i := range l.was {
@@ -104,7 +104,7 @@ func (l *list) edits(at spot) []Edit {
 
 // replaced sets the scalars whose place a new one takes, so that the list keeps
 // its shape and its comments.
-func (l *list) replaced(at spot) (out []Edit) {
+func (l *itemList) replaced(at spot) (out []Edit) {
 	for i := range l.items {
 		s := l.items[i]
 		if s.was >= 0 || strings.ContainsAny(s.value, "\n{[:") {
@@ -234,7 +234,7 @@ func firstOf(fs []mesh.Finding) error {
 
 // place is where the item that was to stand before index was would stand: before
 // the first that stays of those behind it.
-func (l *list) place(was int) int {
+func (l *itemList) place(was int) int {
 	for i, s := range l.items {
 		if s.was >= was {
 			return i

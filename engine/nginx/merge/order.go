@@ -14,7 +14,7 @@ import (
 // placeFor is where in the mesh's list a route of the edited import goes: behind
 // all that it must let go first, before all that it must go before, and of the
 // places between them the last.
-func (m *merger) placeFor(l *list, at spot, o nginx.Origin, r *routev3.Route) int {
+func (m *merger) placeFor(l *itemList, at spot, o nginx.Origin, r *routev3.Route) int {
 	first, last := 0, len(l.items)
 	for i, s := range l.items {
 		other, place, ok := m.routeAt(at, s)
@@ -142,7 +142,7 @@ func (m *merger) reorder() {
 }
 
 // fits reports whether a route may stand where it does.
-func (m *merger) fits(l *list, at spot, o nginx.Origin, now int) bool {
+func (m *merger) fits(l *itemList, at spot, o nginx.Origin, now int) bool {
 	r := m.after.route1(o)
 	for i, s := range l.items {
 		other, place, ok := m.routeAt(at, s)

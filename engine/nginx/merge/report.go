@@ -203,11 +203,11 @@ func (m *merger) comments(edited string) {
 		if c == "" {
 			continue
 		}
-		have[c]--
-		if l.Kind != nginx.None || have[c] >= 0 {
-			continue
+		line, there := m.around(i + 1)
+		if !there {
+			continue // it went with its block
 		}
-		if line, there := m.around(i + 1); there {
+		if have[c]--; l.Kind == nginx.None && have[c] < 0 {
 			m.report(importer.Entry{Kind: nginx.None, Directive: c, File: file, Line: line, Key: l.From.Key, Path: l.From.Path,
 				Reason: "this is a comment: it says what nginx cannot", Instead: "change it in Envoy's own terms"})
 		}

@@ -94,6 +94,8 @@ func (m *merger) run() {
 	m.sites()
 	m.servers()
 	m.locations()
+	m.follow()
+	m.renameAll()
 	m.leftovers()
 	m.account()
 	m.sum()

@@ -140,6 +140,20 @@ func (m *merger) renameCluster(ours mesh.Key, name string, p [2]*conf.Directive)
 	}
 }
 
+// renameAll has everything that names a cluster whose upstream is called otherwise
+// now name it so, also what no line of nginx shows.
+func (m *merger) renameAll() {
+	if len(m.renamed) == 0 {
+		return
+	}
+	for _, ref := range m.mesh.References() {
+		at := spot{ref.From, ref.Path}
+		if to := m.renamed[ref.To.Name]; to != "" && ref.To.Type == mesh.Cluster && m.ops.set[at] == "" {
+			m.ops.set[at] = quoted(to)
+		}
+	}
+}
+
 // quoted is a string as YAML.
 func quoted(s string) string {
 	out, err := text.Set("", "v", s)
