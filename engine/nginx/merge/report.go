@@ -25,7 +25,7 @@ func (m *merger) report(e importer.Entry) {
 func (m *merger) leftovers() {
 	for _, r := range m.after.result.Mesh.All() {
 		d := m.after.result.Made[r.Key]
-		if d == nil || m.before.message(r.Key) != nil || isUpstream(d) || m.sited(r.Key.Name) {
+		if d == nil || m.before.message(r.Key) != nil || isUpstream(d) || m.sited(r.Key) {
 			continue
 		}
 		if m.trees.was[d] == nil || !same(m.trees.was[d], d) || m.anyFresh(d) {
@@ -34,9 +34,11 @@ func (m *merger) leftovers() {
 	}
 }
 
-func (m *merger) sited(name string) bool {
-	return slices.ContainsFunc(m.siteList, func(s *site) bool { return s.after == name }) ||
-		slices.ContainsFunc(m.ops.put, func(e Edit) bool { return e.Key.Name == name })
+// sited reports whether a resource of the edited import came into the mesh with
+// what is listened on, or by itself.
+func (m *merger) sited(k mesh.Key) bool {
+	return slices.ContainsFunc(m.siteList, func(s *site) bool { return s.after == k.Name && (k.Type == mesh.Listener || k.Type == mesh.Route) }) ||
+		slices.ContainsFunc(m.ops.put, func(e Edit) bool { return e.Key == k })
 }
 
 // anyFresh reports whether the block has a directive that is new or changed.
@@ -151,7 +153,7 @@ func (m *merger) lost(d *conf.Directive) *conf.Directive {
 // part reports whether a directive says nothing by itself: what it says is said of
 // the block or the directive that it belongs to.
 func (m *merger) part(d *conf.Directive) bool {
-	return shares(d.Parent) || isServer(d) || isLocation(d) || d.Name == "server_name" || d.Name == "listen" || d.Name == "http" || isMember(d) || isUpstream(d)
+	return shares(d.Parent) || isServer(d) || isLocation(d) || d.Name == "server_name" || d.Name == "listen" || d.Name == "http" || d.Name == "stream" || isMember(d) || isUpstream(d)
 }
 
 // accountGone reports a directive that was taken out and changes nothing.
@@ -276,6 +278,9 @@ func (m *merger) called(block *conf.Directive) string {
 func (m *merger) change(base *mesh.Mesh) (*Change, error) {
 	slices.SortStableFunc(m.reported, func(a, b importer.Entry) int { return cmp.Compare(a.Line, b.Line) })
 	c := &Change{Edits: m.ops.edits(), Summary: m.summary, Report: m.reported}
+	if err := m.resolve(c.Edits); err != nil {
+		return nil, fmt.Errorf("the edit does not fit the mesh: %w", err)
+	}
 	if _, err := c.Apply(base); err != nil {
 		return nil, fmt.Errorf("the edit does not fit the mesh: %w", err)
 	}

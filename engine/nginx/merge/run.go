@@ -46,6 +46,7 @@ type merger struct {
 	renamed map[string]string        // clusters whose upstream is called otherwise now
 	lone    map[string]mesh.Key      // clusters without an upstream block, by the name in the imports
 
+	takes    []taken
 	reported []importer.Entry
 	summary  []string
 }
@@ -93,6 +94,7 @@ func (m *merger) run() {
 	m.closeLocalities()
 	m.sites()
 	m.servers()
+	m.moved()
 	m.locations()
 	m.follow()
 	m.renameAll()

@@ -76,18 +76,38 @@ func (s *side) hosts(d *conf.Directive) (out []*routev3.VirtualHost, places []ng
 func (m *merger) host(o nginx.Origin, was, now *conf.Directive) {
 	a, at0 := m.before.hosts(was)
 	b, at1 := m.after.hosts(now)
+	b, at1 = m.here(o, b, at1)
 	ours, ok := lookup(m.message(o.Key), o.Path)
 	if len(a) == 0 || len(b) == 0 || !ok {
 		return
 	}
 	m.about(at0[0], at1[0])
 	m.fields(target{spot: o2s(o), message: ours.message()}, a[0].ProtoReflect(), b[0].ProtoReflect(), "name", "domains", "routes")
-	m.domains(o, ours.message().Interface().(*routev3.VirtualHost), was, now, taken(a), taken(b))
+	m.domains(o, ours.message().Interface().(*routev3.VirtualHost), was, now, domainsOf(a), domainsOf(b))
 }
 
-// taken are the domains of a server in an import, without those that are there for
+// here are the virtual hosts of an import that stand where one of the mesh does;
+// all of them, but none for everything, where none does any more.
+func (m *merger) here(o nginx.Origin, hosts []*routev3.VirtualHost, places []nginx.Origin) (some []*routev3.VirtualHost, at []nginx.Origin) {
+	for i := range hosts {
+		if m.atHome(o, places[i].Key) {
+			some, at = append(some, hosts[i]), append(at, places[i])
+		}
+	}
+	if len(some) > 0 {
+		return some, at
+	}
+	for _, h := range hosts {
+		h = proto.CloneOf(h)
+		h.Domains = slices.DeleteFunc(h.GetDomains(), func(d string) bool { return d == "*" })
+		some = append(some, h)
+	}
+	return some, places
+}
+
+// domainsOf are the domains of a server in an import, without those that are there for
 // what nginx alone does: a Host that begins with a dot, a request without Host.
-func taken(hosts []*routev3.VirtualHost) (out []string) {
+func domainsOf(hosts []*routev3.VirtualHost) (out []string) {
 	for _, h := range hosts {
 		for _, d := range h.GetDomains() {
 			if !strings.HasPrefix(d, ".") && d != "nohost.invalid" && d != "_" && !slices.Contains(out, d) {

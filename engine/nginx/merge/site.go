@@ -13,7 +13,6 @@ import (
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/importer"
-	"example.com/meshtui/engine/text"
 )
 
 // site is one address of a listener of the mesh, with what the imports call it.
@@ -270,26 +269,4 @@ func (m *merger) listensAnew(name string) bool {
 		}
 	}
 	return false
-}
-
-// putSite adds a listener with its routes, as they are in the import but for what
-// is there for nginx alone. A server that was there before keeps what nginx cannot
-// say of it.
-func (m *merger) putSite(k mesh.Key) {
-	m.putNew(k)
-	rc, ok := m.after.message(mesh.Key{Type: mesh.Route, Name: k.Name}).(*routev3.RouteConfiguration)
-	if !ok {
-		return
-	}
-	out := &routev3.RouteConfiguration{Name: rc.GetName(), IgnorePortInHostMatching: rc.GetIgnorePortInHostMatching()}
-	for i, h := range rc.GetVirtualHosts() {
-		h = proto.Clone(h).(*routev3.VirtualHost)
-		h.Routes = m.stripped(nginx.Origin{Key: mesh.Key{Type: mesh.Route, Name: k.Name}, Path: text.Item("virtual_hosts", i)}, h.GetRoutes())
-		out.VirtualHosts = append(out.VirtualHosts, h)
-	}
-	yaml, err := text.Encode(out)
-	if err != nil {
-		return
-	}
-	m.ops.put = append(m.ops.put, Edit{Op: Put, Key: mesh.Key{Type: mesh.Route, Name: rc.GetName()}, Value: yaml})
 }
