@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	compressv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
@@ -192,14 +193,19 @@ func (im *importer) buffer(s *site, some bool) {
 // upgrades lets a connection become a WebSocket, where a route allows it, on a
 // chain without the buffer: it would wait for the end of what never ends.
 func (im *importer) upgrades(s *site) {
-	some := false
+	some, others := false, false
 	for _, vh := range s.routes.GetVirtualHosts() {
 		for _, r := range vh.GetRoutes() {
 			some = some || len(r.GetRoute().GetUpgradeConfigs()) > 0
+			others = others || len(r.GetRoute().GetUpgradeConfigs()) == 0 && !strings.HasPrefix(r.GetName(), "nginx: ")
 		}
 	}
-	if !some {
+	if !some { // nginx answers as if nobody had asked for it
+		s.manager.HttpProtocolOptions.IgnoreHttp_11Upgrade = []*matcherv3.StringMatcher{safeRegex(".*")}
 		return
+	}
+	if others && s.first.listen != nil {
+		im.approx(s.first.listen, at(s.manager, "upgrade_configs"), "a request with Upgrade: websocket to a location that does not pass it on is answered by nginx as if it had not asked, by Envoy with 403", "")
 	}
 	u := &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: "websocket", Enabled: wrapperspb.Bool(false)}
 	for _, f := range s.manager.GetHttpFilters() {

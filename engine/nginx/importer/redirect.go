@@ -6,6 +6,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
@@ -21,12 +22,25 @@ func (w *writer) redirect(d *conf.Directive, r *routev3.Route, status uint32, to
 	if why == "" {
 		why = redirectPath(ra, t, q)
 	}
+	if why == "" && ra.GetPortRedirect() != 0 && ra.GetHostRedirect() == "" && ra.GetSchemeRewriteSpecifier() != nil {
+		w.portless(d, r)
+	}
 	if why != "" {
 		r.Action = direct(404, "")
 		w.say(nginx.None, d, why, "let a backend answer with the redirect", place{})
 		return
 	}
 	w.exact(d, at(r, "redirect"))
+}
+
+// portless is the same redirect for a Host without a port, to which Envoy then
+// adds none: the port that r names is there to replace the one of another Host.
+func (w *writer) portless(d *conf.Directive, r *routev3.Route) {
+	plain := proto.CloneOf(r)
+	plain.GetRedirect().PortRedirect = 0
+	plain.Match.Headers = append(plain.Match.Headers, header(":authority", safeRegex("[^:]*")))
+	w.exact(d, at(plain, "redirect"))
+	w.add(d.Parent, plain)
 }
 
 func isRedirect(status uint32) bool {
@@ -53,7 +67,7 @@ func (w *writer) origin(d *conf.Directive, ra *routev3.RedirectAction, t *templa
 		if head := t.head(); d.Name == "return" && !strings.HasPrefix(head, "/") && !startsWithPath(*t) {
 			return "Envoy sends to a path or to another host over HTTP, and " + t.String() + " is neither"
 		}
-		w.keepPort(ra)
+		w.ownAddress(d.Parent, ra)
 		return ""
 	}
 	host, rest := upstreamOf(*t)
@@ -87,9 +101,29 @@ func (w *writer) origin(d *conf.Directive, ra *routev3.RedirectAction, t *templa
 // ports are those that a URL need not say.
 var ports = map[string]uint32{"http": 80, "https": 443}
 
-// keepPort names the port that is listened on, as nginx does in a Location of
-// its own making. The usual one is not said.
-func (w *writer) keepPort(ra *routev3.RedirectAction) {
+// ownAddress names host and port in a Location of nginx's own making, as the
+// directives say that hold in the block: the Host that came, with the port that
+// is listened on, and the usual port is not said.
+func (w *writer) ownAddress(block *conf.Directive, ra *routev3.RedirectAction) {
+	if d := w.one(block, "absolute_redirect"); d != nil && d.Arg(0) == "off" {
+		w.approx(d, at(ra, ""), "Envoy's Location is always absolute: with the Host and port that the client sent, where one without would lead too, and with the scheme that Envoy is spoken to in",
+			"set https_redirect: true in these redirects if what stands before Envoy ends TLS")
+		return
+	}
+	if d := w.one(block, "server_name_in_redirect"); d != nil && d.Arg(0) == "on" {
+		if name := w.server.names[0]; name != "" && !strings.ContainsAny(name, "*~$") {
+			ra.HostRedirect = strings.TrimPrefix(name, ".")
+			w.exact(d, at(ra, "host_redirect"))
+		}
+	}
+	if d := w.one(block, "port_in_redirect"); d != nil && d.Arg(0) == "off" {
+		if ra.GetHostRedirect() == "" {
+			w.approx(d, at(ra, ""), "Envoy leaves the Host as it came: a port that the client named stays, which nginx takes off", "set port_redirect where clients come in by one port")
+		} else {
+			w.exact(d, at(ra, ""))
+		}
+		return
+	}
 	if w.site.port != ports[w.scheme()] {
 		ra.PortRedirect = w.site.port
 	}

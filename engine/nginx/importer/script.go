@@ -104,7 +104,7 @@ func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
 	to := sl.text + "/"
 	r := &routev3.Route{Name: name, Match: match}
 	ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(to)}}
-	w.keepPort(ra)
+	w.ownAddress(sl.loc.d, ra)
 	r.Action = &routev3.Route_Redirect{Redirect: ra}
 	w.exact(sl.loc.d, at(r, ""))
 	w.add(sl.loc.d, r)
