@@ -245,6 +245,8 @@ func (m *merger) newRoute(d *conf.Directive) {
 		n = l.value.List().Len()
 	}
 	first := hostPath.FindString(places[0].Path)
+	best, _ := m.after.route(d)
+	from, cut := m.cutFrom(d)
 	for _, o := range places {
 		if o.Key != places[0].Key || hostPath.FindString(o.Path) != first {
 			continue // the same server again: at another address, or as the default
@@ -256,6 +258,9 @@ func (m *merger) newRoute(d *conf.Directive) {
 		value, err := routeYAML(r)
 		if err != nil {
 			continue
+		}
+		if cut && o == best {
+			value = m.take(o2s(from), func(yaml string) (string, error) { return yaml, nil })
 		}
 		l := m.ops.list(list, n)
 		l.insert(m.placeFor(l, list, o, r), value)

@@ -130,6 +130,20 @@ func (v *mover) settled(yaml string) (string, error) {
 	return yaml, nil
 }
 
+// cutFrom is the route of a location that was cut out of another block and pasted
+// where d stands, with nothing changed.
+func (m *merger) cutFrom(d *conf.Directive) (nginx.Origin, bool) {
+	for g := range m.before.conf.All() {
+		if !isLocation(g) || m.trees.now[g] != nil || identity(g) != identity(d) || answering(g) != answering(d) {
+			continue
+		}
+		if o, ok := m.routeOf(g); ok && !m.borrows(o, g) && !isNamed(g) {
+			return o, true
+		}
+	}
+	return nginx.Origin{}, false
+}
+
 // moved brings the servers that listen elsewhere now to the virtual hosts of
 // listeners that are in the mesh, and takes them away from where they do not
 // listen any more. Listeners that are new come with theirs.
