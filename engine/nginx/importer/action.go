@@ -10,7 +10,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 )
 
@@ -35,6 +34,9 @@ func (w *writer) returns(block, d *conf.Directive, q request) {
 	}
 	n, err := strconv.ParseUint(code, 10, 16)
 	status := uint32(n)
+	if err == nil && text == "" && w.errorPage(block, d, status, q) {
+		return
+	}
 	switch {
 	case err != nil || n > 999:
 		r.Action = direct(500, "")
@@ -246,33 +248,4 @@ func unescaped(path string) string {
 		return s
 	}
 	return path
-}
-
-// tryFiles is the last argument of try_files: nothing is on Envoy's disk.
-func (w *writer) tryFiles(d *conf.Directive, q request) bool {
-	last := d.Arg(len(d.Args) - 1)
-	switch {
-	case strings.HasPrefix(last, "@"):
-		l := w.root.named[last]
-		if l == nil {
-			return false
-		}
-		q.internal = true
-		from := len(w.out)
-		w.location(l, q)
-		for _, r := range w.out[from:] {
-			w.approx(d, at(r, ""), "Envoy serves no files: every request goes to "+last, "serve the files from an nginx or a bucket behind a cluster of its own")
-		}
-		return true
-	case strings.HasPrefix(last, "="):
-		n, err := strconv.ParseUint(last[1:], 10, 16)
-		if err != nil || n < 200 || n > 599 {
-			return false
-		}
-		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(uint32(n), "")}
-		w.say(nginx.None, d, "Envoy serves no files: every request gets "+last[1:], "serve the files from an nginx or a bucket behind a cluster, and proxy_pass to it", place{})
-		w.add(d.Parent, r)
-		return true
-	}
-	return false
 }

@@ -25,6 +25,7 @@ func (im *importer) answer(loc *conf.Directive, r *routev3.Route) {
 	im.body(loc, r)
 	im.compression(loc, r)
 	im.connectionsPerKey(loc)
+	im.pages(loc)
 }
 
 // Names of the HTTP filters, as Envoy's documentation writes them.

@@ -21,6 +21,11 @@ func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 	if r.GetRedirect() != nil || r.GetDirectResponse() != nil && im.returns(loc) {
 		return // nginx's return comes before its access rules
 	}
+	im.gates(loc, r)
+}
+
+// gates is the same of a route of which it is known that nginx looks at them.
+func (im *importer) gates(loc *conf.Directive, r *routev3.Route) {
 	rules, from := im.access(loc, client)
 	rules, from = im.byMethods(loc, rules, from)
 	asked := im.subrequestGate(loc, r)

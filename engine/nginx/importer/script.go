@@ -36,6 +36,8 @@ type request struct {
 	slashes  bool                // the paths of nothing but slashes, which nginx merges into "/"
 	hops     int                 // rewrites so far
 	ifs      int                 // conditions that went on
+	tried    []*conf.Directive   // the try_files that they have come through
+	paged    bool                // an error_page has sent them here
 }
 
 // most is how many rewrites nginx follows, and how many conditions that do not
@@ -181,7 +183,7 @@ func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) 
 		case "set":
 			w.claimed[d] = true
 			q.vars = maps.Clone(q.vars)
-			q.vars[strings.TrimPrefix(d.Arg(0), "$")] = parse(d.Arg(1)).expand(w.values(q))
+			q.vars[strings.TrimPrefix(d.Arg(0), "$")] = w.set(d, q)
 		case "rewrite":
 			if w.rewrite(block, d, ds[i+1:], &q) {
 				return
@@ -288,12 +290,16 @@ func (w *writer) content(block *conf.Directive, q request) {
 		w.locations(q)
 		return
 	}
+	// nginx tries files before it passes on, but not where an if holds.
+	if try := first(block, "try_files"); try != nil && block.Name == "location" {
+		if !w.tryFiles(try, q) {
+			w.unserved(block, q)
+		}
+		return
+	}
 	for b := block; b != nil && b.Name != "server"; b = b.Parent {
 		if pass := first(b, "proxy_pass", "grpc_pass"); pass != nil {
 			w.pass(block, pass, q)
-			return
-		}
-		if try := first(b, "try_files"); try != nil && w.tryFiles(try, q) {
 			return
 		}
 		if b.Name == "location" {
