@@ -36,6 +36,9 @@ func (w *Workspace) EditNginx(group string, shown *nginx.Config, edited string) 
 		if err != nil {
 			return asEditError(err, edited)
 		}
+		if err := c.Verify(m, shown, edited, check.Mesh); err != nil {
+			return asEditError(err, edited)
+		}
 		now, err := c.Apply(m)
 		if err != nil {
 			return asEditError(err, edited)

@@ -1,6 +1,7 @@
 package merge_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 	nginxconf "example.com/meshtui/engine/nginx/conf"
@@ -145,6 +147,19 @@ func outcome(t testing.TB, m *mesh.Mesh, c *merge.Change) string {
 	return b.String()
 }
 
+// refusal is why an edit was not taken, to be read by people.
+func refusal(err error) string {
+	var syntax *merge.SyntaxError
+	if !errors.As(err, &syntax) {
+		return "error: " + err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, f := range syntax.Findings {
+		fmt.Fprintf(&b, "! line %d: %s\n", f.Line, f.Message)
+	}
+	return b.String()
+}
+
 func TestGolden(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	if len(files) == 0 {
@@ -167,6 +182,8 @@ func TestGolden(t *testing.T) {
 				c, err := merge.Merge(m, shown, edited(t, shown.String(), string(f.Data)))
 				if err != nil {
 					got = "error: " + err.Error() + "\n"
+				} else if err := c.Verify(m, shown, edited(t, shown.String(), string(f.Data)), check.Mesh); err != nil {
+					got = refusal(err)
 				} else {
 					got = outcome(t, m, c)
 				}

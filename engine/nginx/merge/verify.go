@@ -1,0 +1,357 @@
+package merge
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	"example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/text"
+)
+
+// Verify holds the mesh that a change makes against the text that it was made of,
+// before anything is pushed. base is the mesh that was shown, edited the text that
+// came back, findings what can be said about a mesh by itself. It fails with a
+// *SyntaxError when the result has an error that base had not, a reference to what
+// is not there, or a route that no request reaches; and when the result, projected
+// again, neither says what was written or left as it was, nor the change's Report
+// tells of it. A refusal loses nothing: the text can be edited again.
+func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, findings func(*mesh.Mesh) []mesh.Finding) error {
+	now, err := c.Apply(base)
+	if err != nil {
+		return fmt.Errorf("the edit does not fit the mesh: %w", err)
+	}
+	if len(c.Edits) == 0 {
+		return nil
+	}
+	v := &verifier{change: c, shown: shown, again: nginx.Project(now)}
+	if err := v.read(shown.String(), edited); err != nil {
+		return err
+	}
+	refused := v.apart()
+	if len(refused) == 0 {
+		refused = v.broken(worse(base, now, findings))
+	}
+	if len(refused) == 0 {
+		refused = v.unsaid()
+	}
+	if len(refused) > 0 {
+		return &SyntaxError{refused}
+	}
+	return nil
+}
+
+// verifier is one run of Verify.
+type verifier struct {
+	change          *Change
+	shown, again    *nginx.Config
+	was, now, after *conf.Config // shown, edited, projected again
+	edit            *trees       // from the shown text to the edited one
+	result          *trees       // from the edited text to what is projected again
+}
+
+func (v *verifier) read(shown, edited string) (err error) {
+	for _, t := range []struct {
+		to   **conf.Config
+		text string
+	}{{&v.was, shown}, {&v.now, edited}, {&v.after, v.again.String()}} {
+		if *t.to, err = read(t.text); err != nil {
+			return err
+		}
+	}
+	v.edit, v.result = align(v.was, v.now), align(v.now, v.after)
+	return nil
+}
+
+// harmful are the rules beside those that speak of errors whose findings an edit
+// of the nginx.conf must not add: nginx would not start with the one, and never
+// does the other.
+var harmful = map[string]bool{"dangling-reference": true, "shadowed-route": true}
+
+// worse are the findings that now has and base had not. A finding about a place
+// that only moved is none.
+func worse(base, now *mesh.Mesh, findings func(*mesh.Mesh) []mesh.Finding) (out []mesh.Finding) {
+	type of struct {
+		rule string
+		key  mesh.Key
+	}
+	had, count := map[string]int{}, map[of]int{}
+	for _, f := range findings(base) {
+		had[place(base, f)]++
+		count[of{f.Rule, f.Key}]++
+	}
+	has := findings(now)
+	for _, f := range has {
+		count[of{f.Rule, f.Key}]--
+	}
+	for _, f := range has {
+		if f.Severity != mesh.Error && !harmful[f.Rule] || count[of{f.Rule, f.Key}] >= 0 {
+			continue
+		}
+		if at := place(now, f); had[at] > 0 {
+			had[at]--
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// place tells a finding from others, wherever in a list it stands now.
+func place(m *mesh.Mesh, f mesh.Finding) string {
+	said := ""
+	if r := m.Get(f.Key); r != nil {
+		if sub, ok := text.Sub(r.Source.Text, f.Path); ok {
+			said = sub.Text
+		}
+	}
+	return strings.Join([]string{f.Rule, f.Key.String(), number.ReplaceAllString(f.Path, "#"), number.ReplaceAllString(f.Message, "#"), said}, "\x00")
+}
+
+// broken tells of findings at the lines of the edited text that led to them.
+func (v *verifier) broken(fs []mesh.Finding) (out []mesh.Finding) {
+	for _, f := range fs {
+		out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: v.lineOf(f), Key: f.Key, Path: f.Path,
+			Message: "with this edit Envoy would not do as nginx does: " + f.Message, Hint: instead})
+	}
+	return out
+}
+
+const instead = "make the edit in smaller steps, or change the resource in Envoy's own terms"
+
+// lineOf is the line of the edited text that a place of the result is projected
+// from, or the first that the operator touched.
+func (v *verifier) lineOf(f mesh.Finding) int {
+	best, length := 0, -1
+	for d := range v.after.All() {
+		l := v.again.Lines[d.Line-1]
+		for _, o := range append([]nginx.Origin{l.From}, l.Also...) {
+			if o.Key != f.Key || !covers(o.Path, f.Path) && !covers(f.Path, o.Path) || len(o.Path) <= length {
+				continue
+			}
+			if e := v.result.was[d]; e != nil && v.touched(e) {
+				best, length = e.Line, len(o.Path)
+			}
+		}
+	}
+	if best > 0 {
+		return best
+	}
+	for e := range v.now.All() {
+		if v.touched(e) {
+			return e.Line
+		}
+	}
+	return 1
+}
+
+// touched reports whether a directive of the edited text is new, changed, or a
+// block out of which something was taken.
+func (v *verifier) touched(e *conf.Directive) bool {
+	was := v.edit.was[e]
+	return was == nil || !same(was, e) || len(was.Block) > len(e.Block)
+}
+
+// apart are the listen lines of a server that would leave the others of its
+// address. The listener has one route configuration for all of them.
+func (v *verifier) apart() (out []mesh.Finding) {
+	stay := map[string]*conf.Directive{}
+	for d := range v.now.All() {
+		was := v.edit.was[d]
+		if d.Name == "listen" && was != nil && same(was, d) && !slices.Equal(serverNames(d.Parent), []string{"_"}) {
+			stay[address(d.Arg(0))] = d
+		}
+	}
+	for d := range v.now.All() {
+		was := v.edit.was[d]
+		if d.Name != "listen" || was == nil || was.Parent == nil || address(was.Arg(0)) == address(d.Arg(0)) || slices.Equal(serverNames(was.Parent), []string{"_"}) {
+			continue
+		}
+		if other := stay[address(was.Arg(0))]; other != nil && other.Parent != d.Parent {
+			out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: d.Line,
+				Message: fmt.Sprintf("Envoy's listener on %s holds this server and that of line %d: one of them cannot go to another address alone", was.Arg(0), other.Line),
+				Hint:    "change listen in all servers of the address, or give the new address a listener and a route configuration of its own in Envoy's terms"})
+		}
+	}
+	return out
+}
+
+// unsaid are the directives that the result does not say though the text does, and
+// though nobody told of it.
+func (v *verifier) unsaid() (out []mesh.Finding) {
+	reported := map[int]bool{}
+	for _, e := range v.change.Report {
+		reported[e.Line] = true
+	}
+	for e := range v.now.All() {
+		was := v.edit.was[e]
+		asIs := was != nil && same(was, e)
+		if v.found(e, asIs) || asIs && !v.mirrors(was) || excused(e, reported) {
+			continue
+		}
+		message := fmt.Sprintf("%q cannot be carried over to Envoy together with the rest of the edit", e)
+		if asIs {
+			message = fmt.Sprintf("%q would be lost by the edit", e)
+		}
+		out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: e.Line, Message: message, Hint: instead})
+	}
+	if len(out) == 0 {
+		out = v.stays(reported)
+	}
+	return out
+}
+
+// stays are the directives that the operator took out or changed, and that the
+// result says still beside what they became.
+func (v *verifier) stays(reported map[int]bool) (out []mesh.Finding) {
+	for d := range v.was.All() {
+		now := v.edit.now[d]
+		if d.Parent == nil || now != nil && same(now, d) {
+			continue
+		}
+		block := v.edit.now[d.Parent]
+		at := v.result.now[block]
+		if block == nil || at == nil || excused(block, reported) || now != nil && excused(now, reported) {
+			continue
+		}
+		for _, a := range at.Block {
+			if says(a, d, false) && (!isLocation(a) || written(a) == written(d)) && (v.result.was[a] == nil || !says(v.result.was[a], a, false)) {
+				line := block.Line
+				if now != nil {
+					line = now.Line
+				}
+				out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: line, Message: fmt.Sprintf("%q cannot be taken out of Envoy together with the rest of the edit", d), Hint: instead})
+				break
+			}
+		}
+	}
+	return out
+}
+
+// excused reports whether the report tells of a directive, of a block that it
+// stands in, or of what it holds.
+func excused(e *conf.Directive, reported map[int]bool) bool {
+	for d := e; d != nil; d = d.Parent {
+		if reported[d.Line] {
+			return true
+		}
+	}
+	return slices.ContainsFunc(e.Block, func(in *conf.Directive) bool { return reported[in.Line] })
+}
+
+// mirrors reports whether a directive of the shown text mirrors something of the
+// mesh, rather than make nginx do as Envoy does by itself.
+func (v *verifier) mirrors(d *conf.Directive) bool {
+	switch {
+	case d.Parent == nil, d.Parent.Name == "http" && d.Name != "upstream", shares(d.Parent), d.Name == "listen":
+		return false // it stands there only as long as something asks for it
+	case isServer(d.Parent) && slices.Equal(serverNames(d.Parent), []string{"_"}):
+		return false // what takes the hosts that no other server takes goes once one takes them
+	case d.Name == "proxy_connect_timeout", d.Name == "proxy_http_version", strings.HasPrefix(d.Name, "proxy_ssl"):
+		return false // it is the cluster's, and goes when the location asks another one
+	}
+	l := v.shown.Lines[d.Line-1]
+	return l.Kind != nginx.None && !l.From.Key.IsZero()
+}
+
+// found reports whether what is projected again says a directive of the edited
+// text: at its place, or further in or out of it.
+func (v *verifier) found(e *conf.Directive, asIs bool) bool {
+	say := func(a *conf.Directive) bool { return says(a, e, asIs) }
+	a := v.result.now[e]
+	if a != nil && say(a) || a == nil && e.Name == "proxy_next_upstream_tries" || filters.MatchString(e.Name) {
+		return true // as many tries as there are servers are not written
+	}
+	block := e.Parent
+	for block != nil && v.result.now[block] == nil {
+		block = block.Parent
+	}
+	if block == nil {
+		return within(v.after.Main, say)
+	}
+	at := v.result.now[block]
+	for out := at.Parent; out != nil; out = out.Parent {
+		if slices.ContainsFunc(out.Block, say) {
+			return true
+		}
+	}
+	return within(at.Block, say)
+}
+
+// filters are the directives that become filters of Envoy's, of which the
+// projection tells by a comment where it cannot say them.
+var filters = regexp.MustCompile(`^(gzip|limit_|auth_|access_log|log_format|ssl_|map$|geo$|mirror|allow$|deny$|satisfy$|client_|keepalive|http2|worker_)`)
+
+func within(block []*conf.Directive, say func(*conf.Directive) bool) bool {
+	return slices.ContainsFunc(block, func(a *conf.Directive) bool { return say(a) || within(a.Block, say) })
+}
+
+// says reports whether two directives' own arguments mean the same. A server of an
+// upstream may say more than was written, and one that was left as it was may say
+// less: a parameter stands there only where it does something.
+func says(a, e *conf.Directive, asIs bool) bool {
+	if a.Name != e.Name {
+		return shares(a.Parent) && shares(e.Parent) && spelled(a.Name) == spelled(e.Name) && a.Arg(0) == e.Arg(0)
+	}
+	if a.Name == "listen" && len(e.Args) > 0 {
+		return address(a.Arg(0)) == address(e.Arg(0)) && !slices.ContainsFunc(e.Args[1:], func(p string) bool { return !slices.Contains(a.Args, p) && p != "default_server" })
+	}
+	if isMember(a) && isMember(e) {
+		if asIs || spelled(a.Arg(0)) != spelled(e.Arg(0)) {
+			return spelled(a.Arg(0)) == spelled(e.Arg(0))
+		}
+		return !slices.ContainsFunc(e.Args[1:], func(p string) bool { return !usual[p] && !slices.Contains(a.Args, p) })
+	}
+	if a.Name == "location" {
+		before, x := location(a)
+		after, y := location(e)
+		return x == y && strings.TrimPrefix(before, "^~") == strings.TrimPrefix(after, "^~") || x[:1] == "@" && y[:1] == "@"
+	}
+	return slices.EqualFunc(a.Args, e.Args, func(x, y string) bool { return spelled(x) == spelled(y) })
+}
+
+// address is what a listen line listens on, in one spelling.
+func address(arg string) string {
+	arg = strings.TrimPrefix(arg, "*:")
+	arg = strings.TrimPrefix(arg, "0.0.0.0:")
+	if !strings.ContainsAny(arg, ".:") && strings.Trim(arg, "0123456789") != "" || strings.Count(arg, ".") == 3 && !strings.Contains(arg, ":") {
+		return arg + ":80"
+	}
+	return arg
+}
+
+// usual are the parameters of a server that say what holds without them.
+var usual = map[string]bool{"weight=1": true, "max_fails=1": true, "fail_timeout=10s": true, "fail_timeout=10": true, "max_conns=0": true}
+
+var (
+	duration = regexp.MustCompile(`^(\d+)(ms|s|m|h|d)?$`)
+	share    = regexp.MustCompile(`^(\d+)\.(\d*?)0*%$`)
+)
+
+// spelled is an argument in one spelling of several: a time in milliseconds, a
+// share without zeros at its end, a variable or a name that nobody outside of the file sees.
+func spelled(arg string) string {
+	if strings.HasPrefix(arg, "@") {
+		return "@"
+	}
+	if before, _, ok := strings.Cut(arg, "$split_"); ok {
+		return before + "$split_"
+	}
+	if f := share.FindStringSubmatch(arg); f != nil {
+		if f[2] == "" {
+			return f[1] + "%"
+		}
+		return f[1] + "." + f[2] + "%"
+	}
+	if f := duration.FindStringSubmatch(arg); f != nil {
+		n, _ := strconv.ParseInt(f[1], 10, 64)
+		return fmt.Sprint(n * map[string]int64{"ms": 1, "": 1000, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[f[2]])
+	}
+	return strings.ToLower(strings.TrimSuffix(arg, ":80"))
+}
