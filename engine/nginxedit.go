@@ -47,36 +47,12 @@ func (w *Workspace) EditNginx(group string, shown *nginx.Config, edited string) 
 		if len(mesh.DiffText(m, now)) == 0 {
 			return nil
 		}
-		if wrong := worse(m, now); len(wrong) > 0 {
-			return &EditError{Text: edited, Findings: wrong}
-		}
 		meshes := maps.Clone(w.draft.now.meshes)
 		meshes[group] = now
 		w.draft.become(describeLines(c.Summary), content{rules: w.draft.now.rules, meshes: meshes})
 		return nil
 	})
 	return out, err
-}
-
-// worse are the errors of a mesh that the one which it was made of did not have.
-// Their lines are of the resources, and go.
-func worse(was, now *mesh.Mesh) (out []mesh.Finding) {
-	type fault struct {
-		key           mesh.Key
-		rule, message string
-	}
-	had := map[fault]bool{}
-	for _, f := range check.Mesh(was) {
-		had[fault{f.Key, f.Rule, f.Message}] = true
-	}
-	for _, f := range check.Mesh(now) {
-		if f.Severity == mesh.Error && !had[fault{f.Key, f.Rule, f.Message}] {
-			f.File, f.Line, f.Column = "", 0, 0
-			f.Message = "Envoy would not take what this makes of the mesh: " + f.Message
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 // asEditError is why a text was not taken, so that it can be edited again.

@@ -21,7 +21,9 @@ func (m *merger) placeFor(l *itemList, at spot, o nginx.Origin, r *routev3.Route
 		if !ok || !overlap(r.GetMatch(), other.GetMatch()) || place == (nginx.Origin{}) {
 			continue
 		}
-		if compare(place.Path, o.Path) < 0 {
+		// A route with a condition stands before the one that takes the rest of its
+		// location.
+		if compare(place.Path, o.Path) < 0 || place == o {
 			first = max(first, i+1)
 		} else {
 			last = min(last, i)

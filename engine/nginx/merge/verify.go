@@ -117,8 +117,12 @@ func place(m *mesh.Mesh, f mesh.Finding) string {
 // broken tells of findings at the lines of the edited text that led to them.
 func (v *verifier) broken(fs []mesh.Finding) (out []mesh.Finding) {
 	for _, f := range fs {
+		message := "Envoy would not do what is written: " + f.Message
+		if f.Severity == mesh.Error {
+			message = "Envoy would not take what this makes of the mesh: " + f.Message
+		}
 		out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: v.lineOf(f), Key: f.Key, Path: f.Path,
-			Message: "with this edit Envoy would not do as nginx does: " + f.Message, Hint: instead})
+			Message: message, Hint: instead})
 	}
 	return out
 }
