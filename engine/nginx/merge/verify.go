@@ -10,6 +10,7 @@ import (
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/nginx/importer"
 	"example.com/meshtui/engine/text"
 )
 
@@ -32,10 +33,7 @@ func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, fin
 	if err := v.read(shown.String(), edited); err != nil {
 		return err
 	}
-	refused := v.apart()
-	if len(refused) == 0 {
-		refused = v.broken(worse(base, now, findings))
-	}
+	refused := v.broken(worse(base, now, findings))
 	if len(refused) == 0 {
 		refused = v.unsaid()
 	}
@@ -162,30 +160,6 @@ func (v *verifier) touched(e *conf.Directive) bool {
 	return was == nil || !same(was, e) || len(was.Block) > len(e.Block)
 }
 
-// apart are the listen lines of a server that would leave the others of its
-// address. The listener has one route configuration for all of them.
-func (v *verifier) apart() (out []mesh.Finding) {
-	stay := map[string]*conf.Directive{}
-	for d := range v.now.All() {
-		was := v.edit.was[d]
-		if d.Name == "listen" && was != nil && same(was, d) && !slices.Equal(serverNames(d.Parent), []string{"_"}) {
-			stay[address(d.Arg(0))] = d
-		}
-	}
-	for d := range v.now.All() {
-		was := v.edit.was[d]
-		if d.Name != "listen" || was == nil || was.Parent == nil || address(was.Arg(0)) == address(d.Arg(0)) || slices.Equal(serverNames(was.Parent), []string{"_"}) {
-			continue
-		}
-		if other := stay[address(was.Arg(0))]; other != nil && other.Parent != d.Parent {
-			out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: d.Line,
-				Message: fmt.Sprintf("Envoy's listener on %s holds this server and that of line %d: one of them cannot go to another address alone", was.Arg(0), other.Line),
-				Hint:    "change listen in all servers of the address, or give the new address a listener and a route configuration of its own in Envoy's terms"})
-		}
-	}
-	return out
-}
-
 // unsaid are the directives that the result does not say though the text does, and
 // though nobody told of it.
 func (v *verifier) unsaid() (out []mesh.Finding) {
@@ -221,7 +195,7 @@ func (v *verifier) stays(reported map[int]bool) (out []mesh.Finding) {
 		}
 		block := v.edit.now[d.Parent]
 		at := v.result.now[block]
-		if block == nil || at == nil || excused(block, reported) || now != nil && excused(now, reported) {
+		if block == nil || at == nil || v.told(d) || now != nil && excused(now, reported) {
 			continue
 		}
 		for _, a := range at.Block {
@@ -236,6 +210,19 @@ func (v *verifier) stays(reported map[int]bool) (out []mesh.Finding) {
 		}
 	}
 	return out
+}
+
+// told reports whether the report tells of a directive of the shown text, or of a
+// block that it stood in.
+func (v *verifier) told(d *conf.Directive) bool {
+	return slices.ContainsFunc(v.change.Report, func(e importer.Entry) bool {
+		for in := d; in != nil; in = in.Parent {
+			if e.Directive == in.String() {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // excused reports whether the report tells of a directive, of a block that it
@@ -257,7 +244,7 @@ func (v *verifier) mirrors(d *conf.Directive) bool {
 		return false // it stands there only as long as something asks for it
 	case isServer(d.Parent) && slices.Equal(serverNames(d.Parent), []string{"_"}):
 		return false // what takes the hosts that no other server takes goes once one takes them
-	case d.Name == "proxy_connect_timeout", d.Name == "proxy_http_version", strings.HasPrefix(d.Name, "proxy_ssl"):
+	case d.Name == "proxy_connect_timeout", d.Name == "proxy_http_version", d.Name == "proxy_next_upstream", strings.HasPrefix(d.Name, "proxy_ssl"):
 		return false // it is the cluster's, and goes when the location asks another one
 	}
 	l := v.shown.Lines[d.Line-1]
@@ -269,8 +256,14 @@ func (v *verifier) mirrors(d *conf.Directive) bool {
 func (v *verifier) found(e *conf.Directive, asIs bool) bool {
 	say := func(a *conf.Directive) bool { return says(a, e, asIs) }
 	a := v.result.now[e]
-	if a != nil && say(a) || a == nil && e.Name == "proxy_next_upstream_tries" || filters.MatchString(e.Name) {
+	if a != nil && say(a) || a == nil && e.Name == "proxy_next_upstream_tries" || filters.MatchString(e.Name) || inStream(e) {
 		return true // as many tries as there are servers are not written
+	}
+	if e.Name == "listen" {
+		return within(v.after.Main, say) // each address of a server may be shown as a server
+	}
+	if e.Name == "proxy_pass" && a != nil && v.reaches(a, e) {
+		return true
 	}
 	block := e.Parent
 	for block != nil && v.result.now[block] == nil {
@@ -286,6 +279,34 @@ func (v *verifier) found(e *conf.Directive, asIs bool) bool {
 		}
 	}
 	return within(at.Block, say)
+}
+
+// inStream reports whether a directive is not about HTTP.
+func inStream(d *conf.Directive) bool {
+	for ; d != nil; d = d.Parent {
+		if d.Name == "stream" {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches reports whether a proxy_pass goes through an upstream of the projection
+// to the very address that the text goes to without one.
+func (v *verifier) reaches(a, e *conf.Directive) bool {
+	scheme, host, _ := strings.Cut(a.Arg(0), "://")
+	wantScheme, want, _ := strings.Cut(e.Arg(0), "://")
+	host, path, _ := strings.Cut(host, "/")
+	want, wantPath, _ := strings.Cut(want, "/")
+	if scheme != wantScheme || path != wantPath {
+		return false
+	}
+	for d := range v.after.All() {
+		if d.Name == "upstream" && d.Arg(0) == host {
+			return slices.ContainsFunc(d.Children("server"), func(s *conf.Directive) bool { return spelled(s.Arg(0)) == spelled(want) })
+		}
+	}
+	return false
 }
 
 // filters are the directives that become filters of Envoy's, of which the
