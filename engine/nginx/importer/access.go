@@ -17,7 +17,8 @@ func directPeer(c *corev3.CidrRange) *rbacv3.Principal {
 // directives that it is made of; what cannot be said is reported. peer says
 // which address is meant.
 func (im *importer) access(block *conf.Directive, peer func(*corev3.CidrRange) *rbacv3.Principal) (rules *rbacv3.RBAC, from []*conf.Directive) {
-	var allowed, denied []*rbacv3.Principal
+	var listed []rule
+	var denied []*rbacv3.Principal
 	open := true // whom no rule fits
 	only := true // nothing but denials so far
 	for _, d := range im.accessRules(block) {
@@ -36,11 +37,11 @@ func (im *importer) access(block *conf.Directive, peer func(*corev3.CidrRange) *
 		case all && d.Name == "deny":
 			open, only = false, false
 		case all:
-			allowed, open = append(allowed, but(who, denied)), false
+			listed, open = append(listed, rule{who, true}), false
 		case d.Name == "deny":
-			denied = append(denied, who)
+			listed, denied = append(listed, rule{who, false}), append(denied, who)
 		default:
-			allowed, only = append(allowed, but(who, denied)), false
+			listed, only = append(listed, rule{who, true}), false
 		}
 	}
 	switch {
@@ -51,11 +52,51 @@ func (im *importer) access(block *conf.Directive, peer func(*corev3.CidrRange) *
 	case only:
 		return policy(rbacv3.RBAC_DENY, denied), from
 	case open:
-		allowed = append(allowed, but(&rbacv3.Principal{Identifier: &rbacv3.Principal_Any{Any: true}}, denied))
-	case len(allowed) == 0: // deny all
-		return policy(rbacv3.RBAC_DENY, []*rbacv3.Principal{{Identifier: &rbacv3.Principal_Any{Any: true}}}), from
+		listed = append(listed, rule{anybody(), true})
+	}
+	allowed := letIn(listed)
+	if len(allowed) == 0 { // deny all
+		return closed(), from
 	}
 	return policy(rbacv3.RBAC_ALLOW, allowed), from
+}
+
+// rule is one allow or deny.
+type rule struct {
+	who   *rbacv3.Principal
+	allow bool
+}
+
+// fewRules is how many rules are said with the denials before each allow written
+// out.
+const fewRules = 32
+
+// letIn is whom the rules allow, the first that fits decides. Many are halved: whom
+// the first half allows, and those of the second half whom the first does not
+// know. Written out they would grow with the square of their number, and nested
+// one in the other they would be deeper than Envoy reads.
+func letIn(rules []rule) (allowed []*rbacv3.Principal) {
+	if len(rules) > fewRules {
+		half := len(rules) / 2
+		var known []*rbacv3.Principal
+		for _, r := range rules[:half] {
+			known = append(known, r.who)
+		}
+		allowed = letIn(rules[:half])
+		if rest := letIn(rules[half:]); len(rest) > 0 {
+			allowed = append(allowed, but(anyOf(rest), known))
+		}
+		return allowed
+	}
+	var denied []*rbacv3.Principal
+	for _, r := range rules {
+		if r.allow {
+			allowed = append(allowed, but(r.who, denied))
+		} else {
+			denied = append(denied, r.who)
+		}
+	}
+	return allowed
 }
 
 // accessRules are allow and deny in the order of the file: nginx inherits them

@@ -1,13 +1,17 @@
 package importer
 
 import (
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/mesh"
 )
@@ -121,5 +125,61 @@ func TestErrorPageOfAReturnIsFollowed(t *testing.T) {
 	}
 	if !reported(r, 8, "Envoy has no file and no other location") {
 		t.Error(told(r))
+	}
+}
+
+// Ten times the rules are some ten times the text, not a hundred times.
+func TestManyAccessRulesStayInProportion(t *testing.T) {
+	size := func(n int) int {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "deny 10.%d.%d.0/25; allow 10.%d.%d.0/24;\n", i/256, i%256, i/256, i%256)
+		}
+		r := imported(t, "events {} http { server { listen 80; location / { "+b.String()+" deny all; proxy_pass http://127.0.0.1:1; } } }")
+		rules := rulesOf(routesIn(t, r)["/"])
+		return proto.Size(rules)
+	}
+	if few, many := size(150), size(1500); many > 20*few {
+		t.Errorf("150 rules are %d bytes, 1,500 are %d", few, many)
+	}
+}
+
+func TestTheFirstOfManyRulesDecides(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var takes func(p *rbacv3.Principal, ip string) bool
+	takes = func(p *rbacv3.Principal, ip string) bool {
+		in := func(p *rbacv3.Principal) bool { return takes(p, ip) }
+		switch k := p.GetIdentifier().(type) {
+		case *rbacv3.Principal_Any:
+			return true
+		case *rbacv3.Principal_RemoteIp:
+			return k.RemoteIp.GetAddressPrefix() == ip
+		case *rbacv3.Principal_NotId:
+			return !in(k.NotId)
+		case *rbacv3.Principal_OrIds:
+			return slices.ContainsFunc(k.OrIds.GetIds(), in)
+		case *rbacv3.Principal_AndIds:
+			return !slices.ContainsFunc(k.AndIds.GetIds(), func(p *rbacv3.Principal) bool { return !in(p) })
+		}
+		t.Fatalf("%v", p)
+		return false
+	}
+	for range 200 {
+		var rules []rule
+		first := map[string]bool{}
+		for range rng.IntN(150) {
+			ip, allow := fmt.Sprint(rng.IntN(60)), rng.IntN(2) == 0
+			rules = append(rules, rule{client(&corev3.CidrRange{AddressPrefix: ip}), allow})
+			if _, known := first[ip]; !known {
+				first[ip] = allow
+			}
+		}
+		in := letIn(rules)
+		for n := range 62 {
+			ip := fmt.Sprint(n)
+			if got := slices.ContainsFunc(in, func(p *rbacv3.Principal) bool { return takes(p, ip) }); got != first[ip] {
+				t.Fatalf("%d rules let %s in: %v", len(rules), ip, got)
+			}
+		}
 	}
 }
