@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -244,6 +245,10 @@ func (p *projection) direct(o Origin, d *routev3.DirectResponseAction) {
 	if body == "" {
 		body = string(d.GetBody().GetInlineBytes())
 	}
+	if d.GetBodyFormat() != nil {
+		p.directFormat(o.at("body_format"), code, d.GetBodyFormat())
+		return
+	}
 	redirects := code == 301 || code == 302 || code == 303 || code == 307 || code == 308
 	if visible := strings.NewReplacer("\n", "", "\t", "", "\r", "").Replace(body); !literal(visible) || len(body) > tokenLimit || redirects && body != "" || d.GetBody().GetFilename() != "" {
 		p.note(m.none(lessonHeaderFormat), "body: %s%s", body, d.GetBody().GetFilename())
@@ -254,6 +259,29 @@ func (p *projection) direct(o Origin, d *routev3.DirectResponseAction) {
 		return
 	}
 	p.add(m, "return %d %s;", code, token(body))
+}
+
+// directFormat writes a direct response whose text has Envoy's operators in it.
+func (p *projection) directFormat(o Origin, code uint32, f *corev3.SubstitutionFormatString) {
+	m := exact(o).with(lessonDirect)
+	if !f.GetOmitEmptyValues() {
+		m = m.approx(lessonEmptyValue)
+	}
+	value := f.GetTextFormatSource().GetInlineString()
+	text, ok := "", value != "" && f.GetContentType() == "" && code/100 != 3
+	for i, line := range strings.Split(value, "\n") {
+		said, known := formatted(line)
+		if ok = ok && known && len(text) < tokenLimit; i > 0 {
+			text += "\n"
+		}
+		text += said
+	}
+	if !ok {
+		p.note(m.none(lessonHeaderFormat), "body: %s", orElse(value, "in a format of Envoy's"))
+		p.add(m.approx(lessonHeaderFormat), "return %d;", code)
+		return
+	}
+	p.add(m, "return %d %s;", code, token(text))
 }
 
 // longest is the longest time that is written: nginx keeps milliseconds in a

@@ -159,5 +159,6 @@ const (
 	lessonStreamOne        = "nginx's stream has one server for a port; Envoy may have many chains."
 	lessonStreamIdle       = "How long a connection may be silent: 10 minutes in nginx, an hour in Envoy unless told."
 	lessonStreamSplit      = "Envoy draws for each connection; nginx by the client's address and port."
+	lessonEmptyValue       = "Both put in what the request says; for what it lacks Envoy writes `-`, nginx nothing."
 	lessonPerRoute         = "Envoy's filters can be set for each route; nginx has no counterpart here."
 )
