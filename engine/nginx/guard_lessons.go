@@ -22,6 +22,7 @@ const (
 	lessonNetworkGuard  = "Envoy may refuse the connection here for reasons that nginx does not know: nginx lets nobody in."
 	lessonStreamClosed  = "Envoy ends TLS here, or checks the client, by what lies in no file or nginx does not check: until it can, nginx lets nobody in."
 	lessonNarrow        = "Envoy checks more of the client's certificate than who signed it; nginx does not, and refuses the handshake rather than take any."
+	lessonRefusedName   = "Envoy hangs up on these names in the handshake; ssl_reject_handshake does so here."
 	lessonRealIP        = "Both go back through X-Forwarded-For as far as these networks are trusted."
 	lessonGuardUnset    = "The filter stands there for the routes that say what it checks; allow, deny or 403 stand with them."
 )

@@ -255,6 +255,10 @@ var formats = map[string]string{
 	"REQ(:SCHEME)":                           "$scheme",
 	"REQ(:AUTHORITY)":                        "$http_host",
 	"REQUEST_ID":                             "$request_id",
+	"DOWNSTREAM_PEER_SUBJECT":                "$ssl_client_s_dn",
+	"DOWNSTREAM_PEER_ISSUER":                 "$ssl_client_i_dn",
+	"DOWNSTREAM_TLS_VERSION":                 "$ssl_protocol",
+	"DOWNSTREAM_TLS_CIPHER":                  "$ssl_cipher",
 }
 
 // spliced is the variable as it must be written before what follows.

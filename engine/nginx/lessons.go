@@ -160,5 +160,6 @@ const (
 	lessonStreamIdle       = "How long a connection may be silent: 10 minutes in nginx, an hour in Envoy unless told."
 	lessonStreamSplit      = "Envoy draws for each connection; nginx by the client's address and port."
 	lessonEmptyValue       = "Both put in what the request says; for what it lacks Envoy writes `-`, nginx nothing."
+	lessonPooled           = "How long a connection to an upstream may lie idle, and how many requests it may carry: 60 s and 1000 in nginx, an hour and no limit in Envoy unless told."
 	lessonPerRoute         = "Envoy's filters can be set for each route; nginx has no counterpart here."
 )

@@ -29,6 +29,7 @@ type port struct {
 	differ     bool // its chains want different versions of TLS
 	proxied    bool // clients speak the PROXY protocol
 	sni        []string
+	refused    []string // names of chains that serve nothing
 }
 
 // listen is one address that nginx can listen on.
@@ -83,10 +84,12 @@ func (p *projection) listener(r *mesh.Resource) {
 	for _, c := range chains {
 		sites = append(sites, p.sites(c, pt)...)
 	}
+	refused := p.refusedNames(chains, pt)
 	p.survey(sites, pt)
 	for _, s := range sites {
 		p.site(s)
 	}
+	p.refuse(refused, pt)
 	p.fallback(sites, pt)
 	p.listenerRest(o, l, chains, pt)
 }

@@ -229,7 +229,7 @@ func (s *site) elsewhere(domain string) bool {
 	if m := withPort.FindStringSubmatch(domain); m != nil {
 		domain = m[1]
 	}
-	return len(s.sni) > 0 && !takesSNI(s.sni, domain) && takesSNI(s.port.sni, domain)
+	return !slices.Contains(s.sni, domain) && (takesSNI(s.port.refused, domain) || len(s.sni) > 0 && !takesSNI(s.sni, domain) && takesSNI(s.port.sni, domain))
 }
 
 func takesSNI(names []string, domain string) bool {

@@ -62,7 +62,7 @@ func (p *projection) upstream(r *mesh.Resource) {
 	b := p.policy(o, c, hasBackups(servers))
 	p.servers(o, c, servers, b)
 	if !p.inStream {
-		p.add(mark{from: o}.approx(lessonKeepalive), "keepalive 32;")
+		p.pooled(o, c)
 	}
 	p.unsaid(o, c)
 	p.localities(mem)
@@ -401,7 +401,21 @@ func (p *projection) clusterRest(o Origin, c *clusterv3.Cluster) {
 			p.note(mark{from: at}.none(lessonRest), "protocol options %s", name)
 			continue
 		}
-		p.rest(at, options, "explicit_http_config")
+		p.rest(at, options, "explicit_http_config", "common_http_protocol_options")
+		p.rest(at, options.GetCommonHttpProtocolOptions(), "idle_timeout", "max_requests_per_connection")
+	}
+}
+
+// pooled is how long a connection to an upstream is kept.
+func (p *projection) pooled(o Origin, c *clusterv3.Cluster) {
+	p.add(mark{from: o}.approx(lessonKeepalive), "keepalive 32;")
+	options, _ := unpack(c.GetTypedExtensionProtocolOptions()["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]).(*httpv3.HttpProtocolOptions)
+	common, m := options.GetCommonHttpProtocolOptions(), exact(o.at("typed_extension_protocol_options")).with(lessonPooled)
+	if d := common.GetIdleTimeout(); d != nil {
+		p.add(m, "keepalive_timeout %s;", idleTime(d))
+	}
+	if n := common.GetMaxRequestsPerConnection().GetValue(); n > 0 {
+		p.add(m, "keepalive_requests %d;", n)
 	}
 }
 
