@@ -237,7 +237,11 @@ func (p *projection) redirectPath(o Origin, m mark, c candidate, ra *routev3.Red
 func (p *projection) direct(o Origin, d *routev3.DirectResponseAction) {
 	m := exact(o).with(lessonDirect)
 	code := d.GetStatus()
-	if code > 999 || code == 444 || code < 100 {
+	if code == 444 {
+		p.add(m.approx(lessonHangsUp), "return 444;")
+		return
+	}
+	if code > 999 || code < 100 {
 		p.add(m.approx(lessonNoAction), "return 501;")
 		return
 	}

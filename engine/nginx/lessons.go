@@ -161,5 +161,6 @@ const (
 	lessonStreamSplit      = "Envoy draws for each connection; nginx by the client's address and port."
 	lessonEmptyValue       = "Both put in what the request says; for what it lacks Envoy writes `-`, nginx nothing."
 	lessonPooled           = "How long a connection to an upstream may lie idle, and how many requests it may carry: 60 s and 1000 in nginx, an hour and no limit in Envoy unless told."
+	lessonHangsUp          = "444 is an order to hang up in nginx; Envoy answers with that status."
 	lessonPerRoute         = "Envoy's filters can be set for each route; nginx has no counterpart here."
 )

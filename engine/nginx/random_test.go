@@ -371,7 +371,7 @@ func (m *maker) mesh(t testing.TB) *mesh.Mesh {
 // write; what the source map promises must hold for them too.
 func TestNginxTakesRandomMeshes(t *testing.T) {
 	nginxtest.Need(t)
-	for seed := range uint64(320) {
+	for seed := range uint64(120) {
 		m := (&maker{Rand: rand.New(rand.NewPCG(seed, 7))}).mesh(t)
 		c := Project(m)
 		held(t, m, c)
@@ -388,7 +388,7 @@ func TestProjectIsPure(t *testing.T) {
 	if got := Project(nil).String(); got != Project(&mesh.Mesh{}).String() || strings.Contains(got, "http {") || !strings.Contains(got, "events {}") {
 		t.Errorf("nil and the empty mesh differ, or are no config:\n%s", got)
 	}
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		m := (&maker{Rand: rand.New(rand.NewPCG(seed, 11))}).mesh(t)
 		c := Project(m)
 		held(t, m, c)
