@@ -27,6 +27,9 @@ func (im *importer) guardClients(s *site, groups []*handshake) {
 				guarded = true
 			}
 		}
+		for _, v := range g.servers {
+			guarded = im.guardRegex(s, v) || guarded
+		}
 		verify := g.of("ssl_verify_client")
 		if verify == nil {
 			continue
@@ -41,6 +44,27 @@ func (im *importer) guardClients(s *site, groups []*handshake) {
 				"give servers of different authorities addresses of their own")
 		}
 	}
+}
+
+// guardRegex is the guard of a server that is found by expressions. Its routes
+// are in the last virtual host, among those of others.
+func (im *importer) guardRegex(s *site, v *server) bool {
+	var es []*expression
+	for _, name := range v.names {
+		if re, ok := strings.CutPrefix(name, "~"); ok {
+			if e, why := compile(re, true); why == "" {
+				es = append(es, e)
+			}
+		}
+	}
+	n := len(s.routes.GetVirtualHosts())
+	if len(es) == 0 || n == 0 || v == s.first {
+		return false
+	}
+	last, guard := s.routes.GetVirtualHosts()[n-1], noCertificate()
+	guard.Match.Headers = []*routev3.HeaderMatcher{header(":authority", safeRegex(authority(es)))}
+	last.Routes = slices.Insert(last.Routes, 0, guard)
+	return true
 }
 
 // owns reports whether the virtual host is one of the server's.

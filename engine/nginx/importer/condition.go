@@ -17,6 +17,10 @@ type condition struct {
 	captures *expression
 }
 
+// onPath reports whether the condition is one on the path, which a location's own
+// match leaves no room for.
+func (c condition) onPath() bool { return !c.always && c.match.GetPrefix() != "/" }
+
 // test is what stands between the parentheses of an if.
 type test struct {
 	variable string

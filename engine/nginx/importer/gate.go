@@ -19,7 +19,11 @@ import (
 // auth_request. What Envoy cannot check refuses everybody rather than nobody.
 func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 	if r.GetRedirect() != nil || r.GetDirectResponse() != nil && im.returns(loc) {
-		return // nginx's return comes before its access rules
+		// nginx's return comes before its access rules, and limit_except before both.
+		if rules, from := im.byMethods(loc, nil, nil); rules != nil {
+			im.admission(r, rules, from)
+		}
+		return
 	}
 	im.gates(loc, r)
 }
@@ -48,6 +52,11 @@ func (im *importer) gates(loc *conf.Directive, r *routev3.Route) {
 		}
 		return
 	}
+	im.admission(r, rules, from)
+}
+
+// admission gives a route the rules that from is.
+func (im *importer) admission(r *routev3.Route, rules *rbacv3.RBAC, from []*conf.Directive) {
 	m := &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: rules}}
 	im.perRoute(r, filterRBAC, m)
 	for _, d := range from {
@@ -79,6 +88,9 @@ func (im *importer) returns(loc *conf.Directive) bool {
 
 // byMethods is limit_except: its own rules for all methods but those it names.
 func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*conf.Directive) (*rbacv3.RBAC, []*conf.Directive) {
+	for loc.Name == "if" && loc.Parent != nil {
+		loc = loc.Parent // an if has those of its location
+	}
 	for _, d := range im.children(loc)["limit_except"] {
 		inner, lines := im.access(d, client)
 		im.claimed[d] = true

@@ -45,6 +45,9 @@ type request struct {
 const (
 	mostHops = 10
 	mostIfs  = 6
+	// mostServerIfs is the same for those that all locations of a server are
+	// multiplied by.
+	mostServerIfs = 3
 )
 
 // routesOf are the routes of a server: what its own rewrite directives do, and
@@ -71,9 +74,9 @@ func (w *writer) locations(q request) {
 	}
 	for _, sl := range w.root.order() {
 		at := q
-		at.match, at.name = sl.match(), ""
+		at.match, at.name = besides(sl.match(), q.match), ""
 		if sl.slash {
-			w.toSlash(sl)
+			w.redirectTo(sl, at.match, fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text))
 			continue
 		}
 		at.captures = sl.re
@@ -97,9 +100,11 @@ func (w *writer) slashes(q request) {
 	w.location(w.root.search("/"), q)
 }
 
-// toSlash is the redirect of a name to the name with its slash.
-func (w *writer) toSlash(sl slot) {
-	w.redirectTo(sl, sl.match(), fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text))
+// besides is a match of what meets the conditions of a server, too.
+func besides(m, conditions *routev3.RouteMatch) *routev3.RouteMatch {
+	m.Headers = append(m.Headers, conditions.GetHeaders()...)
+	m.QueryParameters = append(m.QueryParameters, conditions.GetQueryParameters()...)
+	return m
 }
 
 func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
@@ -197,11 +202,39 @@ func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) 
 	w.content(block, q)
 }
 
+// unknown is the value of a variable that only nginx knows.
+func unknown(name string) template { return template{{variable: name}} }
+
+// forget makes unknown what an if would have set that is not carried over.
+func (q *request) forget(d *conf.Directive) {
+	for _, in := range d.Block {
+		if in.Name == "set" {
+			name := strings.TrimPrefix(in.Arg(0), "$")
+			q.vars = maps.Clone(q.vars)
+			q.vars[name] = unknown(name)
+		}
+	}
+}
+
+// shut refuses all that comes to an if whose condition is not known, where nginx
+// refuses what meets it.
+func (w *writer) shut(d *conf.Directive, why string, q request) {
+	w.moot(d)
+	r := &routev3.Route{Name: strings.TrimSpace(q.name + " " + title(d)), Match: q.match, Action: direct(403, "")}
+	w.say(nginx.None, d, why+", and nginx refuses the requests that meet it: everything that comes here is refused (403)",
+		"match the headers, the query or the path in a route of its own, or let a service decide (ext_authz); then remove the route with this name", at(r, ""))
+	w.out = append(w.out, r)
+}
+
 // branch follows an if. done is true where nothing can come after it.
 func (w *writer) branch(d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
 	yes, why := w.condition(d, q)
 	switch {
+	case why != "" && denies(d.Block):
+		w.shut(d, why, *q)
+		return false // what comes behind is there for when the route is removed
 	case why != "":
+		q.forget(d)
 		w.none(d, why, "say the condition with a route of its own that matches the headers, the query or the path")
 		return false
 	case len(yes) == 0:
@@ -214,7 +247,8 @@ func (w *writer) branch(d *conf.Directive, rest []*conf.Directive, q *request) (
 		return true
 	}
 	if !decides(d.Block) {
-		if q.ifs++; q.ifs > mostIfs || d.Parent != nil && d.Parent.Name == "server" {
+		if q.ifs++; q.ifs > mostIfs || atServer(d) && (q.ifs > mostServerIfs || q.uri != nil || slices.ContainsFunc(yes, condition.onPath)) {
+			q.forget(d)
 			w.none(d, "its condition decides of settings alone, for all that comes after it", "say it with a route for each case")
 			return false
 		}
@@ -240,6 +274,16 @@ func decides(ds []*conf.Directive) bool {
 	return slices.ContainsFunc(ds, func(d *conf.Directive) bool {
 		return d.Name == "return" || d.Name == "break" || d.Name == "rewrite" && len(d.Args) > 2
 	})
+}
+
+// denies reports whether the directives of an if turn the client away.
+func denies(ds []*conf.Directive) bool {
+	return slices.ContainsFunc(ds, func(d *conf.Directive) bool { return d.Name == "return" && denial(d) })
+}
+
+// atServer reports whether a block is an if of a server itself.
+func atServer(d *conf.Directive) bool {
+	return d.Name == "if" && d.Parent != nil && d.Parent.Name == "server"
 }
 
 // values are the variables that are known when the file is read.
@@ -286,7 +330,7 @@ func (w *writer) scheme() string {
 
 // content is what a block does with requests once nothing is rewritten any more.
 func (w *writer) content(block *conf.Directive, q request) {
-	if block.Name == "server" && q.uri == nil {
+	if (block.Name == "server" || atServer(block)) && q.uri == nil {
 		w.locations(q)
 		return
 	}

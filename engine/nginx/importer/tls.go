@@ -76,14 +76,20 @@ func (im *importer) secureSite(s *site, l *listenerv3.Listener, manager *listene
 	first := groups[0] // of the default server
 	shares(first, asked)
 	for _, g := range groups {
-		if g != first && len(g.names) > 0 {
+		switch {
+		case g != first && len(g.names) > 0:
 			l.FilterChains = append(l.FilterChains, im.chain(l, g, manager, fmt.Sprintf("filter_chains[%d]", len(l.FilterChains))))
+		case g != first: // no handshake tells it: the default server's holds
+			im.settleNotes(g, at(l, ""), true)
 		}
 	}
 	if len(l.FilterChains) == 0 {
 		c := im.chain(l, first, manager, "filter_chains[0]")
 		l.FilterChains, c.FilterChainMatch = append(l.FilterChains, c), nil
 		im.packed[s.manager] = at(l, "filter_chains[0].filters[0].typed_config")
+		if len(groups) > 1 {
+			im.guardClients(s, groups)
+		}
 		return
 	}
 	if len(first.names) > 0 {
