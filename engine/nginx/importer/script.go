@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/nginx"
@@ -70,7 +71,9 @@ func (w *writer) locations(q request) {
 		return
 	}
 	if w.site.mergesSlashes() && first(w.server.d, "rewrite") == nil {
-		w.slashes(onSlashes(q))
+		slashes := onSlashes(q)
+		slashes.match = besides(slashes.match, q.match)
+		w.slashes(slashes)
 	}
 	for _, sl := range w.root.order() {
 		at := q
@@ -217,13 +220,18 @@ func (q *request) forget(d *conf.Directive) {
 }
 
 // shut refuses all that comes to an if whose condition is not known, where nginx
-// refuses what meets it.
-func (w *writer) shut(d *conf.Directive, why string, q request) {
-	w.moot(d)
-	r := &routev3.Route{Name: strings.TrimSpace(q.name + " " + title(d)), Match: q.match, Action: direct(403, "")}
-	w.say(nginx.None, d, why+", and nginx refuses the requests that meet it: everything that comes here is refused (403)",
-		"match the headers, the query or the path in a route of its own, or let a service decide (ext_authz); then remove the route with this name", at(r, ""))
-	w.out = append(w.out, r)
+// refuses what meets it. The routes of what stands behind it are made all the
+// same, for when somebody has said the condition.
+func (w *writer) shut(d *conf.Directive, why string, rest []*conf.Directive, q request) {
+	w.none(d, why+", and nginx refuses the requests that meet it: all that would come behind it is refused (403)",
+		"say the condition with a route before them that matches the headers, the query or the path, or let a service decide (ext_authz); then take the rbac off these routes")
+	from := len(w.out)
+	w.script(d.Parent, rest, q)
+	for _, r := range w.out[from:] {
+		if r.GetRedirect() == nil && r.GetDirectResponse().GetStatus() < 400 {
+			w.perRoute(r, filterRBAC, &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: closed()}})
+		}
+	}
 }
 
 // branch follows an if. done is true where nothing can come after it.
@@ -231,8 +239,8 @@ func (w *writer) branch(d *conf.Directive, rest []*conf.Directive, q *request) (
 	yes, why := w.condition(d, q)
 	switch {
 	case why != "" && denies(d.Block):
-		w.shut(d, why, *q)
-		return false // what comes behind is there for when the route is removed
+		w.shut(d, why, rest, *q)
+		return true
 	case why != "":
 		q.forget(d)
 		w.none(d, why, "say the condition with a route of its own that matches the headers, the query or the path")
