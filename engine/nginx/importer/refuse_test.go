@@ -118,15 +118,6 @@ func TestSetUnderACondition(t *testing.T) {
 	}
 }
 
-// TestValuesAreBounded holds that a variable does not grow without end.
-func TestValuesAreBounded(t *testing.T) {
-	t.Parallel()
-	r := importedHTTP(t, "", `set $a xxxxxxxxxx;`+strings.Repeat(`set $a "$a$a";`, 40)+` location /x { return 200 $a; }`)
-	if !slices.ContainsFunc(r.Report, func(e Entry) bool { return strings.Contains(e.Reason, "too long") }) {
-		t.Errorf("the report: %+v", r.Report)
-	}
-}
-
 // TestExpressionServersWantCertificates holds that a server whose name is an
 // expression is not open to who shows no certificate.
 func TestExpressionServersWantCertificates(t *testing.T) {
