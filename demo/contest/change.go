@@ -35,6 +35,9 @@ func (c *Contest) Change() error {
 	if err != nil {
 		return err
 	}
+	if name := c.wanting(); name != "" {
+		return fmt.Errorf("the last change has not shown in %s yet, and what it still answers would count as new: wait for it", name)
+	}
 	ws := c.o.Workspace
 	if err := ws.Edit(mesh.DefaultGroup, engine.SetField{Key: s.key, Path: s.path, Value: s.to}); err != nil {
 		return err
@@ -49,6 +52,19 @@ func (c *Contest) Change() error {
 		c.undo = nil
 	}
 	return nil
+}
+
+// wanting is the side that is watched, has answered, and has not shown the last
+// change yet; "" for none.
+func (c *Contest) wanting() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.worlds {
+		if c.on && c.change != nil && w.begun && w.effective.IsZero() && w.refused == "" && c.o.Now().Sub(c.change.at) < awaited {
+			return w.name
+		}
+	}
+	return ""
 }
 
 // next is what Change does now, or why it can do nothing.

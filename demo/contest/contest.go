@@ -24,6 +24,7 @@ const (
 	lasting = 6 * time.Second        // how long the upgraded connection goes on after a change
 	tick    = 100 * time.Millisecond // what a Tick is about
 	ticks   = 100                    // how many are kept
+	awaited = 10 * time.Second       // how long a change is waited for before the next one may be made
 	look    = 20 * time.Millisecond  // between two looks at processes, the wire and nginx
 )
 

@@ -197,6 +197,9 @@ func TestNoAnswerTells(t *testing.T) {
 	if s := c.State(); s.Envoy.Effective != 0 {
 		t.Errorf("at once: %+v", s.Envoy)
 	}
+	if err := c.Change(); err == nil || !strings.Contains(err.Error(), "has not shown in") {
+		t.Errorf("a second change before the first one shows: %v", err)
+	}
 	w.say(xds.Message{Node: "envoy-1", Revision: 2, Kind: xds.ACK, Type: mesh.Route})
 	until(t, c, "its ACK counts, and answers after it are new", func(s State) bool {
 		return s.Envoy.Effective > 0 && s.Envoy.Ticks[len(s.Envoy.Ticks)-1].New > 0
