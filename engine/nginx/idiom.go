@@ -220,8 +220,8 @@ var (
 // hostNames are the expressions as server_name has them, which has the host
 // without its port, in lower case; nil for what nginx's PCRE does not take.
 func hostNames(re string) []string {
-	inner, ok := strings.CutPrefix(re, "(?s:.*)(?:")
-	if inner, ok = strings.CutSuffix(inner, ")"); ok {
+	inner, _ := strings.CutPrefix(re, "(?s:.*)(?:")
+	if inner, ok := strings.CutSuffix(inner, ")"); ok {
 		var out []string
 		for _, one := range alternatives(inner) {
 			name, end := "", ""

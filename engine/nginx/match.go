@@ -216,7 +216,7 @@ func searched(re string) (body, begin, end string) {
 }
 
 // trailing counts the backslashes at the end.
-func trailing(s string) int { return len(s) - len(strings.TrimRight(s, `\\`)) }
+func trailing(s string) int { return len(s) - len(strings.TrimRight(s, `\`)) }
 
 // closes is where the parenthesis closes within which the expression begins; -1
 // where it does not.

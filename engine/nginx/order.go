@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -430,6 +429,3 @@ func (l *location) modifier() string {
 	}
 	return ""
 }
-
-// name tells locations apart.
-func (l *location) name() string { return fmt.Sprintf("%d%t%s", l.form, l.fold, l.text) }

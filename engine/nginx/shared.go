@@ -54,7 +54,7 @@ func (s *shared) survey(p *projection, o Origin, rc *routev3.RouteConfiguration)
 	for i, vh := range rc.GetVirtualHosts() {
 		for j, r := range vh.GetRoutes() {
 			careful := j > 0 && notRepeated(vh.GetRoutes()[j-1], r)
-			if ra := r.GetRoute(); ra != nil && !(j+1 < len(vh.GetRoutes()) && notRepeated(r, vh.GetRoutes()[j+1])) {
+			if ra := r.GetRoute(); ra != nil && (j+1 == len(vh.GetRoutes()) || !notRepeated(r, vh.GetRoutes()[j+1])) {
 				s.route(p, o.at(fmt.Sprintf("virtual_hosts[%d].routes[%d].route", i, j)), vh, ra, careful)
 			}
 		}
