@@ -110,12 +110,10 @@ func (w *writer) relocate(d *conf.Directive, q request) {
 		return
 	}
 	head := path.head()
-	l := w.root.search(head)
+	var l *location
 	way := w.root.descend(head)
 	if len(way) > 0 {
 		l = way[len(way)-1]
-	} else {
-		l = nil
 	}
 	from := len(w.out)
 	w.location(l, q)
