@@ -152,6 +152,9 @@ func (o *ops) edits() []Edit {
 // one that says the same where they go. It fails, naming the resource, where an
 // edit does not fit or its result does not decode.
 func (c *Change) Apply(m *mesh.Mesh) (*mesh.Mesh, error) {
+	if c.made != nil && m == c.base {
+		return c.made, nil
+	}
 	texts := map[mesh.Key]string{}
 	var order []mesh.Key
 	for _, e := range c.Edits {

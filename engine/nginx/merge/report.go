@@ -281,9 +281,11 @@ func (m *merger) change(base *mesh.Mesh) (*Change, error) {
 	if err := m.resolve(c.Edits); err != nil {
 		return nil, fmt.Errorf("the edit does not fit the mesh: %w", err)
 	}
-	if _, err := c.Apply(base); err != nil {
+	made, err := c.Apply(base)
+	if err != nil {
 		return nil, fmt.Errorf("the edit does not fit the mesh: %w", err)
 	}
+	c.base, c.made = base, made
 	if len(c.Edits) == 0 {
 		c.Summary = nil
 	}

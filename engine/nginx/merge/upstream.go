@@ -78,7 +78,7 @@ func (m *merger) putNew(k mesh.Key) {
 	}
 	key := mesh.Key{Type: k.Type, Name: mesh.NameOf(msg)}
 	yaml, err := text.Encode(msg)
-	if err != nil || m.mesh.Get(key) != nil && !(key.Type == mesh.Endpoints || m.leaves(key.Name)) {
+	if err != nil || m.mesh.Get(key) != nil && key.Type != mesh.Endpoints && !m.leaves(key.Name) {
 		return
 	}
 	for _, e := range m.ops.put {
