@@ -2,8 +2,10 @@ package importer
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -17,15 +19,12 @@ type condition struct {
 	captures *expression
 }
 
-// onPath reports whether the condition is one on the path, which a location's own
-// match leaves no room for.
-func (c condition) onPath() bool { return !c.always && c.match.GetPrefix() != "/" }
-
 // test is what stands between the parentheses of an if.
 type test struct {
 	variable string
 	op       string // "=", "!=", "~", "~*", "!~", "!~*"; "" for the variable alone
 	value    string
+	fold     bool // "=" without case, as the texts of a map
 }
 
 // testOf reads the arguments of an if. nginx takes the parentheses glued to the
@@ -60,56 +59,93 @@ func testOf(d *conf.Directive) (t test, ok bool) {
 	return t, false
 }
 
-// condition says an if with matchers. None is a condition that never holds. why
-// is set where it cannot be said.
-func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, why string) {
+// condition says an if with matchers. None is a condition that never holds. said
+// is the same as a predicate, for what routes cannot look at; cs is then none and
+// routed false. why is set where it cannot be said at all.
+func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, said *predicate, routed bool, why string) {
 	t, ok := testOf(d)
 	if !ok {
-		return nil, "Envoy looks at no files, and at no conditions but those on the request"
+		return nil, nil, false, "Envoy looks at no files, and at no conditions but those on the request"
 	}
-	if value, ok := w.values(*q)(t.variable); ok {
-		if text, ok := value.literal(); ok {
-			return constant(t, text)
+	said, e, why := w.asks(t, q, 0)
+	switch {
+	case why != "":
+		return nil, nil, false, why
+	case said.op == opTrue:
+		return []condition{{always: true}}, said, true, ""
+	case said.depth() > deepest:
+		return nil, nil, false, "the condition is too deep"
+	}
+	if _, refuses := returnsRefusal(d.Block); !refuses {
+		if arg, ok := strings.CutPrefix(t.variable, "arg_"); ok && (t.op == "=" && t.value != "" || t.op == "") {
+			m := clone(q.match)
+			m.QueryParameters = append(m.QueryParameters, &routev3.QueryParameterMatcher{Name: arg,
+				QueryParameterMatchSpecifier: &routev3.QueryParameterMatcher_StringMatch{StringMatch: text(t, nil)}})
+			return []condition{{match: m}}, said, true, ""
 		}
-		if len(value) != 1 {
-			return nil, "$" + t.variable + " is put together of several values"
-		}
-		t.variable = value[0].variable
 	}
-	var e *expression
-	if strings.Contains(t.op, "~") {
-		if e, why = compile(t.value, strings.HasSuffix(t.op, "*")); why != "" {
-			return nil, why
-		}
-	}
-	if t.variable == "uri" {
-		return w.onPath(t, e, q)
-	}
-	m := clone(q.match)
-	if arg, ok := strings.CutPrefix(t.variable, "arg_"); ok && (t.op == "=" && t.value != "" || t.op == "") {
-		p := &routev3.QueryParameterMatcher{Name: arg, QueryParameterMatchSpecifier: &routev3.QueryParameterMatcher_StringMatch{StringMatch: text(t, nil)}}
-		m.QueryParameters = append(m.QueryParameters, p)
-		return []condition{{match: m}}, ""
-	}
-	h, why := onHeader(t, e)
-	if why != "" {
-		return nil, why
-	}
-	m.Headers = append(m.Headers, h)
 	if strings.HasPrefix(t.op, "!") {
 		e = nil
 	}
-	return []condition{{match: m, captures: e}}, ""
+	if t.variable == "uri" && e != nil {
+		if m := narrowed(q.match, e); m != nil {
+			cs = append(cs, condition{match: m, captures: e})
+		}
+		return cs, said, true, ""
+	}
+	clauses, routed := said.clauses(false)
+	for _, c := range clauses {
+		cs = append(cs, condition{match: c.match(q.match), captures: e})
+	}
+	return cs, said, routed, ""
 }
 
-// constant decides a condition on a value that is known.
-func constant(t test, value string) ([]condition, string) {
+// asks is the requests that meet a test. e is its expression, if it has one that
+// looks at a value as it is.
+func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expression, why string) {
+	if depth > mostHops {
+		return nil, nil, "$" + t.variable + " is put together without end"
+	}
+	if rows, ok := w.tableOf(t.variable, q, depth+1); ok {
+		p, why = w.meets(rows, t, q, depth+1)
+		return p, nil, why
+	}
+	if value, ok := w.values(*q)(t.variable); ok {
+		if text, ok := value.literal(); ok {
+			p, why = decided(t, text)
+			return p, nil, why
+		}
+		if len(value) != 1 {
+			return nil, nil, "$" + t.variable + " is put together of several values"
+		}
+		if value[0].variable != t.variable {
+			t.variable = value[0].variable
+			return w.asks(t, q, depth+1)
+		}
+	}
+	if strings.Contains(t.op, "~") {
+		if e, why = compile(t.value, strings.HasSuffix(t.op, "*")); why != "" {
+			return nil, nil, why
+		}
+	}
+	positive := t
+	positive.op = strings.TrimPrefix(t.op, "!")
+	if p, why = onRequest(positive, e); why != "" {
+		return nil, nil, why
+	}
+	if strings.HasPrefix(t.op, "!") {
+		p = p.unless()
+	}
+	return p, e, ""
+}
+
+// decided is a test of a value that is known: of all requests, or none.
+func decided(t test, value string) (*predicate, string) {
 	yes := value != "" && value != "0"
 	switch t.op {
-	case "=":
-		yes = value == t.value
-	case "!=":
-		yes = value != t.value
+	case "=", "!=":
+		same := value == t.value || t.fold && strings.EqualFold(value, t.value)
+		yes = same == (t.op == "=")
 	case "~", "~*", "!~", "!~*":
 		e, why := compile(t.value, strings.HasSuffix(t.op, "*"))
 		if why != "" {
@@ -117,32 +153,184 @@ func constant(t test, value string) ([]condition, string) {
 		}
 		yes = e.find.MatchString(value) != strings.HasPrefix(t.op, "!")
 	}
-	if yes {
-		return []condition{{always: true}}, ""
-	}
-	return nil, ""
+	return holds(yes), ""
 }
 
-// onPath is a condition on $uri.
-func (w *writer) onPath(t test, e *expression, q *request) ([]condition, string) {
+// onRequest is a test, without a "!", of what a request has. What is not there is
+// empty text.
+func onRequest(t test, e *expression) (*predicate, string) {
+	name := ""
 	switch {
-	case e == nil && strings.HasPrefix(t.value, "/"):
-		e, _ = compile("^"+regexp.QuoteMeta(t.value)+"$", false) // quoted text always compiles
+	case t.variable == "uri":
+		return onPath(t, e), ""
+	case t.variable == "remote_addr":
+		return onAddress(t, e)
+	case strings.HasPrefix(t.variable, "cookie_"):
+		return onPart(t, e, "cookie", firstCookie(t.variable[len("cookie_"):]), "(?:;(?s:.*))?", ';')
+	case strings.HasPrefix(t.variable, "arg_"):
+		return onPart(t, e, ":path", firstArgument(t.variable[len("arg_"):]), "(?:&(?s:.*))?", '&')
+	case t.variable == "args":
+		return onPart(t, e, ":path", `[^?]*\?`, "", 0)
+	case t.variable == "host":
+		return onPart(t, e, ":authority", "(?i)", "(?::.*)?", ':')
+	case t.variable == "http_host":
+		name = ":authority"
+	case t.variable == "request_method":
+		name = ":method"
+	case t.variable == "request_uri":
+		name = ":path"
+	case t.variable == "content_type" || t.variable == "content_length":
+		name = strings.ReplaceAll(t.variable, "_", "-")
+	case strings.HasPrefix(t.variable, "http_"):
+		name = strings.ReplaceAll(t.variable[len("http_"):], "_", "-")
+	default:
+		return nil, "$" + t.variable + " is known only to nginx"
+	}
+	return has(name, text(t, e), meetsEmpty(t, e)), ""
+}
+
+// meetsEmpty reports whether empty text meets a test without a "!".
+func meetsEmpty(t test, e *expression) bool {
+	return t.value == "" && t.op != "" || e != nil && e.find.MatchString("")
+}
+
+// text is the matcher of a value, for which ! is said elsewhere.
+func text(t test, e *expression) *matcherv3.StringMatcher {
+	switch {
+	case e != nil:
+		return safeRegex(e.full())
+	case t.op == "":
+		return safeRegex(notFalse)
+	}
+	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: t.value}, IgnoreCase: t.fold}
+}
+
+// notFalse is every value that nginx does not take for false: "" and "0".
+const notFalse = `(?s:[^0].*|0.+)`
+
+// onPath is a test of $uri, which is never empty and begins with a slash.
+func onPath(t test, e *expression) *predicate {
+	switch {
+	case e == nil && t.op == "":
+		return holds(true)
+	case e == nil && !strings.HasPrefix(t.value, "/"):
+		return holds(false)
 	case e == nil:
-		return constant(t, "/") // $uri is never empty, and begins with a slash
+		e, _ = compile("^"+regexp.QuoteMeta(t.value)+"$", t.fold) // quoted text always compiles
 	}
-	if strings.HasPrefix(t.op, "!") {
-		m := clone(q.match)
-		h := header(":path", safeRegex(e.before('?')))
-		h.InvertMatch = true
-		m.Headers = append(m.Headers, h)
-		return []condition{{match: m}}, ""
+	return has(":path", safeRegex(e.before('?')), false)
+}
+
+// onPart is a test of a part of a header: what stands before it, behind it, and
+// the byte that it cannot have.
+func onPart(t test, e *expression, name, before, after string, sep byte) (*predicate, string) {
+	value := regexp.QuoteMeta(t.value)
+	if t.fold {
+		value = "(?i:" + value + ")"
 	}
-	m := narrowed(q.match, e)
+	switch {
+	case e != nil && begins(e.tree, true):
+		return nil, "the expression asks for the begin of $" + t.variable + " in its midst"
+	case e != nil && sep != 0:
+		value, after = e.before(sep), ""
+	case e != nil:
+		value = e.full()
+	case t.op == "":
+		value = `(?:[^0&;].*|0[^&;].*)`
+	}
+	p := has(name, safeRegex(before+"(?:"+value+")"+after), false)
+	if meetsEmpty(t, e) {
+		some := "."
+		if sep != 0 {
+			some = "[^" + string(sep) + "]"
+		}
+		missing := has(name, safeRegex(before+some+"(?s:.*)"), false).unless()
+		if e == nil {
+			return missing, ""
+		}
+		p = p.or(missing)
+	}
+	return p, ""
+}
+
+// firstArgument is what stands before the value of the first argument of a name,
+// in any case, as nginx takes it.
+func firstArgument(name string) string {
+	return `[^?]*\?(?:` + other(name, "&", `(?:[^=&][^&]*)?`) + `&)*(?i:` + regexp.QuoteMeta(name) + `)=`
+}
+
+// firstCookie is the same for a cookie.
+func firstCookie(name string) string {
+	return `(?:` + other(name, ";,", ` *[^ =][^;,]*`) + `[;,] *)*(?i:` + regexp.QuoteMeta(name) + `) *= *`
+}
+
+// other is a piece between separators that does not begin with a name, in any
+// case; rest is what may stand behind the name nevertheless. RE2 has no look-ahead
+// to say it with.
+func other(name, separators, rest string) string {
+	for i := len(name) - 1; i >= 0; i-- {
+		c := name[i : i+1]
+		not, space := regexp.QuoteMeta(strings.ToLower(c)+strings.ToUpper(c)), ""
+		if i == 0 && separators != "&" {
+			space = " "
+		}
+		rest = `(?:[^` + not + separators + space + `][^` + separators + `]*|(?i:` + regexp.QuoteMeta(c) + `)` + rest + `)?`
+	}
+	return rest
+}
+
+// onAddress is a test of the client's address.
+func onAddress(t test, e *expression) (*predicate, string) {
+	out := holds(false)
+	switch {
+	case t.op == "":
+		return holds(true), ""
+	case e == nil:
+		if c := cidrOf(t.value); c != nil && !strings.Contains(t.value, "/") {
+			out = &predicate{op: opFrom, network: c}
+		}
+		return out, ""
+	}
+	for _, text := range alternatives(e.text) {
+		c := networkOf(text)
+		if c == nil {
+			return nil, "Envoy compares the client's address with networks, and this expression is none"
+		}
+		out = out.or(&predicate{op: opFrom, network: c})
+	}
+	return out, ""
+}
+
+// alternatives are those of "^(a|b)", or the expression itself.
+func alternatives(re string) []string {
+	if in, ok := strings.CutPrefix(re, "^("); ok && strings.HasSuffix(in, ")") && strings.Count(in, "(") == 0 {
+		parts := strings.Split(strings.TrimPrefix(strings.TrimSuffix(in, ")"), "?:"), "|")
+		for i := range parts {
+			parts[i] = "^" + parts[i]
+		}
+		return parts
+	}
+	return strings.Split(re, "|")
+}
+
+// addressText is an expression for whole octets of an IPv4 address.
+var addressText = regexp.MustCompile(`^\^(\d{1,3}(?:\\\.\d{1,3}){0,3})(\\\.|\$)$`)
+
+// networkOf is the network that such an expression means; nil for any other.
+func networkOf(re string) *corev3.CidrRange {
+	m := addressText.FindStringSubmatch(re)
 	if m == nil {
-		return nil, ""
+		return nil
 	}
-	return []condition{{match: m, captures: e}}, ""
+	octets := strings.Split(m[1], `\.`)
+	if n := len(octets); (n == 4) != (m[2] == "$") {
+		return nil
+	}
+	bits := 8 * len(octets)
+	for len(octets) < 4 {
+		octets = append(octets, "0")
+	}
+	return cidrOf(strings.Join(octets, ".") + "/" + strconv.Itoa(bits))
 }
 
 // narrowed is a match of what also has an expression in its path; nil where
@@ -173,78 +361,4 @@ func narrowed(m *routev3.RouteMatch, e *expression) *routev3.RouteMatch {
 	}
 	out.PathSpecifier = regexPath(e.full())
 	return out
-}
-
-// onHeader is a condition on what a header has, pseudo-headers among them.
-func onHeader(t test, e *expression) (*routev3.HeaderMatcher, string) {
-	name := ""
-	switch {
-	case strings.HasPrefix(t.variable, "cookie_"):
-		return onPart(t, e, "cookie", `(?:(?s:.*);\s*)?`+regexp.QuoteMeta(t.variable[len("cookie_"):])+"=", `(?:\s*;(?s:.*))?`, ';')
-	case t.variable == "args":
-		return onPart(t, e, ":path", `[^?]*\?`, "", 0)
-	case strings.HasPrefix(t.variable, "arg_"):
-		return onPart(t, e, ":path", `[^?]*\?(?:(?s:.*)&)?`+regexp.QuoteMeta(t.variable[len("arg_"):])+"=", `(?:&(?s:.*))?`, '&')
-	case t.variable == "host":
-		return onPart(t, e, ":authority", "(?i)", "(?::.*)?", ':')
-	case t.variable == "http_host":
-		name = ":authority"
-	case t.variable == "request_method":
-		name = ":method"
-	case t.variable == "request_uri":
-		name = ":path"
-	case t.variable == "content_type" || t.variable == "content_length":
-		name = strings.ReplaceAll(t.variable, "_", "-")
-	case strings.HasPrefix(t.variable, "http_"):
-		name = strings.ReplaceAll(t.variable[len("http_"):], "_", "-")
-	default:
-		return nil, "$" + t.variable + " is known only to nginx"
-	}
-	h := header(name, text(t, e))
-	h.InvertMatch = strings.HasPrefix(t.op, "!")
-	// nginx compares a header that is not there as empty text.
-	h.TreatMissingHeaderAsEmpty = h.InvertMatch || t.value == "" && t.op != "" || e != nil && e.find.MatchString("")
-	return h, ""
-}
-
-// text is the matcher of a value, for which ! is said elsewhere.
-func text(t test, e *expression) *matcherv3.StringMatcher {
-	switch {
-	case e != nil:
-		return safeRegex(e.full())
-	case t.op == "":
-		return safeRegex(notFalse)
-	}
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: t.value}}
-}
-
-// notFalse is every value that nginx does not take for false: "" and "0".
-const notFalse = `(?s:[^0].*|0.+)`
-
-// onPart is a condition on a part of a header: what stands before it, behind
-// it, and the byte that it cannot have.
-func onPart(t test, e *expression, name, before, after string, sep byte) (*routev3.HeaderMatcher, string) {
-	value := regexp.QuoteMeta(t.value)
-	switch {
-	case e != nil && begins(e.tree, true):
-		return nil, "the expression asks for the begin of $" + t.variable + " in its midst"
-	case e != nil && sep != 0:
-		value, after = e.before(sep), ""
-	case e != nil:
-		value = e.full()
-	case t.op == "":
-		value = `(?:[^0&;].*|0[^&;].*)`
-	}
-	h := header(name, safeRegex(before+"(?:"+value+")"+after))
-	h.InvertMatch = strings.HasPrefix(t.op, "!")
-	if t.value == "" && t.op != "" || e != nil && e.find.MatchString("") {
-		// Not there is empty: everything that has a value is the other case.
-		h = header(name, safeRegex(before+".+"))
-		if e != nil {
-			return nil, "$" + t.variable + " may be missing, which Envoy tells from empty"
-		}
-		h.InvertMatch = t.op == "="
-	}
-	h.TreatMissingHeaderAsEmpty = h.InvertMatch
-	return h, ""
 }

@@ -19,10 +19,8 @@ import (
 // auth_request. What Envoy cannot check refuses everybody rather than nobody.
 func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 	if r.GetRedirect() != nil || r.GetDirectResponse() != nil && im.returns(loc) {
-		// nginx's return comes before its access rules, and limit_except before both.
-		if rules, from := im.byMethods(loc, nil, nil); rules != nil {
-			im.admission(r, rules, from)
-		}
+		rules, from := im.byMethods(loc, nil, nil)
+		im.enforce(r, rules, from) // nginx's return comes before its other access rules
 		return
 	}
 	im.gates(loc, r)
@@ -46,24 +44,24 @@ func (im *importer) gates(loc *conf.Directive, r *routev3.Route) {
 			im.moot(d)
 		}
 	}
+	im.enforce(r, rules, from)
+}
+
+// enforce gives a route its rules; nil lets everybody in. from are the directives
+// that they are made of.
+func (im *importer) enforce(r *routev3.Route, rules *rbacv3.RBAC, from []*conf.Directive) {
 	if rules == nil {
 		for _, d := range from {
 			im.moot(d)
 		}
 		return
 	}
-	im.admission(r, rules, from)
-}
-
-// admission gives a route the rules that from is.
-func (im *importer) admission(r *routev3.Route, rules *rbacv3.RBAC, from []*conf.Directive) {
 	m := &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: rules}}
 	im.perRoute(r, filterRBAC, m)
 	for _, d := range from {
-		if checks[d.Name] {
-			continue
+		if !checks[d.Name] {
+			im.exact(d, at(m, "rbac.rules"))
 		}
-		im.exact(d, at(m, "rbac.rules"))
 	}
 }
 
@@ -89,7 +87,7 @@ func (im *importer) returns(loc *conf.Directive) bool {
 // byMethods is limit_except: its own rules for all methods but those it names.
 func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*conf.Directive) (*rbacv3.RBAC, []*conf.Directive) {
 	for loc.Name == "if" && loc.Parent != nil {
-		loc = loc.Parent // an if has those of its location
+		loc = loc.Parent // it holds within an if too
 	}
 	for _, d := range im.children(loc)["limit_except"] {
 		inner, lines := im.access(d, client)

@@ -2,12 +2,9 @@ package importer
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	"google.golang.org/protobuf/proto"
 
 	"example.com/meshtui/engine/nginx"
@@ -30,6 +27,7 @@ type request struct {
 	name     string              // of the routes that are made of it
 	captures *expression         // what $1 is of: the expression that matched last
 	vars     map[string]template // what set has set
+	tables   map[string]table    // what set has set behind an if, or has not
 	uri      template            // what the path was rewritten to; nil as it came
 	pattern  *expression         // that the rewrite matched the whole path with; nil for any
 	proper   bool                // the path is the location's own: proxy_pass replaces its name
@@ -46,9 +44,6 @@ type request struct {
 const (
 	mostHops = 10
 	mostIfs  = 6
-	// mostServerIfs is the same for those that all locations of a server are
-	// multiplied by.
-	mostServerIfs = 3
 )
 
 // routesOf are the routes of a server: what its own rewrite directives do, and
@@ -190,103 +185,18 @@ func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) 
 			return
 		case "set":
 			w.claimed[d] = true
-			q.vars = maps.Clone(q.vars)
-			q.vars[strings.TrimPrefix(d.Arg(0), "$")] = w.set(d, q)
+			w.assign(&q, d, holds(true))
 		case "rewrite":
 			if w.rewrite(block, d, ds[i+1:], &q) {
 				return
 			}
 		case "if":
-			if w.branch(d, ds[i+1:], &q) {
+			if w.branch(block, d, ds[i+1:], &q) {
 				return
 			}
 		}
 	}
 	w.content(block, q)
-}
-
-// unknown is the value of a variable that only nginx knows.
-func unknown(name string) template { return template{{variable: name}} }
-
-// forget makes unknown what an if would have set that is not carried over.
-func (q *request) forget(d *conf.Directive) {
-	for _, in := range d.Block {
-		if in.Name == "set" {
-			name := strings.TrimPrefix(in.Arg(0), "$")
-			q.vars = maps.Clone(q.vars)
-			q.vars[name] = unknown(name)
-		}
-	}
-}
-
-// shut refuses all that comes to an if whose condition is not known, where nginx
-// refuses what meets it. The routes of what stands behind it are made all the
-// same, for when somebody has said the condition.
-func (w *writer) shut(d *conf.Directive, why string, rest []*conf.Directive, q request) {
-	w.none(d, why+", and nginx refuses the requests that meet it: all that would come behind it is refused (403)",
-		"say the condition with a route before them that matches the headers, the query or the path, or let a service decide (ext_authz); then take the rbac off these routes")
-	from := len(w.out)
-	w.script(d.Parent, rest, q)
-	for _, r := range w.out[from:] {
-		if r.GetRedirect() == nil && r.GetDirectResponse().GetStatus() < 400 {
-			w.perRoute(r, filterRBAC, &rbacfilterv3.RBACPerRoute{Rbac: &rbacfilterv3.RBAC{Rules: closed()}})
-		}
-	}
-}
-
-// branch follows an if. done is true where nothing can come after it.
-func (w *writer) branch(d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
-	yes, why := w.condition(d, q)
-	switch {
-	case why != "" && denies(d.Block):
-		w.shut(d, why, rest, *q)
-		return true
-	case why != "":
-		q.forget(d)
-		w.none(d, why, "say the condition with a route of its own that matches the headers, the query or the path")
-		return false
-	case len(yes) == 0:
-		w.moot(d) // it never holds here
-		return false
-	}
-	w.claimed[d] = true
-	if yes[0].always {
-		w.script(d, slices.Concat(d.Block, rest), *q)
-		return true
-	}
-	if !decides(d.Block) {
-		if q.ifs++; q.ifs > mostIfs || atServer(d) && (q.ifs > mostServerIfs || q.uri != nil || slices.ContainsFunc(yes, condition.onPath)) {
-			q.forget(d)
-			w.none(d, "its condition decides of settings alone, for all that comes after it", "say it with a route for each case")
-			return false
-		}
-	}
-	for _, c := range yes {
-		w.script(d, slices.Concat(d.Block, rest), w.under(*q, d, c))
-	}
-	return false
-}
-
-// under is the requests that meet a condition as well.
-func (w *writer) under(q request, d *conf.Directive, c condition) request {
-	q.match = c.match
-	q.name = strings.TrimSpace(q.name + " " + title(d))
-	if c.captures != nil {
-		q.captures = c.captures
-	}
-	return q
-}
-
-// decides reports whether the directives of an if end the rewrite phase.
-func decides(ds []*conf.Directive) bool {
-	return slices.ContainsFunc(ds, func(d *conf.Directive) bool {
-		return d.Name == "return" || d.Name == "break" || d.Name == "rewrite" && len(d.Args) > 2
-	})
-}
-
-// denies reports whether the directives of an if turn the client away.
-func denies(ds []*conf.Directive) bool {
-	return slices.ContainsFunc(ds, func(d *conf.Directive) bool { return d.Name == "return" && denial(d) })
 }
 
 // atServer reports whether a block is an if of a server itself.

@@ -1,0 +1,227 @@
+package importer
+
+import (
+	"regexp"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// predicate is what is asked of a request, put together of what Envoy can look
+// at.
+type predicate struct {
+	op      connective
+	of      []*predicate             // of opNot, opAnd, opOr
+	header  string                   // of opHeader; pseudo-headers among them
+	text    *matcherv3.StringMatcher // of opHeader
+	empty   bool                     // of opHeader: a header that is not there meets it too
+	network *corev3.CidrRange        // of opFrom
+}
+
+type connective uint8
+
+const (
+	opTrue connective = iota
+	opFalse
+	opHeader      // a header's value
+	opFrom        // the client's address
+	opCertificate // the client has shown a certificate, which was verified
+	opNot
+	opAnd
+	opOr
+)
+
+// holds is the predicate of all requests, or of none.
+func holds(all bool) *predicate {
+	if all {
+		return &predicate{op: opTrue}
+	}
+	return &predicate{op: opFalse}
+}
+
+// has is the predicate of a header. empty says whether the text takes "": nginx
+// compares a header that is not there as empty text.
+func has(name string, text *matcherv3.StringMatcher, empty bool) *predicate {
+	return &predicate{op: opHeader, header: name, text: text, empty: empty}
+}
+
+// unless is the other requests.
+func (p *predicate) unless() *predicate {
+	switch p.op {
+	case opTrue, opFalse:
+		return holds(p.op == opFalse)
+	case opNot:
+		return p.of[0]
+	}
+	return &predicate{op: opNot, of: []*predicate{p}}
+}
+
+// and is the requests of both.
+func (p *predicate) and(q *predicate) *predicate {
+	switch {
+	case p.op == opTrue || q.op == opFalse:
+		return q
+	case p.op == opFalse || q.op == opTrue:
+		return p
+	}
+	return &predicate{op: opAnd, of: []*predicate{p, q}}
+}
+
+// or is the requests of either. Two values of one header become one expression.
+func (p *predicate) or(q *predicate) *predicate {
+	switch {
+	case p.op == opFalse || q.op == opTrue:
+		return q
+	case p.op == opTrue || q.op == opFalse:
+		return p
+	case p.op == opHeader && q.op == opHeader && p.header == q.header:
+		return has(p.header, safeRegex("(?:"+regexOf(p.text)+")|(?:"+regexOf(q.text)+")"), p.empty || q.empty)
+	case p.op == opHeader && q.op == opOr && q.of[0].op == opHeader && q.of[0].header == p.header:
+		return p.or(q.of[0]).or(q.of[1])
+	}
+	return &predicate{op: opOr, of: []*predicate{p, q}}
+}
+
+// regexOf is a matcher as an expression of the whole value.
+func regexOf(m *matcherv3.StringMatcher) string {
+	if re := m.GetSafeRegex(); re != nil {
+		return re.GetRegex()
+	}
+	if m.GetIgnoreCase() {
+		return "(?i:" + regexp.QuoteMeta(m.GetExact()) + ")"
+	}
+	return regexp.QuoteMeta(m.GetExact())
+}
+
+// clause is what one route can ask: all of these headers, and a certificate or none.
+type clause struct {
+	headers     []*routev3.HeaderMatcher
+	certificate *bool
+}
+
+// mostClauses is how many routes one condition is worth.
+const mostClauses = 16
+
+// clauses is a predicate as the routes that it takes, of which each asks for what
+// is in it; none is a predicate that nothing meets. ok is false where no routes
+// can say it: they do not look at the client's address.
+func (p *predicate) clauses(negated bool) (cs []clause, ok bool) {
+	switch p.op {
+	case opTrue, opFalse:
+		if (p.op == opTrue) != negated {
+			return []clause{{}}, true
+		}
+		return nil, true
+	case opHeader:
+		return []clause{{headers: []*routev3.HeaderMatcher{p.matcher(negated)}}}, true
+	case opCertificate:
+		shown := !negated
+		return []clause{{certificate: &shown}}, true
+	case opNot:
+		return p.of[0].clauses(!negated)
+	case opFrom:
+		return nil, false
+	}
+	a, ok := p.of[0].clauses(negated)
+	b, also := p.of[1].clauses(negated)
+	if !ok || !also {
+		return nil, false
+	}
+	if (p.op == opOr) != negated {
+		cs = slices.Concat(a, b)
+	} else {
+		for _, x := range a {
+			for _, y := range b {
+				if both, ok := x.with(y); ok {
+					cs = append(cs, both)
+				}
+			}
+		}
+	}
+	return cs, len(cs) <= mostClauses
+}
+
+// with asks for both; ok is false where no request has both.
+func (c clause) with(d clause) (clause, bool) {
+	out := clause{headers: slices.Concat(c.headers, d.headers), certificate: c.certificate}
+	if d.certificate != nil {
+		if c.certificate != nil && *c.certificate != *d.certificate {
+			return out, false
+		}
+		out.certificate = d.certificate
+	}
+	return out, true
+}
+
+// match is a match of what also meets the clause.
+func (c clause) match(m *routev3.RouteMatch) *routev3.RouteMatch {
+	out := clone(m)
+	out.Headers = append(out.Headers, c.headers...)
+	if c.certificate != nil {
+		out.TlsContext = &routev3.RouteMatch_TlsContextMatchOptions{Presented: wrapperspb.Bool(*c.certificate)}
+	}
+	return out
+}
+
+// matcher is a header's predicate, or its contrary.
+func (p *predicate) matcher(negated bool) *routev3.HeaderMatcher {
+	h := header(p.header, proto.CloneOf(p.text))
+	h.InvertMatch = negated
+	h.TreatMissingHeaderAsEmpty = negated || p.empty
+	return h
+}
+
+// principal is a predicate in the words of the rbac filter, which can say all.
+func (p *predicate) principal() *rbacv3.Principal {
+	switch p.op {
+	case opFalse:
+		return butFor(anybody())
+	case opHeader:
+		return &rbacv3.Principal{Identifier: &rbacv3.Principal_Header{Header: p.matcher(false)}}
+	case opFrom:
+		return client(p.network)
+	case opCertificate:
+		return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: &rbacv3.Principal_Authenticated{}}}
+	case opNot:
+		return butFor(p.of[0].principal())
+	case opAnd:
+		return &rbacv3.Principal{Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: p.principals(opAnd, nil)}}}
+	case opOr:
+		return anyOf(p.principals(opOr, nil))
+	}
+	return anybody()
+}
+
+// principals are the parts of a chain of one connective: messages within messages
+// must not be deep.
+func (p *predicate) principals(op connective, out []*rbacv3.Principal) []*rbacv3.Principal {
+	if p.op != op {
+		return append(out, p.principal())
+	}
+	return p.of[1].principals(op, p.of[0].principals(op, out))
+}
+
+// deepest is how deep a predicate may be for Envoy to read it.
+const deepest = 20
+
+// depth is how often connectives change on the way in.
+func (p *predicate) depth() int {
+	deep := 0
+	for _, in := range p.of {
+		n := in.depth()
+		if in.op != p.op {
+			n++
+		}
+		deep = max(deep, n)
+	}
+	return deep
+}
+
+func butFor(who *rbacv3.Principal) *rbacv3.Principal {
+	return &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: who}}
+}
