@@ -10,6 +10,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 )
 
@@ -74,8 +75,14 @@ func (w *writer) says(d *conf.Directive, r *routev3.Route, status uint32, text s
 func (w *writer) composed(d *conf.Directive, r *routev3.Route, status uint32, t template) {
 	f := w.format(d.Parent, t.String(), "")
 	if len(f.missing) > 0 {
-		r.Action = direct(status, t.String())
-		w.approx(d, at(r, "direct_response.body"), "Envoy has nothing for "+strings.Join(f.missing, ", ")+"; the text stands there as it is", "let a backend answer")
+		why := "Envoy has nothing for " + strings.Join(f.missing, ", ")
+		if status < 400 { // an answer without its text is none
+			status, why = 501, why+": the requests get 501"
+		} else {
+			why += ": the status comes without the text"
+		}
+		r.Action = direct(status, "")
+		w.say(nginx.None, d, why, "let a backend answer", place{})
 		return
 	}
 	answer := &routev3.DirectResponseAction{Status: status, BodyFormat: &corev3.SubstitutionFormatString{OmitEmptyValues: true,
@@ -108,7 +115,7 @@ func (w *writer) pass(block, pass *conf.Directive, q request) {
 		return
 	}
 	if why := w.rewritePath(a, uri, dynamic, q); why != "" {
-		w.approx(pass, at(r, "route"), why, "rewrite the path with regex_rewrite where it can be said")
+		w.approx(q.changedBy(pass), at(r, "route"), why, "rewrite the path with regex_rewrite where it can be said")
 	}
 	w.forward(block, pass, r)
 	w.add(block, r)

@@ -11,6 +11,7 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 )
 
@@ -35,6 +36,11 @@ func (im *importer) balance(d *conf.Directive, p *pool, members []member) {
 		case "ip_hash":
 			p.cluster.LbPolicy = clusterv3.Cluster_MAGLEV
 			p.hash = []*routev3.RouteAction_HashPolicy{hashAddress()}
+			for _, m := range members {
+				if m.backup {
+					im.say(nginx.None, m.d, "nginx refuses a backup beside ip_hash", "remove one of the two", place{})
+				}
+			}
 			im.approx(in, at(p.cluster, "lb_policy"), "nginx puts a whole /24 on one server, Envoy hashes the whole address", "")
 		case "hash":
 			im.hash(in, p)

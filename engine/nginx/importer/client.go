@@ -110,7 +110,7 @@ func (im *importer) heads(s *site) {
 		if each, ok := size(d.Arg(1)); ok {
 			kib := min(max(each*uint64(count(d.Arg(0), 4))>>10, 1), 8192)
 			s.manager.MaxRequestHeadersKb = wrapperspb.UInt32(uint32(kib))
-			im.approx(d, at(s.manager, "max_request_headers_kb"), "nginx answers 400 or 414 for one line that is too long, Envoy 431 for all of them together", "")
+			im.approx(d, at(s.manager, "max_request_headers_kb"), "nginx bounds each line, and answers 400 or 414 for one that is too long; Envoy bounds all of them together, in whole KiB, and answers 431: a single long line goes through", "")
 		}
 	}
 	if d := im.one(s.first.d, "http2_max_concurrent_streams"); d != nil {

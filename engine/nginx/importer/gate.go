@@ -217,7 +217,7 @@ func (im *importer) subrequestGate(loc *conf.Directive, r *routev3.Route) (asked
 	m := &authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
 		ServiceOverride: &authzv3.CheckSettings_HttpService{HttpService: service}}}}
 	im.perRoute(r, filterAuthz, m)
-	im.approx(d, at(m, "check_settings.http_service"), "the service is asked for its path with the request's own path behind it; a 401 or 403 of it is passed on, and so is any other status but 200, where nginx answers 500", "let the service look at the beginning of the path")
+	im.approx(d, at(m, "check_settings.http_service"), "the service is asked for its path with the request's own path behind it; only its 200 lets in: where it answers another 2xx (204, or 202 as oauth2-proxy does), which nginx lets in too, everybody is refused", "let the service answer 200, and look at the beginning of the path")
 	return true
 }
 

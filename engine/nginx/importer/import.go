@@ -22,20 +22,22 @@ func Import(c *conf.Config) *Result {
 
 // importer is one run of Import.
 type importer struct {
-	conf    *conf.Config
-	claimed map[*conf.Directive]bool // that some part has accounted for
-	report  []entry
-	links   []link
-	made    []made
-	taken   map[mesh.Key]bool
-	packed  map[proto.Message]place // messages within an Any, and where that stands
-	pools   map[string]*pool        // of http {}, by name in lower case
-	goals   map[*routev3.RouteAction]*goal
-	inside  map[*conf.Directive]map[string][]*conf.Directive // what stands in each block
-	uses    map[string]bool                                  // variables that the file uses; nil while nobody asked
-	scopes  map[*conf.Directive]*scope                       // the locations of each block
-	said    map[Entry]bool
-	slashed bool // it is said that %2F stays
+	conf      *conf.Config
+	claimed   map[*conf.Directive]bool // that some part has accounted for
+	report    []entry
+	links     []link
+	made      []made
+	taken     map[mesh.Key]bool
+	packed    map[proto.Message]place // messages within an Any, and where that stands
+	pools     map[string]*pool        // of http {}, by name in lower case
+	goals     map[*routev3.RouteAction]*goal
+	inside    map[*conf.Directive]map[string][]*conf.Directive // what stands in each block
+	uses      map[string]bool                                  // variables that the file uses; nil while nobody asked
+	scopes    map[*conf.Directive]*scope                       // the locations of each block
+	said      map[Entry]bool
+	slashed   bool // it is said that %2F stays
+	relocated bool // it is said that an upstream's Location stays
+	plain     bool // it is said what plain HTTP to a TLS port gets
 }
 
 func newImporter(c *conf.Config) *importer {

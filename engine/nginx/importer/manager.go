@@ -50,6 +50,10 @@ func (im *importer) uriRules(s *site) {
 			}
 		}
 	}
+	if l := s.first.listen; l != nil && s.first.tls && !im.plain {
+		im.plain = true
+		im.approx(l, at(s.listener, ""), "plain HTTP to this port gets a page with 400 from nginx; Envoy closes the connection", "")
+	}
 	switch l := s.first.listen; {
 	case l == nil:
 	case im.slashed: // once is enough
@@ -59,6 +63,8 @@ func (im *importer) uriRules(s *site) {
 		im.approx(l, at(s.manager, "path_with_escaped_slashes_action"),
 			"nginx looks for a location with %2F read as a slash; Envoy keeps it, so that APIs which have one in a name go on working",
 			"set path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD for nginx's way")
+		im.approx(l, at(s.manager, "normalize_path"),
+			"nginx refuses a path that climbs above the root (/../x, /%2e%2e/x: 400), Envoy takes it for /x; and where proxy_pass has no URI nginx sends .. and // on as they came, Envoy resolved", "")
 	}
 }
 

@@ -18,6 +18,8 @@ func (im *importer) unused(http *conf.Directive) {
 func (im *importer) leftover(d *conf.Directive) {
 	if !im.claimed[d] {
 		switch why, known := refusals[d.Name]; {
+		case known && harmless[d.Name] == d.Arg(0) && len(d.Args) == 1:
+			im.moot(d)
 		case known:
 			im.none(d, why.reason, why.instead)
 		case moots[d.Name] || consulted(d.Name) || belongs(d.Name):
@@ -30,6 +32,12 @@ func (im *importer) leftover(d *conf.Directive) {
 		}
 	}
 }
+
+// harmless are directives of refusals with the argument that says what Envoy
+// does anyway.
+var harmless = map[string]string{"proxy_cache": "off", "proxy_store": "off", "ssi": "off", "gunzip": "off", "autoindex": "off", "userid": "off",
+	"charset": "off", "override_charset": "off", "gzip_static": "off",
+	"chunked_transfer_encoding": "on", "keepalive_time": "1h", "dav_methods": "off", "modsecurity": "off", "auth_jwt": "off", "proxy_force_ranges": "off"}
 
 // consulted reports whether a directive is looked up for each route or site that
 // it holds for. One that nobody has claimed in the end holds for none: it is

@@ -24,14 +24,14 @@ var moots = set(
 	"log_not_found", "disable_symlinks", "if_modified_since", "etag", "max_ranges", "log_subrequest", "open_log_file_cache",
 	// Envoy's own log is a matter of its command line.
 	"error_log", "rewrite_log", "uninitialized_variable_warn",
-	// Envoy never tells its version, adds no port and has no pages with either.
+	// Envoy never tells its version and has no pages of its own; what redirects name is read where there is one.
 	"server_tokens", "msie_padding", "msie_refresh", "absolute_redirect", "port_in_redirect", "server_name_in_redirect",
 	// What Envoy does anyway, or has no other way to do.
-	"chunked_transfer_encoding", "keepalive_disable", "keepalive_time", "lingering_close", "lingering_time", "lingering_timeout",
+	"keepalive_disable", "lingering_close", "lingering_time", "lingering_timeout",
 	"reset_timedout_connection", "send_lowat", "proxy_socket_keepalive", "grpc_socket_keepalive", "proxy_send_lowat",
-	"gzip_http_version", "gzip_disable", "gzip_vary", "gzip_comp_level", "recursive_error_pages", "http2_max_field_size", "http2_max_header_size",
+	"gzip_http_version", "gzip_vary", "gzip_comp_level", "recursive_error_pages",
 	"http2_max_requests", "http2_idle_timeout", "http2_recv_timeout", "http2_push", "http2_push_preload", "http2_max_concurrent_pushes",
-	"proxy_force_ranges", "proxy_store_access", "internal", "auth_delay", "preread_buffer_size", "resolver", "resolver_timeout",
+	"proxy_store_access", "internal", "auth_delay", "preread_buffer_size", "resolver", "resolver_timeout",
 )
 
 // held are directives that are read wherever they hold.

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *re
 		return false
 	}
 	then.captures, then.pattern, then.name = e, e, strings.TrimSpace(q.name+" rewrite "+d.Arg(0))
-	always := q.uri != nil || sameMatch(q.match, then.match) || e.find.MatchString("/") && e.full() == anyText
+	always := q.uri != nil || sameMatch(q.match, then.match) || e.find.MatchString("/") && e.full() == anyText || e.takesAll(q.match.GetPrefix())
 	if away {
 		w.sendAway(block, d, to, flag, then)
 		return always
@@ -45,7 +46,7 @@ func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *re
 	}
 	w.near(d, at(then.match, ""))
 	then.internal = true
-	then.uri = w.rewritten(e, to, *q)
+	then.uri, then.rewrote = w.rewritten(e, to, *q), d
 	if flag == "break" {
 		then.proper = false
 		w.content(block, then)
@@ -57,6 +58,25 @@ func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *re
 	}
 	w.relocate(d, then)
 	return always
+}
+
+// takesAll reports whether the expression matches every path with that prefix:
+// it begins with a part of it, and takes whatever follows.
+func (e *expression) takesAll(prefix string) bool {
+	head, anchored := strings.CutPrefix(e.text, "^")
+	for _, tail := range []string{"$", "(.*)", ".*"} {
+		head = strings.TrimSuffix(head, tail)
+	}
+	plain := regexp.QuoteMeta(head) == head && (head+"$" != strings.TrimPrefix(e.text, "^"))
+	return anchored && plain && head != "" && strings.HasPrefix(prefix, head)
+}
+
+// changedBy is the rewrite that made the path, else the directive itself.
+func (q request) changedBy(d *conf.Directive) *conf.Directive {
+	if q.uri != nil && q.rewrote != nil {
+		return q.rewrote
+	}
+	return d
 }
 
 // sameMatch reports whether narrowing left a match as it was.

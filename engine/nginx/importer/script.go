@@ -33,6 +33,7 @@ type request struct {
 	proper   bool                // the path is the location's own: proxy_pass replaces its name
 	internal bool                // nginx itself sent it here
 	slashes  bool                // the paths of nothing but slashes, which nginx merges into "/"
+	rewrote  *conf.Directive     // the rewrite that did
 	hops     int                 // rewrites so far
 	ifs      int                 // conditions that went on
 	tried    []*conf.Directive   // the try_files that they have come through

@@ -15,6 +15,21 @@ func TestToldWhereTheTwoPart(t *testing.T) {
 		{name: "no redirects", server: `absolute_redirect off; location /a { return 200 b; }`, never: "absolute_redirect"},
 		{name: "an upgrade beside none", server: `location /ws { proxy_pass http://127.0.0.1:1; proxy_set_header Upgrade $http_upgrade; } location /b { proxy_pass http://127.0.0.1:1; }`,
 			want: "a request with Upgrade: websocket to a location that does not pass it on"},
+		{name: "Location of an upstream below a path", server: `location /a/ { proxy_pass http://127.0.0.1:1/deep/; }`, want: "of a Location in the upstream's answer nginx turns http://127.0.0.1:1/deep/ into"},
+		{name: "Location of an upstream", server: `location /a { proxy_pass http://127.0.0.1:1; }`, want: "of a Location in the upstream's answer nginx takes http://127.0.0.1:1 off"},
+		{name: "Location of an upstream that knows its Host", server: `location /a { proxy_pass http://127.0.0.1:1; proxy_set_header Host $host; }`, never: "Location"},
+		{name: "Location that nginx leaves alone", server: `location /a { proxy_pass http://127.0.0.1:1; proxy_redirect off; }`, never: "Location"},
+		{name: "long lines", server: `large_client_header_buffers 2 1k;`, want: "a single long line goes through"},
+		{name: "unknown text", server: `location /a { return 200 "x $geoip_city"; }`, want: "$geoip_city: the requests get 501"},
+		{name: "unknown text of an error", server: `location /a { return 404 "x $geoip_city"; }`, want: "$geoip_city: the status comes without the text"},
+		{name: "rewritten always", server: `location /a/ { rewrite ^/a/(.*)$ /b/$1 last; } location /b/ { proxy_pass http://127.0.0.1:1; }`, never: "serves no files"},
+		{name: "rewritten sometimes", server: `location /a/ { rewrite ^/a/b(.*)$ /b/$1 last; } location /b/ { proxy_pass http://127.0.0.1:1; }`, want: "serves no files"},
+		{name: "no cache", server: `proxy_cache off; location /a { proxy_pass http://127.0.0.1:1; }`, never: "proxy_cache"},
+		{name: "a cache", server: `proxy_cache c; location /a { proxy_pass http://127.0.0.1:1; }`, want: "keeps no cache"},
+		{name: "above the root", server: `location /a { return 200 b; }`, want: "Envoy takes it for /x"},
+		{name: "arguments of a rewrite", server: `location /b/ { proxy_pass http://127.0.0.1:1; }
+location /a/ { rewrite ^/a/(.*)$ /b/x?id=$1 last; }`, want: "4 A: rewrite ^/a/(.*)$ /b/x?id=$1 last: the arguments that the rewrite adds"},
+		{name: "rewrites that end in chunks", server: `chunked_transfer_encoding off;`, want: "in chunks"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

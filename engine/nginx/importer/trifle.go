@@ -1,6 +1,10 @@
 package importer
 
-import "example.com/meshtui/engine/nginx/conf"
+import (
+	"strings"
+
+	"example.com/meshtui/engine/nginx/conf"
+)
 
 // trifles is what else a location says of its upstream: little of it is
 // anything to Envoy.
@@ -76,7 +80,11 @@ func (im *importer) cookies(f *forwarding) {
 }
 
 func (im *importer) locations(f *forwarding) {
-	for _, d := range im.inherited(f.loc, f.family+"_redirect") {
+	ds := im.inherited(f.loc, f.family+"_redirect")
+	if len(ds) == 0 {
+		im.ownLocations(f)
+	}
+	for _, d := range ds {
 		if d.Arg(0) == "off" {
 			im.moot(d)
 			continue
@@ -86,5 +94,23 @@ func (im *importer) locations(f *forwarding) {
 			continue
 		}
 		im.none(d, "Envoy does not rewrite the Location of an answer", "let the upstream answer with the outer address (X-Forwarded-Host tells it); or the lua filter")
+	}
+}
+
+// ownLocations is proxy_redirect by itself: an upstream that hears its own name as
+// Host answers with it in Location, and nginx writes the outer path instead. One
+// that hears the client's Host does not.
+func (im *importer) ownLocations(f *forwarding) {
+	if f.family != "proxy" || strings.Contains(f.pass.Arg(0), "$") || f.action.GetHostRewriteLiteral() == "" {
+		return
+	}
+	instead := "pass the client's Host on (proxy_set_header Host $host), and let the upstream answer with the outer path; or the lua filter"
+	if rewritten := f.action.GetPrefixRewrite(); rewritten != "" {
+		im.approx(f.pass, at(f.action, "prefix_rewrite"), "of a Location in the upstream's answer nginx turns "+f.pass.Arg(0)+" into the location's name; Envoy lets the inner address through to the client", instead)
+		return
+	}
+	if !im.relocated {
+		im.relocated = true
+		im.approx(f.pass, at(f.action, "host_rewrite_literal"), "of a Location in the upstream's answer nginx takes "+f.pass.Arg(0)+" off; Envoy lets the inner address through to the client, here and wherever the upstream hears its own name as Host", instead)
 	}
 }

@@ -17,8 +17,8 @@ var refusals = spelledOut(map[string]verdict{
 	"proxy_cache proxy_cache_path proxy_cache_valid": {
 		"Envoy as it is keeps no cache on disk", "put a cache (Varnish, nginx itself) behind it as a cluster; Envoy's cache filter holds a little in memory"},
 	"proxy_store": {"Envoy writes no files", ""},
-	"map":         {"Envoy has no variables: what uses this one is not carried over", "say the choice in the routes: match by the header or the query parameter"},
-	"geo":         {"Envoy has no variables: what uses this one is not carried over", "rbac knows networks; else let a service decide (ext_authz)"},
+	"map":         {"Envoy has no variables: a return, rewrite, redirect or pass that depends on this one does not happen", "say the choice in the routes: match by the header or the query parameter"},
+	"geo":         {"Envoy has no variables: a return, rewrite, redirect or pass that depends on this one does not happen", "rbac knows networks; else let a service decide (ext_authz)"},
 	"set":         {"Envoy has no variables", ""},
 	"if":          {"Envoy's routes have conditions of their own, and this one is not carried over", "make it a route with a match of its own (headers, query_parameters)"},
 	"userid userid_service userid_domain userid_expires userid_flags userid_mark userid_name userid_p3p userid_path": {
@@ -54,10 +54,15 @@ var refusals = spelledOut(map[string]verdict{
 	"slice":                                  {"Envoy has no cache to slice for", ""},
 	"proxy_limit_rate":                       {"nginx bounds the rate of one answer, Envoy that of all of a route together", "add the bandwidth_limit filter if one bound for all will do"},
 	"proxy_ignore_headers grpc_ignore_headers": {"Envoy gives no headers of an answer a meaning (X-Accel-…)", ""},
-	"proxy_set_body": {"Envoy sends the body that came", "the lua filter can set another"},
-	"upstream_conf":  {"in Envoy EDS is what changes endpoints", ""},
-	"http2_push":     {"Envoy pushes nothing, and browsers take nothing pushed any more", ""},
-	"include":        {"the file was not found", ""},
+	"proxy_set_body":            {"Envoy sends the body that came", "the lua filter can set another"},
+	"upstream_conf":             {"in Envoy EDS is what changes endpoints", ""},
+	"http2_push":                {"Envoy pushes nothing, and browsers take nothing pushed any more", ""},
+	"gzip_disable":              {"Envoy compresses for every client that accepts it", ""},
+	"keepalive_time":            {"nginx ends a client's connection after that time, Envoy keeps it while it is used", "set max_connection_duration in common_http_protocol_options"},
+	"proxy_force_ranges":        {"Envoy cuts no ranges out of an answer", "let the upstream do it"},
+	"chunked_transfer_encoding": {"Envoy sends a body of unknown length in chunks", ""},
+	"http2_max_field_size http2_max_header_size": {"Envoy bounds all headers together, at 60 KiB by itself", "set max_request_headers_kb"},
+	"include": {"the file was not found", ""},
 })
 
 // spelledOut spells the families out.
