@@ -61,7 +61,7 @@ func TestWithoutNginx(t *testing.T) {
 	if err := c.Change(); err != nil {
 		t.Fatal(err)
 	}
-	l.until("it answers anew", func() bool { return c.State().Envoy.Effective > 0 })
+	l.until("it answers anew, and what was sent is counted", func() bool { e := c.State().Envoy; return e.Effective > 0 && e.Bytes > 0 })
 	s := competition{c}.State()
 	if s.Missed != l.session.noNginx || s.Sides[0].Name != "" || s.Sides[1].Name != "built-in proxy" || s.Sides[1].Failed != 0 || s.Sides[1].Bytes == 0 {
 		t.Errorf("%+v", s)

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,12 +140,12 @@ func upstreamOf(t template) (name string, uri template) {
 		return "unix:" + path, t
 	}
 	for i, p := range t {
-		switch {
-		case p.variable == "request_uri" || p.variable == "uri" || p.variable == "is_args" || p.variable == "args":
+		switch p.variable {
+		case "request_uri", "uri", "is_args", "args":
 			return t[:i].String(), t[i:]
-		case p.variable == "":
+		case "":
 			if at := strings.IndexAny(p.text, "/?"); at >= 0 {
-				name := append(t[:i:i], part{text: p.text[:at]})
+				name := slices.Concat(t[:i], template{{text: p.text[:at]}})
 				return name.String(), append(template{{text: p.text[at:]}}, t[i+1:]...)
 			}
 		}

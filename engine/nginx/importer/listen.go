@@ -177,10 +177,10 @@ func parseListen(s string) (first spot, last uint32, why string) {
 		return spot{}, 0, fmt.Sprintf("%q is no port from 1 to 65535", ports)
 	}
 	first.port, last = uint32(lo), uint32(hi)
-	switch {
-	case host == "" || host == "*" || host == "0.0.0.0":
+	switch host {
+	case "", "*", "0.0.0.0":
 		return first, last, ""
-	case host == "localhost":
+	case "localhost":
 		host = "127.0.0.1"
 	}
 	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))

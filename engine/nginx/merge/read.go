@@ -99,18 +99,18 @@ func unended(text string, known map[string]bool) *mesh.Finding {
 		return &mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", Line: began, Message: "the directive is not ended", Hint: `put ";" at its end`}
 	}
 	for i, first := 0, true; i < len(text); {
-		switch c := text[i]; {
-		case c == '\n':
+		switch text[i] {
+		case '\n':
 			line, first = line+1, true
 			i++
-		case c == ' ' || c == '\t' || c == '\r':
+		case ' ', '\t', '\r':
 			i++
-		case c == '#':
+		case '#':
 			i += len(upTo(text[i:], "\n"))
-		case c == ';' || c == '{':
+		case ';', '{':
 			words = 0
 			i++
-		case c == '}':
+		case '}':
 			if words > 0 {
 				return missing()
 			}
