@@ -64,10 +64,33 @@ func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *req
 		w.none(d, why, "give these clients a listener of their own, or let a header say who they are")
 		return false
 	}
+	if atServer(d) && !answers(d.Block) && slices.ContainsFunc(yes, byPathToo) {
+		why := "it looks at the path, and so does the location that comes after it: a route of Envoy's looks once"
+		w.forget(q, d, why)
+		w.none(d, why, "put it into the locations that it is meant for")
+		return false
+	}
 	for _, c := range yes {
 		w.script(d, slices.Concat(d.Block, rest), w.under(*q, d, c))
 	}
 	return false
+}
+
+// answers reports whether the directives of an if answer, or send elsewhere, so
+// that no location is asked any more.
+func answers(ds []*conf.Directive) bool {
+	return slices.ContainsFunc(ds, func(d *conf.Directive) bool { return d.Name == "return" || d.Name == "rewrite" })
+}
+
+// byPathToo reports whether a condition is on the path.
+func byPathToo(c condition) bool {
+	switch p := c.match.GetPathSpecifier().(type) {
+	case nil:
+		return false
+	case *routev3.RouteMatch_Prefix:
+		return p.Prefix != "/"
+	}
+	return true
 }
 
 // returnsRefusal reports whether an if refuses the requests that meet it, and with what

@@ -125,6 +125,36 @@ func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*c
 	return rules, from
 }
 
+// otherMethods adds a route before what a location with an if or a rewrite does:
+// with the methods that limit_except does not name nginx follows neither of them,
+// and looks at the rules of limit_except alone.
+func (w *writer) otherMethods(loc *conf.Directive, q request) {
+	if !slices.ContainsFunc(loc.Block, func(in *conf.Directive) bool { return in.Name == "if" || in.Name == "rewrite" }) {
+		return
+	}
+	for _, d := range w.children(loc)["limit_except"] {
+		inner, _ := w.access(d, client)
+		if inner == nil && !slices.ContainsFunc(d.Block, decidesAccess) {
+			continue
+		}
+		methods := strings.ToUpper(strings.Join(d.Args, "|"))
+		if strings.Contains("|"+methods+"|", "|GET|") {
+			methods += "|HEAD"
+		}
+		others := byMethod(methods)
+		others.InvertMatch = true
+		r := &routev3.Route{Name: strings.TrimSpace(q.name + " other methods"), Match: clone(q.match), Action: direct(403, "")}
+		r.Match.Headers = append(r.Match.Headers, others)
+		if slices.ContainsFunc(d.Block, func(in *conf.Directive) bool { return in.Name != "deny" || in.Arg(0) != "all" }) {
+			w.none(d, "all requests with other methods than "+strings.Join(d.Args, ", ")+" are refused here (403), those too that nginx lets in: beside an if or a rewrite Envoy is told no more of them",
+				"write a location without if and rewrite, or a route for these methods before this one")
+		} else {
+			w.exact(d, at(r, "match"))
+		}
+		w.out = append(w.out, r)
+	}
+}
+
 // decidesAccess reports whether a directive has somebody decide who may come in.
 func decidesAccess(d *conf.Directive) bool {
 	return checks[d.Name] && d.Arg(0) != "off"

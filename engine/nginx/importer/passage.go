@@ -96,7 +96,7 @@ func (w *writer) errorPage(block, d *conf.Directive, status uint32, q request) (
 		return false
 	}
 	page, to, change := w.pageFor(block, status)
-	if page == nil {
+	if page == nil || !strings.HasPrefix(to, "@") && limitsMethods(enclosing(block, "server")) {
 		return false
 	}
 	q.paged = true
@@ -116,6 +116,13 @@ func (w *writer) errorPage(block, d *conf.Directive, status uint32, q request) (
 		w.near(d, at(r, ""))
 	}
 	return true
+}
+
+// limitsMethods reports whether some location of a server asks for the method:
+// nginx makes a GET of a request that an error_page sends to a path, and a route
+// keeps its method.
+func limitsMethods(d *conf.Directive) bool {
+	return d != nil && slices.ContainsFunc(d.Block, func(in *conf.Directive) bool { return in.Name == "limit_except" || limitsMethods(in) })
 }
 
 // pageFor is the error_page that holds for a status, and what it says: the status

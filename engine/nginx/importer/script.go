@@ -144,6 +144,7 @@ func (w *writer) location(l *location, q request) {
 		return
 	}
 	from := len(w.out)
+	w.otherMethods(l.d, q)
 	w.script(l.d, l.d.Block, q)
 	for _, r := range w.out[from:] {
 		w.link(l, r)

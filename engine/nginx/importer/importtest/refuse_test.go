@@ -24,7 +24,7 @@ import (
 // MESHTUI_FUZZ_REFUSED is how many files to draw, MESHTUI_SEED where to begin.
 func TestWhomNginxRefusesEnvoyDoesNotLetIn(t *testing.T) {
 	t.Parallel()
-	first, n := uint64(number(t, "MESHTUI_SEED", 1)), number(t, "MESHTUI_FUZZ_REFUSED", 200)
+	first, n := uint64(number(t, "MESHTUI_SEED", 1)), number(t, "MESHTUI_FUZZ_REFUSED", 400)
 	refused, asked, failed := 0, 0, 0
 	for seed := first; seed < first+uint64(n); seed++ {
 		m := newMaker(seed)
