@@ -47,6 +47,7 @@ func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *re
 	w.near(d, at(then.match, ""))
 	then.internal = true
 	then.uri, then.rewrote = w.rewritten(e, to, *q), d
+	then.moved = flag == ""
 	if flag == "break" {
 		then.proper = false
 		w.content(block, then)
@@ -123,7 +124,7 @@ func (w *writer) rewritten(e *expression, to string, q request) template {
 // relocate finds the location for a rewritten path.
 func (w *writer) relocate(d *conf.Directive, q request) {
 	path, _, _ := q.uri.query()
-	q.proper = true
+	q.proper, q.moved = true, false
 	text, known := path.literal()
 	if known {
 		w.location(w.root.search(text), q)

@@ -34,6 +34,7 @@ type request struct {
 	internal bool                // nginx itself sent it here
 	slashes  bool                // the paths of nothing but slashes, which nginx merges into "/"
 	rewrote  *conf.Directive     // the rewrite that did
+	moved    bool                // a rewrite did, and its location is still to be found
 	hops     int                 // rewrites so far
 	ifs      int                 // conditions that went on
 	tried    []*conf.Directive   // the try_files that they have come through
@@ -183,6 +184,7 @@ func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) 
 			return
 		case "break":
 			w.claimed[d] = true
+			q.moved = false
 			w.content(block, q)
 			return
 		case "set":
@@ -250,6 +252,10 @@ func (w *writer) scheme() string {
 
 // content is what a block does with requests once nothing is rewritten any more.
 func (w *writer) content(block *conf.Directive, q request) {
+	if q.moved {
+		w.relocate(q.rewrote, q)
+		return
+	}
 	if (block.Name == "server" || atServer(block)) && q.uri == nil {
 		w.locations(q)
 		return
