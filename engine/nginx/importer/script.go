@@ -144,6 +144,7 @@ func (w *writer) location(l *location, q request) {
 		}
 		return
 	}
+	w.otherSpellings(l)
 	from := len(w.out)
 	w.otherMethods(l.d, q)
 	w.script(l.d, l.d.Block, q)

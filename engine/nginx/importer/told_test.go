@@ -29,6 +29,10 @@ func TestToldWhereTheTwoPart(t *testing.T) {
 		{name: "above the root", server: `location /a { return 200 b; }`, want: "Envoy takes it for /x"},
 		{name: "arguments of a rewrite", server: `location /b/ { proxy_pass http://127.0.0.1:1; }
 location /a/ { rewrite ^/a/(.*)$ /b/x?id=$1 last; }`, want: "4 A: rewrite ^/a/(.*)$ /b/x?id=$1 last: the arguments that the rewrite adds"},
+		{name: "other spellings", server: `location /@adm { deny all; proxy_pass http://127.0.0.1:1; }`, want: "spells the name with other escapes"},
+		{name: "other spellings of what all may have", server: `location /@adm { proxy_pass http://127.0.0.1:1; }`, never: "spells the name"},
+		{name: "an escaped slash", server: `location /adm/ { deny all; proxy_pass http://127.0.0.1:1; }`, want: "when it says %2F for a slash"},
+		{name: "an escaped slash before what all may have", server: `location /adm/ { proxy_pass http://127.0.0.1:1; }`, never: "when it says %2F"},
 		{name: "rewrites that end in chunks", server: `chunked_transfer_encoding off;`, want: "in chunks"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
