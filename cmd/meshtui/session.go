@@ -49,7 +49,7 @@ type session struct {
 	twin      *twin.Twin                      // nil without an nginx
 	contest   atomic.Pointer[contest.Contest] // in the demo
 	noNginx   string                          // why twin is nil
-	runDir    func() (string, error)          // for the logs and sockets of what this session starts
+	runDir    func() (string, error)          // for the logs and sockets of what is started here
 	eyes      atomic.Pointer[envoy.Watcher]   // watcher, for who may ask before it is there
 
 	mu      sync.Mutex

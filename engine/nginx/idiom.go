@@ -251,15 +251,9 @@ func hostNames(re string) []string {
 // alternatives splits an expression at the "|" outside of its groups.
 func alternatives(re string) []string {
 	var out []string
-	depth, class, from := 0, false, 0
-	for i := 0; i < len(re); i++ {
-		switch c := re[i]; {
-		case c == '\\':
-			i++
-		case class:
-			class = c != ']' || re[i-1] == '[' || re[i-1] == '^' && re[i-2] == '['
-		case c == '[':
-			class = true
+	depth, from := 0, 0
+	for i, c := range punctuation(re) {
+		switch {
 		case c == '(':
 			depth++
 		case c == ')':

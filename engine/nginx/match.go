@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"iter"
 	"regexp"
 	"regexp/syntax"
 	"strconv"
@@ -221,24 +222,40 @@ func trailing(s string) int { return len(s) - len(strings.TrimRight(s, `\`)) }
 // closes is where the parenthesis closes within which the expression begins; -1
 // where it does not.
 func closes(re string) int {
-	depth, class := 0, false
-	for i := 0; i < len(re); i++ {
-		switch c := re[i]; {
-		case c == '\\':
-			i++
-		case class:
-			class = c != ']' || re[i-1] == '[' || re[i-1] == '^' && re[i-2] == '['
-		case c == '[':
-			class = true
-		case c == '(':
+	depth := 0
+	for i, c := range punctuation(re) {
+		if c == '(' {
 			depth++
-		case c == ')':
+		}
+		if c == ')' {
 			if depth--; depth < 0 {
 				return i
 			}
 		}
 	}
 	return -1
+}
+
+// punctuation is where an expression has a parenthesis or a "|" that is neither
+// escaped nor within a class.
+func punctuation(re string) iter.Seq2[int, byte] {
+	return func(yield func(int, byte) bool) {
+		class := false
+		for i := 0; i < len(re); i++ {
+			switch c := re[i]; {
+			case c == '\\':
+				i++
+			case class:
+				class = c != ']' || re[i-1] == '[' || re[i-1] == '^' && re[i-2] == '['
+			case c == '[':
+				class = true
+			case c == '(' || c == ')' || c == '|':
+				if !yield(i, c) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // small reports whether PCRE can hold the expression: it copies what is
