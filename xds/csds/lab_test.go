@@ -46,6 +46,9 @@ func newLab(t testing.TB) *lab {
 		l.tasks.Stop()
 		if err := errors.Join(l.tasks.Wait(), os.RemoveAll(dir)); err != nil {
 			t.Error(err)
+			if p := (*task.PanicError)(nil); errors.As(err, &p) {
+				t.Logf("%s", p.Stack)
+			}
 		}
 	})
 	socket, err := xds.Listen(l.address)
