@@ -15,21 +15,28 @@ import (
 // built when somebody looks and something changed, by whoever looks; a stream
 // only marks that it did.
 type facts struct {
-	state atomic.Pointer[State]
-	stale atomic.Bool
+	changes atomic.Uint64 // how many there were
+	built   atomic.Pointer[builtState]
 
 	building sync.Mutex
 	wakes    task.Wakes
 }
 
+// builtState is the State after so many changes. That is one word with it and no
+// mark to be cleared: who looks while another builds must not get the one before.
+type builtState struct {
+	*State
+	after uint64
+}
+
 func (f *facts) init(now time.Time) {
-	f.state.Store(&State{At: now})
+	f.built.Store(&builtState{State: &State{At: now}})
 }
 
 // changed marks the State as out of date and wakes who waits for it. It never
 // blocks, and is called with a node's mutex held.
 func (s *Server) changed() {
-	s.facts.stale.Store(true)
+	s.facts.changes.Add(1)
 	s.facts.wakes.Wake()
 }
 
@@ -42,13 +49,14 @@ func (s *Server) Changed() (<-chan struct{}, func()) {
 
 // State is the server as it stands now.
 func (s *Server) State() *State {
-	if !s.facts.stale.Load() {
-		return s.facts.state.Load()
+	if b := s.facts.built.Load(); b.after == s.facts.changes.Load() {
+		return b.State
 	}
 	s.facts.building.Lock()
 	defer s.facts.building.Unlock()
-	if !s.facts.stale.Swap(false) {
-		return s.facts.state.Load()
+	after := s.facts.changes.Load() // before anything is read: what comes meanwhile is not in it
+	if b := s.facts.built.Load(); b.after == after {
+		return b.State
 	}
 	s.mu.Lock()
 	st := &State{Address: s.address, At: s.o.Now()}
@@ -60,7 +68,7 @@ func (s *Server) State() *State {
 	for _, n := range nodes {
 		st.Nodes = append(st.Nodes, n.shown())
 	}
-	s.facts.state.Store(st)
+	s.facts.built.Store(&builtState{st, after})
 	return st
 }
 

@@ -103,7 +103,6 @@ func TestGRPCClientTruth(t *testing.T) {
 	l.push(listener, mainRoute, appCluster, appEndpoints(t, address))
 	c := startClient(t, l, csds.Bootstrap{NodeID: "grpc-1", XDS: l.address})
 	c.callUntil(address)
-	l.through("grpc-1", engine.Accepted) // the state that is told follows what was served
 	w := envoy.NewWatcher(envoy.WatcherOptions{
 		Served: l.Served, Status: csds.Look, Interval: 50 * time.Millisecond,
 		Targets: func() []envoy.Target {
