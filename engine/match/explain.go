@@ -9,7 +9,7 @@ import (
 // virtual host and route of the route configuration, and in the steps the other
 // listeners and filter chains.
 func (m *Matcher) Explain(r *Request) Explanation {
-	t := trip{m: m, r: r}
+	t := m.trip(r)
 	t.travel()
 	e := Explanation{Way: t.way}
 	for i := range e.Steps {

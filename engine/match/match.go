@@ -33,7 +33,7 @@ type Request struct {
 	Presented, Validated bool // the client's certificate
 
 	Random      *uint64
-	Runtime     map[string]float64
+	Runtime     map[string]float64 // beside what the mesh's own runtime sets, and before it
 	Metadata    map[string]map[string]string
 	FilterState map[string]string
 }

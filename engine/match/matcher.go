@@ -20,6 +20,7 @@ type Matcher struct {
 	listeners []*listener // in the order of the mesh
 	byName    map[string]*listener
 	compiled  map[*mesh.Resource]*listener
+	runtime   map[string]float64        // that the mesh sets; never changed
 	tables    map[*mesh.Resource]*table // of the RouteConfigurations served by RDS, and those that stand in scopes served by SRDS
 }
 
@@ -44,7 +45,7 @@ func (m *Matcher) Renew(to *mesh.Mesh) *Matcher {
 		m = &Matcher{}
 	}
 	n := &Matcher{
-		mesh: to, byName: map[string]*listener{},
+		mesh: to, runtime: runtimeOf(to), byName: map[string]*listener{},
 		compiled: map[*mesh.Resource]*listener{}, tables: map[*mesh.Resource]*table{},
 	}
 	for _, r := range to.List(mesh.Route) {

@@ -140,7 +140,7 @@ func (t *trip) heard() *routes.Request {
 
 func (t *trip) compares(c *accesslogv3.ComparisonFilter, status int) verdict {
 	with := float64(c.GetValue().GetDefaultValue())
-	if v, set := t.r.Runtime[c.GetValue().GetRuntimeKey()]; set {
+	if v, set := t.runtime[c.GetValue().GetRuntimeKey()]; set {
 		with = v
 	}
 	switch has := float64(status); c.GetOp() {

@@ -16,7 +16,7 @@ func (t *trip) receive() bool {
 	t.way.Seen = routes.Request{
 		Method: line.method, Scheme: line.scheme, Authority: line.host, Path: line.target, Headers: t.headers.list,
 		TLS: t.r.TLS, Presented: t.r.Presented, Validated: t.r.Validated,
-		Random: t.r.Random, Runtime: t.r.Runtime, Metadata: t.r.Metadata, FilterState: t.r.FilterState,
+		Random: t.r.Random, Runtime: t.runtime, Metadata: t.r.Metadata, FilterState: t.r.FilterState,
 	}
 	if wrong != nil {
 		return t.refuse(wrong)
@@ -54,7 +54,7 @@ func (t *trip) configure(n *manager) bool {
 
 // normalise brings path and Host into the form that routes are matched with.
 func (t *trip) normalise(n *manager, line line) bool {
-	path, answer := normalPath(line.target, n.proto, t.r.Runtime)
+	path, answer := normalPath(line.target, n.proto, t.runtime)
 	switch {
 	case answer == pathRejected, answer == pathRedirect && isGRPC(t.headers):
 		return t.refuse(refuse(400, "path_normalization_failed", "the connection manager rejects the path "+strconv.Quote(line.target)+whyRejected(line.target)))

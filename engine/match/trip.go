@@ -13,7 +13,7 @@ import (
 // Match says which way a request takes. It never fails: a request that ends
 // somewhere has a way that ends there, with the reason.
 func (m *Matcher) Match(r *Request) Way {
-	t := trip{m: m, r: r}
+	t := m.trip(r)
 	t.travel()
 	return t.way
 }
@@ -24,6 +24,7 @@ type trip struct {
 	r   *Request
 	way Way
 
+	runtime  map[string]float64
 	arrived  arrival
 	client   client
 	chain    *chain
@@ -38,6 +39,8 @@ type trip struct {
 	absent   int        // that Envoy answers where the cluster is not there
 	port     string     // that was taken off the Host of a CONNECT, with its colon
 }
+
+func (m *Matcher) trip(r *Request) trip { return trip{m: m, r: r, runtime: m.runtimeFor(r)} }
 
 func (t *trip) travel() {
 	if t.arrive() && t.enter() && t.receive() {

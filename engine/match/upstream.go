@@ -52,7 +52,7 @@ func (t *trip) closed(c *clusterv3.Cluster, priority corev3.RoutingPriority) str
 // zero reports whether a bound of a circuit breaker is 0: a runtime key goes
 // before what is set.
 func (t *trip) zero(c *clusterv3.Cluster, priority corev3.RoutingPriority, name string, set *wrapperspb.UInt32Value) bool {
-	if v, ok := t.r.Runtime["circuit_breakers."+c.GetName()+"."+strings.ToLower(priority.String())+"."+name]; ok {
+	if v, ok := t.runtime["circuit_breakers."+c.GetName()+"."+strings.ToLower(priority.String())+"."+name]; ok {
 		return v == 0
 	}
 	return set != nil && set.GetValue() == 0

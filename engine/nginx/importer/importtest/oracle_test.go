@@ -155,8 +155,7 @@ func asked(q request, address string, port int) *match.Request {
 	if q.absolute {
 		target = "http://" + q.host + target
 	}
-	m := &match.Request{Address: ip, Port: uint32(port), Method: q.method, Host: q.host, Path: target, HTTP10: q.http10,
-		Runtime: map[string]float64{"envoy.reloadable_features.http_reject_path_with_fragment": 0}}
+	m := &match.Request{Address: ip, Port: uint32(port), Method: q.method, Host: q.host, Path: target, HTTP10: q.http10}
 	if q.noHost {
 		m.Host = ""
 	}
