@@ -7,8 +7,10 @@ import (
 // What nginx refuses before it looks for a location.
 const (
 	// An empty Host, a dot at the end where Envoy has taken one off already, two
-	// dots in a row, a slash, and two Host headers, which Envoy joins with a comma.
-	badHost = `(?:|[^:]*\.|[^:]*\.\.[^:]*|.*,.*|.*/.*)(?::.*)?`
+	// dots in a row, a slash, and two Host headers, which Envoy joins with a comma. A
+	// second colon nginx would pass over: no browser sends it, and Envoy, which takes
+	// the port off from the last one on, would look for another name.
+	badHost = `(?:|[^:]*\.|[^:]*\.\.[^:]*|.*,.*|.*/.*|[^:[]*:[^:]*:.*)(?::.*)?`
 	// A % without two hexadecimal digits, and %00.
 	badEscape = `[^?]*%(?:00.*|[^0-9A-Fa-f].*|[0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f].*)?`
 	// Envoy's merge_slashes leaves of a path of nothing but slashes two.

@@ -7,45 +7,59 @@ import (
 	"strings"
 )
 
-// left are the classes of requests that the two are known to take apart, as
-// narrow as a request alone can say. Of those with only: a target, the status and
-// the location are compared all the same.
-var left = []struct {
-	name string
-	why  string
-	is   func(q request) bool
-}{
-	{"above the root", "nginx: 400; Envoy: the root", func(q request) bool { return aboveRoot(pathIn(q.target)) }},
-	{"backslash", "nginx: an ordinary character; Envoy: a slash", func(q request) bool { return strings.Contains(pathIn(q.target), `\`) }},
-	{"escaped backslash", "nginx: an ordinary character; Envoy keeps %5C", func(q request) bool { return has(q, "%5c") }},
-	{"escaped newline", "nginx decodes it, and $ means before it", func(q request) bool { return has(q, "%0a") }},
-	{"escaped UTF-8", "nginx decodes it", func(q request) bool { return has(q, "%c3") }},
-	{"raw byte", "Envoy: 400", func(q request) bool { return strings.ContainsFunc(q.target, func(r rune) bool { return r >= 0x80 }) }},
-	{"comma in the Host", "Envoy cannot tell it from two Hosts, which nginx refuses", func(q request) bool { return strings.Contains(q.host, ",") }},
-	{"bad Host beside an absolute form", "nginx looks at it; Envoy drops it", func(q request) bool {
-		return q.absolute && (badHost.MatchString(q.host) || q.noHost ||
-			slices.ContainsFunc(q.others, func(h [2]string) bool { return h[0] == "Host" }))
-	}},
-	{"an empty Host and another", "nginx refuses them; Envoy takes the other", func(q request) bool {
-		return q.host == "" && !q.noHost && slices.ContainsFunc(q.others, func(h [2]string) bool { return h[0] == "Host" })
-	}},
-	{"two colons in the Host", "nginx ends the name at the first, Envoy at the last", func(q request) bool {
-		return strings.Count(q.host, ":") > 1 && !strings.HasPrefix(q.host, "[")
-	}},
-	{"a dot before the port and one at the end", "Envoy takes the last one off, and finds another", func(q request) bool { return dotPortDot.MatchString(q.host) }},
-	{"broken escape before an escape", "Envoy decodes the second first, and may make a whole one of both", func(q request) bool { return brokenFirst.MatchString(pathIn(q.target)) }},
-	{"broken escape in what .. drops", "nginx refuses it before; Envoy never sees it", func(q request) bool {
-		return broken.MatchString(pathIn(q.target)) && strings.Contains(dots.ReplaceAllString(pathIn(q.target), "."), "/..")
-	}},
-	{"dots and parameters", "Envoy takes .;v=1 for a dot", func(q request) bool { return dotted.MatchString(dots.ReplaceAllString(pathIn(q.target), ".")) }},
-	{"dots behind doubled slashes", "nginx merges slashes before it resolves dots; Envoy resolves first", func(q request) bool {
-		p := dots.ReplaceAllString(pathIn(q.target), ".")
-		return resolved(merged(p)) != merged(resolved(p))
-	}},
-	{"empty port in an absolute form", "Envoy: 400", func(q request) bool { return q.absolute && strings.HasSuffix(q.host, ":") }},
-	{"an expression that takes the letters of an escape", "nginx shows it the decoded path, Envoy the escapes", func(q request) bool { return seesEscapes(pathIn(q.target)) }},
-	{"longer than 8 KB", "nginx: 414", func(q request) bool { return len(q.target) > 8000 }},
-	{"escaped slash", "nginx decodes it; Envoy keeps it, as the report says", func(q request) bool { return has(q, "%2f") }},
+// class is a class of requests that the two are known to take apart.
+type class struct {
+	name  string
+	told  string // the words in which the import's report names it
+	is    func(q request) bool
+	holds relation // what the difference is
+}
+
+// left are the classes of requests that the two are known to take apart. What is
+// not in them, or not related so, or not named in the file's report, is a mismatch.
+var left = []class{
+	{"a raw byte: Envoy 400", "a byte above 0x7F in the path",
+		func(q request) bool { return strings.ContainsFunc(q.target, func(r rune) bool { return r >= 0x80 }) }, refusedByEnvoy},
+	{"a comma in the Host: Envoy 400, as for two Hosts", "a comma",
+		func(q request) bool { return strings.Contains(q.host, ",") }, refusedByEnvoy},
+	{"two colons in the Host: Envoy 400", "a second colon",
+		func(q request) bool { return strings.Count(q.host, ":") > 1 && !strings.HasPrefix(q.host, "[") }, refusedByEnvoy},
+	{"a dot before the port and one at the end: Envoy 400", "a.com.:80.",
+		func(q request) bool { return dotPortDot.MatchString(q.host) }, refusedByEnvoy},
+	{"an empty port in an absolute form: Envoy 400", "http://a.com:/x",
+		func(q request) bool { return q.absolute && strings.HasSuffix(q.host, ":") }, refusedByEnvoy},
+	{"above the root: nginx 400, Envoy the root", "climbs above the root",
+		func(q request) bool { return aboveRoot(pathIn(q.target)) }, refusedByNginx},
+	{"a bad Host beside an absolute form: nginx 400, Envoy drops it", "a bad Host beside an absolute target",
+		func(q request) bool { return q.absolute && (badHost.MatchString(q.host) || q.noHost || twice(q)) }, refusedByNginx},
+	{"an empty Host and another: nginx 400, Envoy the other", "an empty Host before another",
+		func(q request) bool { return q.host == "" && !q.noHost && twice(q) }, refusedByNginx},
+	{"a broken escape before an escape: nginx 400, Envoy decodes the second", "a broken escape (%zz) that an escape follows",
+		func(q request) bool { return brokenFirst.MatchString(pathIn(q.target)) }, refusedByNginx},
+	{"a broken escape in what .. drops: nginx 400, Envoy drops it", "or .. drops",
+		func(q request) bool {
+			return broken.MatchString(pathIn(q.target)) && strings.Contains(plainDots(q), "/..")
+		}, refusedByNginx},
+	{"a backslash: Envoy a slash", "a backslash for a slash",
+		func(q request) bool { return strings.Contains(pathIn(q.target), `\`) }, read},
+	{"dots and parameters: Envoy takes .;v=1 for a dot", "/.;x for /.",
+		func(q request) bool { return dotted.MatchString(plainDots(q)) }, read},
+	{"dots behind doubled slashes: Envoy resolves before it merges", "resolves .. before //",
+		func(q request) bool { return resolved(merged(plainDots(q))) != merged(resolved(plainDots(q))) }, read},
+	{"an escaped slash: nginx decodes it", "%2F read as a slash",
+		func(q request) bool { return has(q, "%2f") }, read},
+	{"an escape that is compared: nginx decodes it", "compares and passes on escapes as they came",
+		func(q request) bool { return keepsEscapes(pathIn(q.target)) }, read},
+	{"longer than 8 KB: nginx 414", "over 8 KB of target",
+		func(q request) bool { return len(q.target) > 8000 }, tooLong},
+	{"a method that files do not know: nginx 405, Envoy 404", "answers 405, Envoy 404",
+		func(q request) bool { return !slices.Contains([]string{"GET", "HEAD", "POST"}, q.method) }, noFile},
+}
+
+func plainDots(q request) string { return dots.ReplaceAllString(pathIn(q.target), ".") }
+
+func twice(q request) bool {
+	return slices.ContainsFunc(q.others, func(h [2]string) bool { return h[0] == "Host" })
 }
 
 var (
@@ -79,22 +93,9 @@ func resolved(p string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-// compiled are the expressions of the generator, each with case and without.
-var compiled = func() (out []*regexp.Regexp) {
-	for _, e := range expressions {
-		out = append(out, regexp.MustCompile(e), regexp.MustCompile("(?i)"+e))
-	}
-	return out
-}()
-
-// seesEscapes reports whether some expression of the generator is found in a
-// path and not in the path decoded, or the other way round.
-func seesEscapes(path string) bool {
-	if !strings.Contains(path, "%") {
-		return false
-	}
-	nginx, envoy := cleaned(path), merged(resolved(unreserved.ReplaceAllStringFunc(path, decoded)))
-	return slices.ContainsFunc(compiled, func(re *regexp.Regexp) bool { return re.MatchString(nginx) != re.MatchString(envoy) })
+// keepsEscapes reports whether an escape stays one in the path that Envoy looks at.
+func keepsEscapes(path string) bool {
+	return strings.Contains(unreserved.ReplaceAllStringFunc(path, decoded), "%")
 }
 
 // unreserved are the escapes that Envoy decodes.
@@ -128,62 +129,6 @@ func aboveRoot(path string) bool {
 		}
 	}
 	return false
-}
-
-// excluded is the class of a request that is not compared, "" for none.
-func excluded(q request) string {
-	for _, c := range left {
-		if c.is(q) {
-			return c.name
-		}
-	}
-	return ""
-}
-
-// differs says in what two answers differ, and whether that is one of the known
-// differences; "" where they are the same.
-func differs(q request, n, e answer) (what, known string) {
-	switch {
-	case n.status == 405 && e.status == 404 && !slices.Contains([]string{"GET", "HEAD", "POST"}, q.method):
-		return "status", "a method that nginx's files do not know"
-	case n.status != e.status:
-		return "status", ""
-	case n.body != e.body || n.hit != e.hit || n.upstream != e.upstream:
-		return "location hit", ""
-	case n.location != e.location:
-		return "Location", spelling(n.location, e.location)
-	case n.target != e.target:
-		return "target", spelling(n.target, e.target)
-	}
-	return "", ""
-}
-
-// spelling names the known ways in which a path may be written otherwise.
-func spelling(n, e string) string {
-	if strings.TrimSuffix(e, "?") == strings.TrimSuffix(n, "?") {
-		return "bare question mark"
-	}
-	if strings.TrimRight(strings.ReplaceAll(e, "%3F", "?"), "?") == strings.TrimRight(n, "?") {
-		return "escapes spelled otherwise"
-	}
-	if cut, _, fragment := strings.Cut(n, "#"); fragment && (cut == e || spelling(cut, e) != "") {
-		return "fragment"
-	}
-	if n == strings.TrimRight(decoded(e), " ") {
-		return "decoded by $uri"
-	}
-	np, nq, _ := strings.Cut(n, "?")
-	ep, eq, _ := strings.Cut(e, "?")
-	if nq != eq {
-		return ""
-	}
-	if decoded(np) == decoded(ep) || np == decoded(ep) {
-		return "escapes spelled otherwise"
-	}
-	if cleaned(np) == cleaned(ep) {
-		return "raw against normalised"
-	}
-	return ""
 }
 
 func decoded(p string) string {

@@ -111,7 +111,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d location %q body %q upstream %s loc %s target %q", a.status, a.location, a.body, a.upstream, a.hit, a.target)
 }
 
-func read(r nginxtest.Reply) answer {
+func heard(r nginxtest.Reply) answer {
 	a := answer{status: r.Status, location: pathOf(r.Location())}
 	if seen, ok := nginxtest.ParseSeen(r.Body); ok {
 		a.hit, a.target, a.upstream = seen.Header("X-Loc"), seen.Target, seen.Backend

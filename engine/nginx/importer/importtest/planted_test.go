@@ -37,9 +37,9 @@ func TestTheUsualOrderIsFoundOut(t *testing.T) {
 		return altered
 	})
 	if hits := slices.IndexFunc(r.failures, func(f failure) bool { return f.what == "location hit" || f.what == "status" }); hits < 0 {
-		t.Errorf("none of %d requests went elsewhere", r.compared)
+		t.Errorf("none of %d requests went elsewhere", r.sent)
 	}
-	t.Logf("%d of %d requests went elsewhere", len(r.failures), r.compared)
+	t.Logf("%d of %d requests went elsewhere", len(r.failures), r.sent)
 }
 
 // rank is a route's place in that order, by its location.
