@@ -10,6 +10,7 @@ import (
 	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	"google.golang.org/protobuf/proto"
 
+	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 )
 
@@ -18,8 +19,11 @@ import (
 // What nginx refuses must not reach an upstream because Envoy cannot say when: an
 // if that refuses and cannot be said refuses everybody.
 func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
-	yes, said, routed, why := w.condition(d, q)
 	_, refuses := returnsRefusal(d.Block)
+	if absent, ok := onFile(d); ok && (absent || !refuses) {
+		return w.withoutFiles(d, absent, rest, *q)
+	}
+	yes, said, routed, why := w.condition(d, q)
 	switch {
 	case why != "" && refuses:
 		w.none(d, "all that comes here is refused (403), what nginx lets through too: "+why,
@@ -74,6 +78,18 @@ func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *req
 		w.script(d, slices.Concat(d.Block, rest), w.under(*q, d, c))
 	}
 	return false
+}
+
+// withoutFiles follows an if that asks for a file: none is there. done is true
+// where it asks that none is.
+func (w *writer) withoutFiles(d *conf.Directive, absent bool, rest []*conf.Directive, q request) (done bool) {
+	if !absent {
+		w.none(d, "Envoy has no files: it never holds, and the requests go on", "push a route that answers in the place of a file that is put there")
+		return false
+	}
+	w.say(nginx.Approximate, d, "Envoy has no files: it always holds", "serve the files from an nginx or a bucket behind a cluster of its own", place{})
+	w.script(d, slices.Concat(d.Block, rest), q)
+	return true
 }
 
 // answers reports whether the directives of an if answer, or send elsewhere, so

@@ -75,12 +75,21 @@ func (im *importer) realAddress(s *site, header *conf.Directive, trusted []*conf
 	return true
 }
 
-// asksFor reports whether the file uses the variable.
+// asksFor reports whether something in the file looks at the variable. What gives
+// it its value does not.
 func (im *importer) asksFor(variable string) bool {
 	if im.uses == nil {
 		im.uses = map[string]bool{}
 		for d := range im.conf.All() {
-			for _, a := range d.Args {
+			args := d.Args
+			switch n := len(args); {
+			case n == 0:
+			case d.Name == "set" || d.Name == "auth_request_set":
+				args = args[1:]
+			case d.Name == "map" || d.Name == "geo" || d.Name == "split_clients":
+				args = args[:n-1]
+			}
+			for _, a := range args {
 				for _, p := range pieces(a) {
 					im.uses[p.variable] = true
 				}

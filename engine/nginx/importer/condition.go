@@ -27,9 +27,9 @@ type test struct {
 	fold     bool // "=" without case, as the texts of a map
 }
 
-// testOf reads the arguments of an if. nginx takes the parentheses glued to the
+// wordsOf are the arguments of an if. nginx takes the parentheses glued to the
 // words, or apart.
-func testOf(d *conf.Directive) (t test, ok bool) {
+func wordsOf(d *conf.Directive) []string {
 	args := append([]string(nil), d.Args...)
 	if n := len(args); n > 0 && strings.HasPrefix(args[0], "(") && strings.HasSuffix(args[n-1], ")") {
 		args[0] = args[0][1:]
@@ -41,6 +41,23 @@ func testOf(d *conf.Directive) (t test, ok bool) {
 	for n := len(args); n > 0 && n != 3 && args[n-1] == ""; n = len(args) {
 		args = args[:n-1]
 	}
+	return args
+}
+
+// onFile reports whether an if asks for a file: whether it is there, or, with
+// absent, whether it is not.
+func onFile(d *conf.Directive) (absent, ok bool) {
+	args := wordsOf(d)
+	if len(args) != 2 {
+		return false, false
+	}
+	op, absent := strings.CutPrefix(args[0], "!")
+	return absent, op == "-f" || op == "-d" || op == "-e" || op == "-x"
+}
+
+// testOf reads the condition of an if that looks at a variable.
+func testOf(d *conf.Directive) (t test, ok bool) {
+	args := wordsOf(d)
 	if len(args) == 0 || !strings.HasPrefix(args[0], "$") {
 		return t, false
 	}
@@ -65,7 +82,7 @@ func testOf(d *conf.Directive) (t test, ok bool) {
 func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, said *predicate, routed bool, why string) {
 	t, ok := testOf(d)
 	if !ok {
-		return nil, nil, false, "Envoy looks at no files, and at no conditions but those on the request"
+		return nil, nil, false, "Envoy looks at nothing but the request"
 	}
 	said, e, why := w.asks(t, q, 0)
 	switch {

@@ -37,7 +37,7 @@ func (im *importer) accessLogs(s *site) {
 // accessLog is one; nil for none. text is its format.
 func (im *importer) accessLog(block, d *conf.Directive) (log *accesslogv3.AccessLog, text string) {
 	switch {
-	case d.Arg(0) == "off":
+	case d.Arg(0) == "off" || d.Arg(0) == "/dev/null":
 		im.moot(d)
 		return nil, ""
 	case strings.HasPrefix(d.Arg(0), "syslog:"):

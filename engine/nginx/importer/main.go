@@ -34,9 +34,7 @@ func (im *importer) main() {
 			im.claimed[d] = true
 			im.stream(d)
 		default:
-			if moots[d.Name] {
-				im.moot(d)
-			}
+			im.leftover(d)
 		}
 	}
 }

@@ -20,6 +20,8 @@ func (im *importer) leftover(d *conf.Directive) {
 		switch why, known := refusals[d.Name]; {
 		case known && harmless[d.Name] == d.Arg(0) && len(d.Args) == 1:
 			im.moot(d)
+		case (d.Name == "map" || d.Name == "geo") && !im.asksFor(strings.TrimPrefix(d.Arg(len(d.Args)-1), "$")):
+			im.moot(d) // nothing in the file looks at its variable
 		case known:
 			im.none(d, why.reason, why.instead)
 		case moots[d.Name] || consulted(d.Name) || belongs(d.Name):
@@ -56,7 +58,7 @@ func consulted(name string) bool {
 
 // belongs reports whether a directive only says more of one that is reported.
 func belongs(name string) bool {
-	for _, family := range []string{"fastcgi_", "uwsgi_", "scgi_", "proxy_cache_", "open_file_cache"} {
+	for _, family := range []string{"fastcgi_", "uwsgi_", "scgi_", "proxy_cache_", "proxy_no_cache", "open_file_cache"} {
 		if strings.HasPrefix(name, family) {
 			return true
 		}

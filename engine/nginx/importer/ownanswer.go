@@ -13,19 +13,21 @@ import (
 )
 
 // ownAnswers are what Envoy answers by itself. An upstream that cannot be reached,
-// or goes away, is a 502 to nginx where Envoy says 503.
+// or goes away, is a 502 to nginx where Envoy says 503. Envoy takes the first
+// mapper that fits, so that this one stands before those for a status.
 func (im *importer) ownAnswers(s *site) {
-	s.manager.LocalReplyConfig = &hcmv3.LocalReplyConfig{}
-	im.errorPages(s)
-	s.manager.LocalReplyConfig.Mappers = append(s.manager.LocalReplyConfig.Mappers, &hcmv3.ResponseMapper{
+	lost := &hcmv3.ResponseMapper{
 		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
 			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UF", "UC", "UR", "UH", "LR"}}}},
-		StatusCode: wrapperspb.UInt32(502)})
+		StatusCode: wrapperspb.UInt32(502)}
+	s.manager.LocalReplyConfig = &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{lost}}
+	im.errorPages(s, lost)
 }
 
 // errorPages is error_page where it changes the status of such an answer. Its
 // pages are files, or other locations, which Envoy's answers do not come from.
-func (im *importer) errorPages(s *site) {
+// lost is the answer for an upstream that is not there.
+func (im *importer) errorPages(s *site, lost *hcmv3.ResponseMapper) {
 	for _, v := range s.servers {
 		for _, d := range im.inherited(v.d, "error_page") {
 			n := len(d.Args) - 1
@@ -45,6 +47,9 @@ func (im *importer) errorPages(s *site) {
 				from, err := strconv.ParseUint(code, 10, 32)
 				if err != nil {
 					continue
+				}
+				if from == 502 && lost.GetStatusCode().GetValue() == 502 {
+					lost.StatusCode = wrapperspb.UInt32(uint32(to))
 				}
 				m := statusMapper(uint32(from), uint32(to))
 				s.manager.LocalReplyConfig.Mappers = append(s.manager.LocalReplyConfig.Mappers, m)

@@ -17,8 +17,8 @@ var refusals = spelledOut(map[string]verdict{
 	"proxy_cache proxy_cache_path proxy_cache_valid": {
 		"Envoy as it is keeps no cache on disk", "put a cache (Varnish, nginx itself) behind it as a cluster; Envoy's cache filter holds a little in memory"},
 	"proxy_store": {"Envoy writes no files", ""},
-	"map":         {"Envoy has no variables: a return, rewrite, redirect or pass that depends on this one does not happen", "say the choice in the routes: match by the header or the query parameter"},
-	"geo":         {"Envoy has no variables: a return, rewrite, redirect or pass that depends on this one does not happen", "rbac knows networks; else let a service decide (ext_authz)"},
+	"map":         {"Envoy has no variables: what hangs on this one and cannot be said otherwise is listed at its own line", "say the choice in the routes: match by the header or the query parameter"},
+	"geo":         {"Envoy has no variables: what hangs on this one and cannot be said otherwise is listed at its own line", "rbac knows networks; else let a service decide (ext_authz)"},
 	"set":         {"Envoy has no variables", ""},
 	"if":          {"Envoy's routes have conditions of their own, and this one is not carried over", "make it a route with a match of its own (headers, query_parameters)"},
 	"userid userid_service userid_domain userid_expires userid_flags userid_mark userid_name userid_p3p userid_path": {
@@ -63,6 +63,7 @@ var refusals = spelledOut(map[string]verdict{
 	"chunked_transfer_encoding": {"Envoy sends a body of unknown length in chunks", ""},
 	"http2_max_field_size http2_max_header_size": {"Envoy bounds all headers together, at 60 KiB by itself", "set max_request_headers_kb"},
 	"include": {"the file was not found", ""},
+	"mail":    {"Envoy speaks neither SMTP nor IMAP nor POP3", "a server of stream {} passes such connections on, and the mail server asks for the password itself"},
 })
 
 // spelledOut spells the families out.
