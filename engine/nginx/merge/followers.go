@@ -24,11 +24,16 @@ type follower struct {
 
 // follow makes the changes of routes to those that go along with them.
 func (m *merger) follow() {
+	changed := m.changedRoutes()
 	for _, r := range m.mesh.List(mesh.Route) {
 		rc, _ := r.Message.(*routev3.RouteConfiguration)
 		for i, h := range rc.GetVirtualHosts() {
 			list := spot{r.Key, below(text.Item("virtual_hosts", i), "routes")}
+			all := m.ops.lists[list] != nil
 			for j := range h.GetRoutes() {
+				if !all && !changed[spot{list.key, text.Item(list.path, j)}] {
+					continue
+				}
 				for _, f := range followers(h.GetRoutes(), j) {
 					m.followRoute(list, h.GetRoutes(), j, f)
 				}
@@ -37,33 +42,68 @@ func (m *merger) follow() {
 	}
 }
 
+// changedRoutes are the routes in which something changes.
+func (m *merger) changedRoutes() map[spot]bool {
+	out := map[spot]bool{}
+	note := func(s spot) { out[spot{s.key, routePath.FindString(s.path)}] = true }
+	for s := range m.ops.set {
+		note(s)
+	}
+	for s := range m.ops.gone {
+		note(s)
+	}
+	for s := range m.ops.lists {
+		note(s)
+	}
+	return out
+}
+
 // followers are the routes that go along with one.
 func followers(all []*routev3.Route, leader int) (out []follower) {
 	l := all[leader]
 	if isMethods(l) || l.GetMatch().GetSafeRegex().GetRegex() == "//+" {
 		return nil
 	}
+	if leader > 0 && isTwinOf(all[leader-1], l) {
+		out = append(out, follower{index: leader - 1, twin: true})
+	}
 	prefix := l.GetMatch().GetPrefix()
+	root := prefix == "/" || l.GetMatch().GetPath() == "/"
+	slash := len(prefix) > 1 && strings.HasSuffix(prefix, "/")
+	if !root && !slash {
+		return out
+	}
 	for i, r := range all {
-		if i == leader {
-			continue
-		}
-		match := r.GetMatch()
-		if isMethods(r) {
-			match = proto.CloneOf(match)
-			match.Headers = match.Headers[:len(match.Headers)-1]
-		}
-		root := prefix == "/" || l.GetMatch().GetPath() == "/"
 		switch {
-		case i+1 == leader && isMethods(r) && proto.Equal(match, l.GetMatch()) && sameAnswer(r, l):
-			out = append(out, follower{index: i, twin: true})
-		case root && len(match.GetHeaders()) == 0 && match.GetSafeRegex().GetRegex() == "//+" && sameAnswer(r, l):
+		case i == leader:
+		case root && isSlashes(r) && sameAnswer(r, l):
 			out = append(out, follower{index: i, slashes: true})
-		case len(prefix) > 1 && strings.HasSuffix(prefix, "/") && match.GetPath()+"/" == prefix && r.GetRedirect().GetPathRedirect() == prefix:
+		case slash && r.GetMatch().GetPath()+"/" == prefix && r.GetRedirect().GetPathRedirect() == prefix:
 			out = append(out, follower{index: i, slash: true})
 		}
 	}
 	return out
+}
+
+// isTwinOf reports whether a route takes the same as another, for the methods that
+// are not sent twice.
+func isTwinOf(r, l *routev3.Route) bool {
+	if !isMethods(r) {
+		return false
+	}
+	match := proto.CloneOf(r.GetMatch())
+	match.Headers = match.Headers[:len(match.Headers)-1]
+	return proto.Equal(match, l.GetMatch()) && sameAnswer(r, l)
+}
+
+// isSlashes reports whether a route takes what consists of slashes, and maybe has
+// a twin that does for some methods.
+func isSlashes(r *routev3.Route) bool {
+	if r.GetMatch().GetSafeRegex().GetRegex() != "//+" {
+		return false
+	}
+	n := len(r.GetMatch().GetHeaders())
+	return n == 0 || n == 1 && isMethods(r)
 }
 
 // isMethods reports whether a route is for some methods alone, those that nginx

@@ -34,4 +34,5 @@ type Change struct {
 	Report  []importer.Entry // of what was written and is not, or not wholly, carried over; lines are of the edited text
 
 	base, made *mesh.Mesh // the mesh that it was made for, and what it makes of it
+	was, now   *parsed    // the texts that it was made of
 }

@@ -40,6 +40,20 @@ func (s *single) Glob(pattern string) ([]string, error) {
 	return nil, nil
 }
 
+// parsed is a text that was read.
+type parsed struct {
+	text string
+	conf *conf.Config
+}
+
+// of is the text read, which it may be already.
+func (p *parsed) of(text string) (*conf.Config, error) {
+	if p != nil && p.text == text {
+		return p.conf, nil
+	}
+	return read(text)
+}
+
 // read parses a text. Everything that nginx would not start with is an error.
 func read(text string) (*conf.Config, error) {
 	src := &single{text: text}

@@ -198,16 +198,23 @@ func (m *merger) inMesh(e importer.Entry) (k mesh.Key, path string) {
 func (m *merger) comments(edited string) {
 	have := map[string]int{}
 	for line := range strings.Lines(edited) {
-		have[comment(line)]++
+		if c := comment(line); c != "" {
+			have[c]++
+		}
 	}
+	blocks := m.blocksOfLines()
 	for i, l := range m.shown.Lines {
 		c := comment(l.Text)
 		if c == "" {
 			continue
 		}
-		line, there := m.around(i + 1)
-		if !there {
-			continue // it went with its block
+		line := 1
+		if block := blocks[i]; block != nil {
+			now := m.trees.now[block]
+			if now == nil {
+				continue // it went with its block
+			}
+			line = now.Line
 		}
 		if have[c]--; l.Kind == nginx.None && have[c] < 0 {
 			m.report(importer.Entry{Kind: nginx.None, Directive: c, File: file, Line: line, Key: l.From.Key, Path: l.From.Path,
@@ -224,28 +231,34 @@ func comment(line string) string {
 	return ""
 }
 
-// around is the line of the edited text at which the block begins that a line of
-// the shown one stands in; there is false when the block is gone.
-func (m *merger) around(line int) (at int, there bool) {
-	var block *conf.Directive
-	depth := len(m.shown.Lines[line-1].Text) - len(strings.TrimLeft(m.shown.Lines[line-1].Text, " "))
+// blocksOfLines are the blocks that the lines of the shown text stand in, told by
+// their indents, comments too; nil for what stands in none.
+func (m *merger) blocksOfLines() []*conf.Directive {
+	begins := map[int]*conf.Directive{}
 	for d := range m.before.conf.All() {
-		if d.Line >= line {
-			break
-		}
-		text := m.shown.Lines[d.Line-1].Text
-		if d.IsBlock && len(text)-len(strings.TrimLeft(text, " ")) < depth {
-			block = d
+		if d.IsBlock {
+			begins[d.Line] = d
 		}
 	}
-	if block == nil {
-		return 1, true
+	type open struct {
+		block *conf.Directive
+		depth int
 	}
-	now := m.trees.now[block]
-	if now == nil {
-		return 0, false
+	var around []open
+	out := make([]*conf.Directive, len(m.shown.Lines))
+	for i, l := range m.shown.Lines {
+		depth := len(l.Text) - len(strings.TrimLeft(l.Text, " "))
+		for len(around) > 0 && around[len(around)-1].depth >= depth {
+			around = around[:len(around)-1]
+		}
+		if len(around) > 0 {
+			out[i] = around[len(around)-1].block
+		}
+		if d := begins[i+1]; d != nil {
+			around = append(around, open{d, depth})
+		}
 	}
-	return now.Line, true
+	return out
 }
 
 // sum names the changes outside of locations, which no entity names by itself.

@@ -56,7 +56,8 @@ type merger struct {
 // or the order of what has none is no change. It fails with a *SyntaxError on a
 // text that nginx would not read or not start with.
 func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error) {
-	was, err := read(shown.String())
+	text := shown.String()
+	was, err := read(text)
 	if err != nil {
 		return nil, fmt.Errorf("the projection itself cannot be read: %w", err)
 	}
@@ -77,7 +78,12 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 		m.before, m.after = &side{conf: was}, &side{conf: now}
 	}
 	m.comments(edited)
-	return m.change(base)
+	c, err := m.change(base)
+	if err != nil {
+		return nil, err
+	}
+	c.was, c.now = &parsed{text, was}, &parsed{edited, now}
+	return c, nil
 }
 
 // sameTree reports whether two texts say the same, in the same order.

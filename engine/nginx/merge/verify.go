@@ -53,13 +53,14 @@ type verifier struct {
 }
 
 func (v *verifier) read(shown, edited string) (err error) {
-	for _, t := range []struct {
-		to   **conf.Config
-		text string
-	}{{&v.was, shown}, {&v.now, edited}, {&v.after, v.again.String()}} {
-		if *t.to, err = read(t.text); err != nil {
-			return err
-		}
+	if v.was, err = v.change.was.of(shown); err != nil {
+		return err
+	}
+	if v.now, err = v.change.now.of(edited); err != nil {
+		return err
+	}
+	if v.after, err = read(v.again.String()); err != nil {
+		return err
 	}
 	v.edit, v.result = align(v.was, v.now), align(v.now, v.after)
 	return nil
