@@ -33,6 +33,9 @@ location /a/ { rewrite ^/a/(.*)$ /b/x?id=$1 last; }`, want: "4 A: rewrite ^/a/(.
 		{name: "other spellings of what all may have", server: `location /@adm { proxy_pass http://127.0.0.1:1; }`, never: "spells the name"},
 		{name: "an escaped slash", server: `location /adm/ { deny all; proxy_pass http://127.0.0.1:1; }`, want: "when it says %2F for a slash"},
 		{name: "an escaped slash before what all may have", server: `location /adm/ { proxy_pass http://127.0.0.1:1; }`, never: "when it says %2F"},
+		{name: "no log", server: `access_log /dev/null;`, never: "access_log"},
+		{name: "a file that is not there", server: `location /a { if (!-f $request_filename) { proxy_pass http://127.0.0.1:1; break; } root /srv; }`, never: "requests get 404", want: "it always holds"},
+		{name: "a file that would be served", server: `location /a { if (-f /srv/down.html) { return 503; } proxy_pass http://127.0.0.1:1; }`, want: "it never holds"},
 		{name: "rewrites that end in chunks", server: `chunked_transfer_encoding off;`, want: "in chunks"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,5 +48,20 @@ location /a/ { rewrite ^/a/(.*)$ /b/x?id=$1 last; }`, want: "4 A: rewrite ^/a/(.
 				t.Errorf("the report says %q:\n%s", c.never, got)
 			}
 		})
+	}
+}
+
+// TestMailIsNamed holds that a block of another module than http and stream is
+// said to be left out, once, with what to do.
+func TestMailIsNamed(t *testing.T) {
+	r := imported(t, "events {}\nmail { server { listen 25; protocol smtp; } }\nhttp { server { listen 80; } }")
+	n := 0
+	for _, e := range r.Report {
+		if e.Directive == "mail" && e.Instead != "" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("mail is named %d times: %v", n, r.Report)
 	}
 }
