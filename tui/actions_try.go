@@ -23,7 +23,7 @@ func tryActions() []*Action {
 			Run: func(a *App) tea.Cmd { a.try.step(1); return nil }},
 		{ID: "field-previous", Title: "the field before", Group: group, Keys: []string{"shift+tab"}, In: InTry,
 			Run: func(a *App) tea.Cmd { a.try.step(-1); return nil }},
-		{ID: "world", Title: "what nginx would do, and why not otherwise; and back to Envoy", Short: "nginx", Group: group, Keys: []string{"ctrl+n"}, In: InTry,
+		{ID: "world", Title: "what nginx would do and why, or Envoy", Short: "nginx", Group: group, Keys: []string{"ctrl+n"}, In: InTry,
 			Enabled: canCompare, Run: (*App).turnWorld},
 		{ID: "keep", Title: "keep the request, with what it is expected to find", Short: "keep", Group: group, Keys: []string{"ctrl+s"}, In: InTry,
 			Enabled: canKeep, Run: (*App).askKeep},

@@ -181,6 +181,9 @@ type Deps struct {
 	// Foretell reads an nginx.conf and says what nginx would do by it; nil is
 	// predict.New.
 	Foretell func(*conf.Config) Foreteller
+	// Own is the nginx.conf that the workspace was opened from; nil, or returning nil,
+	// where it was opened from anything else. It may take its time.
+	Own func() *OwnNginx
 	// Nginx is a real nginx beside the Envoys; NoNginx says why it is nil.
 	Nginx   Nginx
 	NoNginx string

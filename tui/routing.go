@@ -37,6 +37,10 @@ type routing struct {
 
 	read  sync.Once
 	nginx *likeNginx
+
+	reading sync.Mutex
+	own     *OwnNginx
+	byOwn   *likeNginx // by own
 }
 
 func (r *routing) get() *match.Matcher {
@@ -44,11 +48,22 @@ func (r *routing) get() *match.Matcher {
 	return r.matcher
 }
 
-// likeNginx is what nginx would do by the mesh's nginx.conf. It is made when it is
+// likeNginx is what nginx would do by the projection of the mesh. It is made when it is
 // first asked for, which is never in the event loop.
 func (r *routing) likeNginx() *likeNginx {
 	r.read.Do(func() { r.nginx = newLikeNginx(r.from.project(r.mesh), r.from.foretell) })
 	return r.nginx
+}
+
+// likeOwn is what nginx would do by the operator's own nginx.conf. It is made anew
+// when that has changed, and never in the event loop.
+func (r *routing) likeOwn(own *OwnNginx) *likeNginx {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if r.own != own {
+		r.own, r.byOwn = own, newOwnLikeNginx(own, r.mesh, r.from.foretell)
+	}
+	return r.byOwn
 }
 
 // routings gives a picture the routing of its draft and of what is live, and

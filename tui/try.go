@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -37,31 +36,6 @@ type tryScreen struct {
 	reasons int // how many rows the newest drawing had below its head
 	head    int // and how many lines above them
 }
-
-// question is what a forecast answers; two equal ones have the same answer.
-type question struct {
-	version     int
-	live        bool
-	draft, past *routing
-}
-
-// forecast is where a request goes by the meshes that there were.
-type forecast struct {
-	question question
-	request  match.Request
-	wrong    []string // fields that could not be read
-	match.Explanation
-	other  match.Way // by the other mesh; only when differ
-	differ bool      // draft and live mesh are not the same
-	winner int       // where the route that takes the request stands among its losers; -1 for none
-	missed string    // why the route that the form was filled from does not take it; "" when it does
-
-	nginx   *foretold // what nginx would do; nil where that cannot be said
-	noNginx string    // why it cannot
-}
-
-// forecastMsg hands in a forecast.
-type forecastMsg struct{ *forecast }
 
 func (s *tryScreen) context() Context { return InTry }
 func (s *tryScreen) title(a *App) string {
@@ -96,22 +70,39 @@ func (a *App) openTry() tea.Cmd {
 }
 
 // routeOnThread is the route that belongs to what is selected: the row of the
-// thread, or the first route below it; nil when there is none.
+// thread, or below it the first route that takes requests of every day, else the
+// first route; nil when there is none.
 func (a *App) routeOnThread() *outline.Row {
 	on := a.current(outline.RDS)
 	if on == nil {
 		return nil
 	}
 	rows := a.data.outline.Rows[outline.RDS]
-	for _, r := range rows[max(0, slices.Index(rows, on)):] {
-		if r.Key != on.Key {
-			break
-		}
-		if r.Kind == outline.RouteRow || r.Kind == outline.WeightRow {
-			return r
-		}
+	rows = rows[max(0, slices.Index(rows, on)):]
+	if i := slices.IndexFunc(rows, func(r *outline.Row) bool { return r.Key != on.Key }); i >= 0 {
+		rows = rows[:i]
+	}
+	if r := firstRoute(rows); r != nil {
+		return r
 	}
 	return on
+}
+
+// firstRoute is the row to begin with: the first one, where that is a route, else
+// the first route that takes requests of every day, else the first route; nil for
+// none.
+func firstRoute(rows []*outline.Row) *outline.Row {
+	var first *outline.Row
+	for i, r := range rows {
+		switch {
+		case r.Kind != outline.RouteRow && r.Kind != outline.WeightRow:
+		case i == 0 || r.Plain:
+			return r
+		case first == nil:
+			first = r
+		}
+	}
+	return first
 }
 
 // tester is the one tryScreen. When it is made, it is filled from the route on
@@ -121,15 +112,11 @@ func (a *App) tester() *tryScreen {
 		return a.try
 	}
 	a.try = &tryScreen{}
-	rows := a.data.outline.Rows[outline.RDS]
-	if r := a.current(outline.RDS); r != nil {
-		rows = append([]*outline.Row{r}, rows...)
-	}
-	for _, r := range rows {
-		if r.Kind != outline.RouteRow && r.Kind != outline.WeightRow {
+	for _, r := range []*outline.Row{a.routeOnThread(), firstRoute(a.data.outline.Rows[outline.RDS])} {
+		if r == nil {
 			continue
 		}
-		if req, ok := a.sampleAt(r); ok {
+		if req, ok := a.sampleAt(r); ok && r.Kind != outline.VirtualHostRow {
 			a.try.fill(req, selection{r.Key, r.Path})
 			return a.try
 		}
@@ -190,98 +177,10 @@ func (a *App) listenerNames() []string {
 	return out
 }
 
-// question is what the screen would like to know.
-func (a *App) question() question {
-	return question{version: a.try.form.version, live: a.try.live, draft: a.data.draftWays, past: a.data.liveWays}
-}
-
-// ask has a forecast made, outside the event loop, when the tester is shown
-// and has none of what is typed. While one is being made, the next one waits.
-func (a *App) ask() tea.Cmd {
-	s := a.try
-	if s == nil || a.screen != screen(s) || s.asking {
-		return nil
-	}
-	q := a.question()
-	if s.seen != nil && s.seen.question == q {
-		return nil
-	}
-	s.asking = true
-	req, wrong := s.form.request()
-	from := selection{}
-	if s.form.version == s.filled {
-		from = s.from
-	}
-	return func() tea.Msg {
-		f := &forecast{question: q, request: req, wrong: wrong, differ: q.draft != q.past}
-		asked, other := q.draft, q.past
-		if q.live {
-			asked, other = other, asked
-		}
-		f.Explanation = asked.get().Explain(&req)
-		if f.differ {
-			f.other = other.get().Match(&req)
-		}
-		f.winner, f.missed = winnerAmong(&f.Explanation), missedBy(&f.Explanation, from)
-		like := asked.likeNginx()
-		f.nginx, f.noNginx = like.foretell(&req, &f.Way, asked.mesh), like.wrong
-		return forecastMsg{f}
-	}
-}
-
-func (a *App) forecast(msg forecastMsg) {
-	if a.try == nil {
-		return
-	}
-	s := a.try
-	s.asking, s.seen = false, msg.forecast
-	if s.form.typing() { // who turns to the reasons begins at the route that takes it
-		s.window.pick = 0
-		if !s.reasonsOfNginx() {
-			s.window.pick = max(0, s.seen.winner)
-		}
-	}
-}
-
 // step gives the keyboard to another field, or to the reasons.
 func (s *tryScreen) step(n int) {
 	s.form.step(n)
 	s.window.moved = !s.form.typing() && s.countReasons() > 0
-}
-
-// winnerAmong is where the route that takes the request would stand among the
-// losers, which are in the order of the configuration; -1 when none takes it.
-func winnerAmong(e *match.Explanation) int {
-	if !e.Matched {
-		return -1
-	}
-	for _, s := range e.Steps {
-		if s.Kind != "route" {
-			continue
-		}
-		host, route := placeInConfig(s.Path)
-		for i := range e.Losers {
-			if h, r := placeInConfig(e.Losers[i].Path); h > host || h == host && r > route {
-				return i
-			}
-		}
-	}
-	return len(e.Losers)
-}
-
-// missedBy is why the route that encloses a field lost; "" when it did not, or
-// the field is in no route.
-func missedBy(e *match.Explanation, from selection) string {
-	if from.path == "" {
-		return ""
-	}
-	for i := range e.Losers {
-		l := &e.Losers[i]
-		if l.HasRoute && l.Key == from.key && (l.Path == from.path || strings.HasPrefix(from.path, l.Path+".")) {
-			return l.Reason
-		}
-	}
-	return ""
 }
 
 // placeInConfig reads "virtual_hosts[2].routes[1]" at the end of a field path:

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/predict"
 )
@@ -20,79 +20,40 @@ type Foreteller interface {
 	Answer(predict.Request) predict.Answer
 }
 
-// likeNginx is what nginx would do by the nginx.conf of one mesh.
-type likeNginx struct {
-	shown     *nginx.Config
-	server    Foreteller
-	upstreams map[string]string // the cluster that each upstream block mirrors
-	wrong     string            // why nothing can be said
-}
-
-// newLikeNginx reads the projection of a mesh as nginx would.
-func newLikeNginx(shown *nginx.Config, foretell func(*conf.Config) Foreteller) *likeNginx {
-	n := &likeNginx{shown: shown, upstreams: map[string]string{}}
-	read, err := conf.Parse("nginx.conf", conf.Text(shown.String()))
-	if err != nil {
-		n.wrong = err.Error()
-		return n
-	}
-	for d := range read.All() {
-		if k := n.origin(d).Key; d.Name == "upstream" && !k.IsZero() {
-			n.upstreams[d.Arg(0)] = k.Name
-		}
-	}
-	n.server = foretell(read)
-	return n
-}
-
-// line is the index in shown of the line that a directive stands on; -1 for none.
-func (n *likeNginx) line(d *conf.Directive) int {
-	if d == nil || d.Line < 1 || d.Line > len(n.shown.Lines) {
-		return -1
-	}
-	return d.Line - 1
-}
-
-// origin is what the line of a directive mirrors; zero for none.
-func (n *likeNginx) origin(d *conf.Directive) nginx.Origin {
-	if i := n.line(d); i >= 0 {
-		return n.shown.Lines[i].From
-	}
-	return nginx.Origin{}
-}
-
-// mirrors reports whether the line of a directive mirrors a field, or something
-// within it, or around it.
-func (n *likeNginx) mirrors(d *conf.Directive, k mesh.Key, path string) bool {
-	i := n.line(d)
-	if i < 0 {
-		return false
-	}
-	l := &n.shown.Lines[i]
-	return slices.ContainsFunc(append([]nginx.Origin{l.From}, l.Also...), func(o nginx.Origin) bool {
-		return o.Key == k && (o.Path == path || strings.HasPrefix(o.Path, path+".") || strings.HasPrefix(path, o.Path+"."))
-	})
-}
-
-// cluster is the cluster that nginx calls by that name.
-func (n *likeNginx) cluster(upstream string) string {
-	if name, known := n.upstreams[upstream]; known {
-		return name
-	}
-	return upstream
-}
-
 // foretold is what nginx would do with a request, beside what Envoy does.
 type foretold struct {
 	by     *likeNginx
 	answer predict.Answer
 	parts  []parting
+
+	also  *foretold // by the projection, where this is by the operator's own file
+	stale bool      // and that file and the mesh no longer say the same
 }
 
 // parting is one thing in which the two differ.
 type parting struct {
 	says string
-	line int // of the nginx.conf, an index; -1 for none
+	at   *conf.Directive // of the nginx.conf; nil for none
+}
+
+// askNginx has it foretold what nginx does: by the operator's own file where there
+// is one, and by the projection of the mesh.
+func (f *forecast) askNginx(asked *routing, read func() *OwnNginx) {
+	like := asked.likeNginx()
+	f.nginx, f.noNginx = like.foretell(&f.request, &f.Way, asked.mesh), like.wrong
+	if read == nil {
+		return
+	}
+	own := read()
+	switch {
+	case own == nil:
+	case own.Wrong != "":
+		f.unread = own.Wrong
+	default:
+		mine := asked.likeOwn(own).foretell(&f.request, &f.Way, asked.mesh)
+		mine.also, mine.stale = f.nginx, !own.same(asked.mesh)
+		f.nginx, f.noNginx = mine, ""
+	}
 }
 
 // foretell asks nginx's ways for the request that Envoy's were asked; nil where
@@ -138,31 +99,57 @@ func (f *foretold) compare(way *match.Way) []parting {
 	if a.Action == predict.Unknown {
 		return nil
 	}
-	line := f.by.line(a.Location)
-	if line < 0 {
-		line = f.by.line(a.Server)
-	}
+	at := cmp.Or(a.Location, a.Server)
 	k, path, name, routed := routeStep(way)
-	elsewhere := routed && a.Location != nil && !f.by.mirrors(a.Location, k, path)
+	elsewhere := routed && a.Location != nil && !f.by.text.mirrors(a, k, path)
 	here, there := f.end(), envoyEnd(way)
 	switch {
 	case elsewhere && !f.sameEnd(way):
-		return []parting{{fmt.Sprintf("nginx: %s, %s; Envoy: route %s, %s", a.Location, here, name, there), line}}
+		return []parting{{fmt.Sprintf("nginx: %s, %s; Envoy: route %s, %s", a.Location, here, name, there), at}}
 	case !f.sameEnd(way):
-		return []parting{{fmt.Sprintf("nginx: %s; Envoy: %s", here, there), line}}
+		return []parting{{fmt.Sprintf("nginx: %s; Envoy: %s", here, there), at}}
 	case elsewhere:
-		return []parting{{fmt.Sprintf("nginx takes %s, Envoy route %s", a.Location, name), line}}
+		return []parting{{fmt.Sprintf("nginx takes %s, Envoy route %s", a.Location, name), at}}
 	case a.Action != predict.Proxy || way.Action != match.Forward || way.Status != 0:
 		return nil
 	}
 	var out []parting
 	if a.Sent != "" && a.Sent != way.Path {
-		out = append(out, parting{fmt.Sprintf("the upstream gets %s from nginx, %s from Envoy", a.Sent, way.Path), line})
+		out = append(out, parting{fmt.Sprintf("the upstream gets %s from nginx, %s from Envoy", a.Sent, way.Path), at})
 	}
 	if a.Host != "" && !strings.EqualFold(a.Host, way.Host) {
-		out = append(out, parting{fmt.Sprintf("the upstream gets the Host %s from nginx, %s from Envoy", a.Host, way.Host), line})
+		out = append(out, parting{fmt.Sprintf("the upstream gets the Host %s from nginx, %s from Envoy", a.Host, way.Host), at})
 	}
 	return out
+}
+
+// otherwise says what the projection does with the request where that is not what
+// the operator's own file does; "" where it is, or nothing can be said.
+func (f *foretold) otherwise() string {
+	p := f.also
+	if p == nil || p.answer.Action == predict.Unknown || f.answer.Action == predict.Unknown {
+		return ""
+	}
+	mine, theirs := &f.answer, &p.answer
+	sorted := func(in *foretold) []string {
+		var out []string
+		for _, u := range in.upstreams() {
+			out = append(out, in.by.clusters(u)...)
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	switch {
+	case mine.Action == predict.Proxy && theirs.Action == predict.Proxy:
+		shared := slices.ContainsFunc(sorted(f), func(c string) bool { return slices.Contains(sorted(p), c) })
+		if shared && mine.Sent == theirs.Sent && strings.EqualFold(mine.Host, theirs.Host) {
+			return ""
+		}
+		return "to " + strings.TrimSpace(p.target()+" as "+theirs.Host+theirs.Sent)
+	case mine.Action != predict.Proxy && theirs.Action != predict.Proxy && mine.Status == theirs.Status && mine.Redirect == theirs.Redirect:
+		return ""
+	}
+	return p.end()
 }
 
 // routeStep is where the route stands that takes a request in Envoy, and what it
@@ -193,31 +180,47 @@ func (f *foretold) sameEnd(way *match.Way) bool {
 
 // sameClusters reports whether nginx's upstreams are Envoy's clusters.
 func (f *foretold) sameClusters(way *match.Way) bool {
-	ours := f.clusters()
-	if way.Cluster != "" {
-		return slices.Contains(ours, way.Cluster)
+	ours, theirs := f.upstreams(), theirClusters(way)
+	stands := func(upstream, cluster string) bool { return slices.Contains(f.by.clusters(upstream), cluster) }
+	if way.Cluster != "" { // one of several, where its random value chose it
+		ours = slices.DeleteFunc(ours, func(u string) bool { return len(ours) > 1 && !stands(u, way.Cluster) })
 	}
-	var theirs []string
-	for _, w := range way.Weighted {
-		if w.Weight > 0 {
-			theirs = append(theirs, w.Name)
+	for _, u := range ours {
+		if !slices.ContainsFunc(theirs, func(c string) bool { return stands(u, c) }) {
+			return false
 		}
 	}
-	slices.Sort(ours)
-	slices.Sort(theirs)
-	return slices.Equal(slices.Compact(ours), slices.Compact(theirs))
+	for _, c := range theirs {
+		if !slices.ContainsFunc(ours, func(u string) bool { return stands(u, c) }) {
+			return false
+		}
+	}
+	return true
 }
 
-// clusters are those that nginx may send the request to.
-func (f *foretold) clusters() []string {
-	a := &f.answer
-	if a.Upstream != "" {
-		return []string{f.by.cluster(a.Upstream)}
+// upstreams are those that nginx may send the request to.
+func (f *foretold) upstreams() []string {
+	if f.answer.Upstream != "" {
+		return []string{f.answer.Upstream}
 	}
 	var out []string
-	for _, s := range a.Split {
+	for _, s := range f.answer.Split {
 		if s.Percent > 0 {
-			out = append(out, f.by.cluster(s.Upstream))
+			out = append(out, s.Upstream)
+		}
+	}
+	return out
+}
+
+// theirClusters are those that Envoy may send the request to.
+func theirClusters(way *match.Way) []string {
+	if way.Cluster != "" {
+		return []string{way.Cluster}
+	}
+	var out []string
+	for _, w := range way.Weighted {
+		if w.Weight > 0 {
+			out = append(out, w.Name)
 		}
 	}
 	return out

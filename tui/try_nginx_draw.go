@@ -22,7 +22,7 @@ func (s *tryScreen) nginxWay() *foretold {
 }
 
 func canCompare(a *App) (bool, string) {
-	if a.try == nil || a.try.seen == nil {
+	if a.try == nil || a.try.seen == nil || !a.try.seen.complete {
 		return false, "nothing is predicted yet"
 	}
 	return a.try.seen.nginx != nil, "nothing can be said of nginx: " + orText(a.try.seen.noNginx, "there is no nginx.conf")
@@ -40,10 +40,19 @@ func (a *App) turnWorld() tea.Cmd {
 // shown.
 func (s *tryScreen) nginxBrief(a *App, w int) []string {
 	f := s.nginxWay()
-	if f == nil {
+	switch {
+	case s.seen != nil && !s.seen.complete:
+		return a.factLines("nginx would", "…", "", a.th.Dim, w)
+	case f == nil:
 		return nil
 	}
 	key := a.keyOf("world") + " shows its way"
+	switch says := f.otherwise(); {
+	case f.also != nil && says == "":
+		key = "by " + f.by.text.name() + "; " + key
+	case says != "":
+		key = "by " + f.by.text.name() + ", otherwise by the projection; " + a.keyOf("world") + " says how"
+	}
 	if len(f.parts) == 0 {
 		same := "the same: " + f.end()
 		if f.answer.Action == predict.Unknown {
@@ -62,16 +71,22 @@ func (s *tryScreen) envoyBrief(a *App, w int) []string {
 // nginxWayLines are the way that the request takes in nginx, and where it parts
 // from Envoy's.
 func (s *tryScreen) nginxWayLines(a *App, w int) []string {
-	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: "nginx would"}, {Style: a.th.Dim, Text: "  by the nginx.conf beside the panes"}}, nil)}
 	f := s.nginxWay()
-	if f == nil {
+	out := []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: "nginx would"}, {Style: a.th.Dim, Text: s.askedText(f)}}, nil)}
+	if s.seen.unread != "" {
+		out = append(out, paragraph(a.th.Glyph.Warning+" your own nginx.conf is not asked: "+s.seen.unread, w, a.th.Warn)...)
+	}
+	switch {
+	case f == nil && !s.seen.complete:
+		return out
+	case f == nil:
 		return append(out, paragraph("Nothing can be said: "+orText(s.seen.noNginx, "…"), w, a.th.Dim)...)
 	}
 	for i := range f.answer.Steps {
 		step := &f.answer.Steps[i]
 		why := step.Why
-		if n := f.by.line(step.At); n >= 0 {
-			why = strings.TrimSpace(fmt.Sprintf("%s (line %d)", why, n+1))
+		if at := f.by.text.place(step.At); at != "" {
+			why = strings.TrimSpace(why + " (" + lineText(at) + ")")
 		}
 		name := strings.TrimPrefix(step.Name, step.Kind+" ")
 		if step.Kind == "action" { // what comes of it stands below
@@ -83,7 +98,47 @@ func (s *tryScreen) nginxWayLines(a *App, w int) []string {
 	for _, c := range f.answer.Caveats {
 		out = append(out, a.factLines(a.th.Glyph.Warning+" caveat", c, "", a.th.Warn, w)...)
 	}
-	return append(out, s.partingLines(a, f, w)...)
+	return append(append(out, s.partingLines(a, f, w)...), a.otherwiseLines(f, w)...)
+}
+
+// askedText says which nginx.conf is asked.
+func (s *tryScreen) askedText(f *foretold) string {
+	switch {
+	case !s.seen.complete:
+		return "  …"
+	case f == nil:
+		return ""
+	case f.also == nil:
+		return "  by the projection in pane 5"
+	}
+	return "  by your own " + f.by.text.name()
+}
+
+// lineText is a place within an nginx.conf: "line 14", "blog.conf:3".
+func lineText(place string) string {
+	if strings.Contains(place, ":") {
+		return place
+	}
+	return "line " + place
+}
+
+// otherwiseLines say what the projection of the mesh does with the request, where
+// the operator's own file was asked.
+func (a *App) otherwiseLines(f *foretold, w int) []string {
+	if f.also == nil {
+		return nil
+	}
+	name := f.by.text.name()
+	says := f.otherwise()
+	switch {
+	case says != "" && f.stale:
+		return indented("the projection in pane 5 says otherwise: "+says+". The mesh was edited since it was made of "+name+", or that file was.", a.th.Glyph.Friend+" ", w, a.th.Warn)
+	case says != "":
+		return indented("the projection in pane 5 says otherwise: "+says, a.th.Glyph.Friend+" ", w, a.th.Warn)
+	case f.stale:
+		return paragraph("The projection in pane 5 says the same, although it and "+name+" are no longer alike.", w, a.th.Dim)
+	}
+	return paragraph("The projection in pane 5 says the same.", w, a.th.Dim)
 }
 
 // nginxEndLines say what becomes of the request.
@@ -107,12 +162,12 @@ func (s *tryScreen) partingLines(a *App, f *foretold, w int) []string {
 	var out []string
 	for _, p := range f.parts {
 		text := "here they part: " + p.says
-		switch {
-		case p.line < 0:
+		switch at := f.by.text.place(p.at); {
+		case at == "":
 		case s.byNginx:
-			text += fmt.Sprintf(" (line %d, %s goes there)", p.line+1, a.keyOf("route-show"))
+			text += fmt.Sprintf(" (%s, %s shows it in pane 5)", lineText(at), a.keyOf("route-show"))
 		default:
-			text += fmt.Sprintf(" (line %d)", p.line+1)
+			text += " (" + lineText(at) + ")"
 		}
 		out = append(out, indented(text, a.th.Glyph.Friend+" ", w, a.th.Warn)...)
 	}
@@ -133,14 +188,18 @@ func (s *tryScreen) nginxVerdict(a *App, w int) []string {
 	if t.tried.unsent() {
 		return paragraph(g.Warning+" not sent to nginx: "+orText(t.tried.Err, "it does not run"), w, a.th.Warn)
 	}
+	who := "nginx"
+	if a.deps.Own != nil { // that is predicted by the operator's own file
+		who = "nginx, running the projection"
+	}
 	var out []string
 	switch wrong := t.differs(); {
 	case wrong != "":
-		out = paragraph(fmt.Sprintf("%s nginx, not as predicted: %s; %s", g.Rejected, says, wrong), w, a.th.Bad)
+		out = paragraph(fmt.Sprintf("%s %s, not as predicted: %s; %s", g.Rejected, who, says, wrong), w, a.th.Bad)
 	case t.foretold == nil || t.foretold.answer.Action == predict.Unknown || t.foretold.answer.Action == predict.Static:
-		out = paragraph(fmt.Sprintf("%s nginx: %s", g.Note, says), w, a.th.Info)
+		out = paragraph(fmt.Sprintf("%s %s: %s", g.Note, who, says), w, a.th.Info)
 	default:
-		out = paragraph(fmt.Sprintf("%s nginx, as predicted: %s", g.Acked, says), w, a.th.Good)
+		out = paragraph(fmt.Sprintf("%s %s, as predicted: %s", g.Acked, who, says), w, a.th.Good)
 	}
 	if e := s.shot; e != nil && e.done && e.tried.Status != 0 && t.tried.Status != 0 && (e.tried.Status != t.tried.Status || e.tried.Location != t.tried.Location) {
 		return append(out, paragraph(fmt.Sprintf("%s here they part: nginx answers %s, Envoy %s", g.Friend, answerText(&t.tried), answerText(&e.tried)), w, a.th.Warn)...)

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -57,8 +58,8 @@ func (s *tryScreen) nginxReason(a *App, i int) reason {
 	f := s.nginxWay()
 	r := s.nginxReasons()[i]
 	where := r.name
-	if n := f.by.line(r.at); n >= 0 {
-		where = fmt.Sprintf("%d: %s", n+1, r.name)
+	if at := f.by.text.place(r.at); at != "" {
+		where = at + ": " + r.name
 	}
 	if r.takes {
 		return reason{a.th.Glyph.Active, where, "takes it: " + r.why, a.th.Good}
@@ -72,37 +73,19 @@ func (s *tryScreen) nginxReason(a *App, i int) reason {
 func (a *App) showNginxLine() tea.Cmd {
 	s := a.try
 	f := s.nginxWay()
-	line := f.by.line(f.answer.Location)
-	if line < 0 {
-		line = f.by.line(f.answer.Server)
-	}
+	at := cmp.Or(f.answer.Location, f.answer.Server)
 	rows := s.nginxReasons()
 	switch i := s.window.pick; {
 	case !s.form.typing() && i < len(rows):
-		line = f.by.line(rows[i].at)
-	case len(f.parts) > 0 && f.parts[0].line >= 0:
-		line = f.parts[0].line
+		at = rows[i].at
+	case len(f.parts) > 0 && f.parts[0].at != nil:
+		at = f.parts[0].at
 	}
-	if line = a.lineInPanel(f.by, line); line < 0 {
+	line := f.by.text.line(at, a.data.nginx)
+	if line < 0 {
 		a.shout("no line of the draft's nginx.conf says that")
 		return nil
 	}
 	a.gotoNginx(line)
 	return nil
-}
-
-// lineInPanel is where a line stands in the panel, which shows the draft's
-// nginx.conf; -1 when it is not there.
-func (a *App) lineInPanel(by *likeNginx, line int) int {
-	if line < 0 || line >= len(by.shown.Lines) {
-		return -1
-	}
-	want, v := &by.shown.Lines[line], a.data.nginx
-	if line < len(v.lines) && v.lines[line].Text == want.Text && v.lines[line].From == want.From {
-		return line
-	}
-	if want.From.Key.IsZero() {
-		return -1
-	}
-	return v.line(want.From.Key, want.From.Path)
 }

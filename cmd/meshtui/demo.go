@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -88,14 +86,18 @@ func (f demoFlags) check() error {
 
 // startDemo starts the backends, a session on their mesh over a socket of its
 // own, and the load.
-func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, *session, error) {
-	port := freePort(f.port, f.envoys.nodes)
-	moved := ""
-	if port != f.port {
-		moved = fmt.Sprintf("port %d is taken, so the demo listens on %d", f.port, port)
+func startDemo(ctx context.Context, f demoFlags, say func(string)) (lab *demo.Demo, s *session, err error) {
+	claim := claimPorts(f.port, f.envoys.nodes)
+	defer func() {
+		if err != nil {
+			claim.release()
+		}
+	}()
+	moved := claim.moved(f.port)
+	if moved != "" {
 		say(moved)
 	}
-	lab, err := demo.New(context.WithoutCancel(ctx), demo.Options{Port: port, Nodes: f.envoys.nodes, Step: envoy.PortStep, Rate: f.rate})
+	lab, err = demo.New(context.WithoutCancel(ctx), demo.Options{Port: claim.port, Nodes: f.envoys.nodes, Step: envoy.PortStep, Rate: f.rate})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +109,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 	if err != nil {
 		return nil, nil, errors.Join(err, lab.Close())
 	}
-	s, err := startSession(ctx, sessionOptions{
+	s, err = startSession(ctx, sessionOptions{
 		listen: listenFlags{addresses: demoAddress()}, rolls: f.rolls, envoys: f.envoys, nginx: true, say: say,
 		open: func(ctx context.Context, o engine.Options) (*engine.Workspace, error) {
 			o.Kept = asks
@@ -117,6 +119,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (*demo.Demo, 
 	if err != nil {
 		return nil, nil, errors.Join(err, lab.Close())
 	}
+	s.ports = claim
 	if moved != "" {
 		s.note(moved)
 	}
@@ -131,28 +134,6 @@ func demoAddress() []string {
 		return []string{own}
 	}
 	return nil
-}
-
-// freePort is the first port from the wished one on that is free for each of
-// the nodes; the wished one when none of the next hundred is.
-func freePort(wished, nodes int) int {
-	for port := wished; port < wished+envoy.PortStep; port++ {
-		if allFree(port, nodes) {
-			return port
-		}
-	}
-	return wished
-}
-
-func allFree(port, nodes int) bool {
-	for i := range nodes {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i*envoy.PortStep)))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
 }
 
 // traffic is the demo's load as the screen sees it.

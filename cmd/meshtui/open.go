@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/files"
+	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/tui"
 )
 
@@ -47,7 +49,7 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 		return err
 	}
 	say := progress(cmd)
-	kind, err := sayNotices(path, say)
+	kind, err := lookAt(path, say)
 	if err != nil {
 		return err
 	}
@@ -66,21 +68,43 @@ func runOpen(cmd *cobra.Command, path string, f openFlags) error {
 		return err
 	}
 	rememberWorkspace(path)
-	return onScreen(ctx, s, tui.Deps{}, f.screen)
+	var d tui.Deps
+	if kind == files.Nginx {
+		d.Own = (&ownConf{path: path}).now
+	}
+	return onScreen(ctx, s, d, f.screen)
 }
 
-// sayNotices lists, before anything is started or pushed, what of the file at
-// path is not carried over or was rewritten, and says what the file is. It fails
-// when the file cannot be opened at all.
-func sayNotices(path string, say func(string)) (files.Kind, error) {
+// lookAt says, before anything is started or pushed, how much of the file at path
+// is not carried over or was rewritten, and what the file is. The screen begins
+// with the list of it; printed here too, that would stand in the terminal again
+// when the screen is left. It fails when the file cannot be opened at all.
+func lookAt(path string, say func(string)) (files.Kind, error) {
 	opened, err := files.Open(path)
 	if err != nil {
 		return 0, err
 	}
-	for _, n := range slices.Concat(opened.Problems, opened.Notices) {
-		say(n.String())
+	if all := tally(slices.Concat(opened.Problems, opened.Notices)); all != "" {
+		say(fmt.Sprintf("%s: %s on opening; the screen begins with the list, and `meshtui check` prints it", filepath.Base(path), all))
 	}
 	return opened.Kind, nil
+}
+
+// tally counts findings by severity: "1 error, 2 warnings, 3 notes"; "" for none.
+func tally(fs []mesh.Finding) string {
+	var out []string
+	for _, severity := range []mesh.Severity{mesh.Error, mesh.Warning, mesh.Note} {
+		n := 0
+		for i := range fs {
+			if fs[i].Severity == severity {
+				n++
+			}
+		}
+		if n > 0 {
+			out = append(out, count(n, severity.String()))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // needTerminal refuses a screen where there is none to draw on, before

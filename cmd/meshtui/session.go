@@ -49,6 +49,7 @@ type session struct {
 	twin      *twin.Twin                      // nil without an nginx
 	contest   atomic.Pointer[contest.Contest] // in the demo
 	noNginx   string                          // why twin is nil
+	ports     *portClaim                      // of the demo; nil else
 	runDir    func() (string, error)          // for the logs and sockets of what is started here
 	eyes      atomic.Pointer[envoy.Watcher]   // watcher, for who may ask before it is there
 
@@ -282,6 +283,7 @@ func (s *session) stop() error {
 	if s.workspace != nil {
 		errs = append(errs, s.workspace.Close())
 	}
+	s.ports.release()
 	return errors.Join(errs...)
 }
 

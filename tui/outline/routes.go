@@ -35,7 +35,7 @@ func (b *builder) virtualHost(vh *routev3.VirtualHost, path string) {
 }
 
 func (b *builder) route(r *routev3.Route, path string) {
-	b.add(RDS, Row{Kind: RouteRow, Path: path, Depth: 2, Label: Match(r.GetMatch()), Value: target(r)})
+	b.add(RDS, Row{Kind: RouteRow, Path: path, Depth: 2, Label: Match(r.GetMatch()), Value: target(r), Plain: plain(r)})
 	wc := r.GetRoute().GetWeightedClusters()
 	var sum float64
 	for _, c := range wc.GetClusters() {
@@ -49,6 +49,13 @@ func (b *builder) route(r *routev3.Route, path string) {
 		}
 		b.add(RDS, w)
 	}
+}
+
+// plain is Row.Plain.
+func plain(r *routev3.Route) bool {
+	m := r.GetMatch()
+	byPath := m.GetPath() != "" || m.GetPrefix() != "" || m.GetPathSeparatedPrefix() != ""
+	return r.GetRoute() != nil && byPath && len(m.GetHeaders()) == 0 && len(m.GetQueryParameters()) == 0
 }
 
 // Match is how a route match is written: as an nginx location would be ("=

@@ -63,6 +63,10 @@ type Row struct {
 
 	// HTTP says that a listener or filter chain carries HTTP.
 	HTTP bool
+
+	// Plain says that a route leads to clusters and asks for no more than a path, so
+	// that what it takes are requests as they come every day.
+	Plain bool
 }
 
 // related reports whether one path is the other or stands within it.

@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// holder names the process that listens on the port, as " by nginx (pid 12)";
-// "" when that cannot be seen, as for a process of another user. The address
-// narrows nothing down: one that listens on all addresses holds each.
-func holder(_ string, port uint32) string {
+// holder is Holder: the sockets that listen on the port, and the first process
+// that has one of them open.
+func holder(port uint32) string {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		body, err := os.ReadFile(table)
@@ -27,7 +26,7 @@ func holder(_ string, port uint32) string {
 		if target, err := os.Readlink(path); err == nil && sockets[target] {
 			process := filepath.Dir(filepath.Dir(path))
 			name, _ := os.ReadFile(filepath.Join(process, "comm"))
-			return fmt.Sprintf(" by %s (pid %s)", strings.TrimSpace(string(name)), filepath.Base(process))
+			return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(name)), filepath.Base(process))
 		}
 	}
 	return ""

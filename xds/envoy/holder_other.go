@@ -4,4 +4,4 @@ package envoy
 
 // holder would name the process that listens on the port; only Linux shows it
 // without a further program.
-func holder(string, uint32) string { return "" }
+func holder(uint32) string { return "" }

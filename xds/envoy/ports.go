@@ -51,6 +51,20 @@ func portsOf(k mesh.Key, path string, a *corev3.Address, nodes int) []mesh.Findi
 	return out
 }
 
+// Holder names the process of this machine that listens on the TCP port, as "nginx
+// (pid 12)"; "" when nobody does, or it cannot be seen, as for a process of another
+// user. The address narrows nothing down: one that listens on all addresses holds
+// each.
+func Holder(port uint32) string { return holder(port) }
+
+// by is " by nginx (pid 12)", "" when the holder cannot be seen.
+func by(port uint32) string {
+	if h := holder(port); h != "" {
+		return " by " + h
+	}
+	return ""
+}
+
 // bindable says why the port cannot be had and what to do, "" when it can.
 func bindable(host string, port uint32) (message, hint string) {
 	if port > 65535 {
@@ -69,7 +83,7 @@ func bindable(host string, port uint32) (message, hint string) {
 		l.Close()
 		return "", ""
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("port %d is already taken on %s%s", port, host, holder(host, port)), "end what holds it, or take another port"
+		return fmt.Sprintf("port %d is already taken on %s%s", port, host, by(port)), "end what holds it, or take another port"
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Sprintf("port %d on %s is for root", port, host), "take a port above 1023"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
