@@ -169,6 +169,7 @@ func (a *App) sideSections(c *ContestState, which, w, tall int) [][]string {
 	if c.What != "" {
 		effect = a.effectLines(s, w)
 	}
+	effect = append(effect, a.crashLines(c, s, w)...)
 	processes = append([]string{a.told("connections", w, a.connectionSpans(c, s)...)}, a.processLines(s, true, w)...)
 	for i := range s.Slow {
 		slow = append(slow, a.slowLine([]string{"in flight", ""}[min(i, 1)], &s.Slow[i], w))
@@ -193,6 +194,7 @@ func (a *App) sideBriefly(c *ContestState, which, w int) []string {
 		}
 		out = append(out, effect...)
 	}
+	out = append(out, a.crashLines(c, s, w)...)
 	kept := a.connectionSpans(c, s)
 	if s.Upgraded != "" {
 		kept = append(kept, widget.Span{Text: "; upgraded "}, a.upgradedSpan(s))
@@ -246,6 +248,30 @@ func (a *App) firstAnswer(s *ContestSide) []widget.Span {
 		return spans
 	}
 	return []widget.Span{{Style: a.th.Dim, Text: "not yet"}}
+}
+
+// crashLines say that the server died, with its last words, and what its clients
+// felt of that: none of it is the change's doing.
+func (a *App) crashLines(c *ContestState, s *ContestSide, w int) []string {
+	if s.Crash == "" {
+		return nil
+	}
+	when := ago(age(a.at, s.Crashed))
+	if d := s.Crashed.Sub(c.At); c.What != "" && d >= 0 {
+		when = millis(d) + " after the change"
+	}
+	text := fmt.Sprintf("%s %s: %s", a.th.Glyph.Rejected, when, s.Crash)
+	var felt []string
+	if s.Lost > 0 {
+		felt = append(felt, count(s.Lost, "request")+" failed")
+	}
+	if s.Cut > 0 {
+		felt = append(felt, count(s.Cut, "connection")+" closed")
+	}
+	if len(felt) > 0 {
+		text += ". By that, not by the change: " + strings.Join(felt, ", ")
+	}
+	return indented(text, widget.Fit("crash", contestLabel), w, a.th.Bad)
 }
 
 // answersSince counts the answers since the change.
@@ -352,7 +378,7 @@ func (a *App) slowLine(word string, s *Slow, w int) string {
 	done := 1.0
 	switch {
 	case s.Err != "":
-		says, style = "cut: "+s.Err, a.th.Bad
+		says, style = s.Err, a.th.Bad
 		if s.Of > 0 {
 			done = float64(s.Of-s.Left) / float64(s.Of)
 		}

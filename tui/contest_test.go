@@ -36,13 +36,23 @@ func underWay() ContestState {
 		{Name: "nginx 1.22.1", Did: "wrote nginx.conf, nginx -s reload", Bytes: 2515, Effective: 117 * time.Millisecond, Settled: 221 * time.Millisecond,
 			Processes: []Process{{PID: 21977, Since: ago(2100 * time.Millisecond), Leaving: true}, {PID: 22026, Since: ago(2 * time.Second)}, {PID: 20001, Gone: true, Since: ago(time.Second)}},
 			Open:      10, Closed: 10, Answers: 310, Failed: 2,
-			Slow:     []Slow{{Of: 5 * time.Second, Left: 2 * time.Second}, {Of: 5 * time.Second, OK: true}, {Of: 5 * time.Second, Left: 3 * time.Second, Err: "EOF"}},
+			Slow:     []Slow{{Of: 5 * time.Second, Left: 2 * time.Second}, {Of: 5 * time.Second, OK: true}, {Of: 5 * time.Second, Left: 3 * time.Second, Err: "cut: EOF"}},
 			Upgraded: "cut after 2.1 s", Ticks: ticks(50, 28, 30, 2)},
 		{Name: "Envoy 1.40.0", Did: "RDS local_route", Bytes: 228, Effective: 4 * time.Millisecond, Settled: 11 * time.Millisecond,
 			Processes: []Process{{PID: 21500, Since: ago(time.Minute)}}, Open: 10, Answers: 316,
 			Slow:     []Slow{{Of: 5 * time.Second, Left: 2 * time.Second}, {Of: 5 * time.Second, OK: true}},
 			Upgraded: "alive", Ticks: ticks(50, 28, 28, 0)},
 	}}
+}
+
+// crashed is the contest after nginx died.
+func crashed() ContestState {
+	c := underWay()
+	s := &c.Sides[0]
+	s.Failed, s.Closed = 0, 0
+	s.Crash, s.Crashed, s.Lost, s.Cut = "nginx ended: signal: killed; its last error: worker process 22026 exited on signal 11", c.At.Add(1200*time.Millisecond), 21, 10
+	s.Slow[2].Err = "cut by the crash"
+	return c
 }
 
 // against is a scene with a contest.
@@ -67,7 +77,7 @@ func TestGoldenContest(t *testing.T) {
 	for _, sc := range []struct {
 		name  string
 		state ContestState
-	}{{"contest", underWay()}, {"contest-still", still}, {"contest-missed", missed}} {
+	}{{"contest", underWay()}, {"contest-still", still}, {"contest-missed", missed}, {"contest-crash", crashed()}} {
 		for _, s := range [][2]int{{150, 40}, {80, 24}, {60, 24}} {
 			t.Run(fmt.Sprintf("%s %d×%d", sc.name, s[0], s[1]), func(t *testing.T) {
 				d, _ := against(tuitest.Calm(), sc.state)

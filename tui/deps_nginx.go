@@ -55,10 +55,14 @@ type ContestSide struct {
 	Settled   time.Duration // from the change to the last old answer, of requests that came after it; 0 while it is not known
 	Refused   string        // the change was not taken: its own words
 	Processes []Process
-	Open      int // client connections kept alive
-	Closed    int // of them, closed by the server since the change
-	Answers   int // since the change
-	Failed    int // of them
+	Open      int       // client connections kept alive
+	Closed    int       // of them, closed by the server since the change
+	Answers   int       // since the change
+	Failed    int       // of them, not counting Lost
+	Crash     string    // how the server, or one of its workers, died since the change: its last words; "" where none did
+	Crashed   time.Time // when
+	Lost      int       // requests that failed by the crash, not by the change
+	Cut       int       // connections that were closed by it; they are not in Closed
 	Slow      []Slow
 	Upgraded  string // what became of the upgraded connection: "alive", "cut after 2.1 s"; "" none
 	Ticks     []Tick // the last ones, oldest first; both sides' end at the same moment
@@ -78,7 +82,7 @@ type Slow struct {
 	Of   time.Duration // how long it takes in all
 	Left time.Duration // until its answer is due; 0 when it is over
 	OK   bool          // it is over, and was answered
-	Err  string        // it is over, and was not
+	Err  string        // it is over, and was not: "cut: EOF", "answered 503"
 }
 
 // TickLength is the time that a Tick is about.

@@ -15,6 +15,7 @@ func (s *session) compete(lab *demo.Demo) *contest.Contest {
 	c := contest.New(s.ctx, contest.Options{
 		Workspace: s.workspace, Wire: s.server.Wire(), Node: s.plane.first, Name: s.plane.title,
 		Process: func() contest.Process { return processOf(s.fleet.Processes()) },
+		Crash:   func() contest.Crash { return crashOf(s.fleet.Processes()) },
 		Twin:    s.twin, NoNginx: s.noNginx,
 		Who: func(h http.Header) string {
 			_, address := lab.Who(h.Get)
@@ -36,6 +37,15 @@ func processOf(all []envoy.Process) contest.Process {
 	return contest.Process{PID: all[0].PID, Since: all[0].Since}
 }
 
+// crashOf is when the first of the local proxies died, for as long as it is down;
+// zero else.
+func crashOf(all []envoy.Process) contest.Crash {
+	if len(all) == 0 || all[0].State != envoy.Restarting {
+		return contest.Crash{}
+	}
+	return contest.Crash{At: all[0].Since, Says: all[0].Node + " ended: " + all[0].Why}
+}
+
 // competition is the contest as the screen sees it.
 type competition struct{ *contest.Contest }
 
@@ -52,6 +62,7 @@ func sideOf(s contest.Side) tui.ContestSide {
 	out := tui.ContestSide{
 		Name: s.Name, Did: s.Did, Bytes: s.Bytes, Effective: s.Effective, Settled: s.Settled, Refused: s.Refused,
 		Open: s.Open, Closed: s.Closed, Answers: s.Answers, Failed: s.Failed, Upgraded: s.Upgraded,
+		Crash: s.Crash.Says, Crashed: s.Crash.At, Lost: s.Lost, Cut: s.Cut,
 	}
 	for _, p := range s.Processes {
 		out.Processes = append(out.Processes, tui.Process(p))

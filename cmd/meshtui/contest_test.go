@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,6 +113,26 @@ func TestReloadAgainstPush(t *testing.T) {
 	until("both answer as before", func(s contest.State) bool {
 		return s.What == "/ goes back to legacy" && s.Envoy.Effective > 0 && s.Nginx.Effective > 0
 	})
+
+	// One that dies is told apart from a change.
+	for name, end := range map[string]struct {
+		pid  int
+		side func(contest.State) contest.Side
+	}{
+		"nginx": {l.session.twin.State().PID, func(s contest.State) contest.Side { return s.Nginx }},
+		"Envoy": {processOf(l.session.fleet.Processes()).PID, func(s contest.State) contest.Side { return s.Envoy }},
+	} {
+		if err := syscall.Kill(end.pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		s := until(name+" died and is back", func(s contest.State) bool {
+			side := end.side(s)
+			return side.Crash.Says != "" && side.Lost+side.Cut > 0 && side.Open == 10 && side.Ticks[len(side.Ticks)-2].New > 0
+		})
+		if side := end.side(s); side.Failed != 0 || !strings.Contains(side.Crash.Says, "killed") || side.Crash.At.Before(s.At) {
+			t.Errorf("%s died: %+v", name, side)
+		}
+	}
 	c.Watch(false)
 }
 

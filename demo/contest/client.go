@@ -85,7 +85,7 @@ func (w *world) left(l *link, byServer bool) {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
 	w.open--
-	if byServer {
+	if byServer && !w.crashes.feels(felt{at: w.c.o.Now(), closed: true}) {
 		w.closed++
 	}
 }

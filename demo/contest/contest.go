@@ -41,13 +41,14 @@ type Wire interface {
 	Since(seq uint64, max int) (msgs []xds.Message, dropped uint64)
 }
 
-// Options say what competes. All but Twin, NoNginx, Now and Who must be set.
+// Options say what competes. All but Crash, Twin, NoNginx, Now and Who must be set.
 type Options struct {
 	Workspace Workspace
 	Wire      Wire
 	Node      string                   // id of the Envoy that competes
 	Name      string                   // what it is called: "Envoy 1.40.0"
 	Process   func() Process           // its process
+	Crash     func() Crash             // when it died last; nil where that is not known
 	Twin      *twin.Twin               // nil where there is no nginx
 	NoNginx   string                   // why not
 	Who       func(http.Header) string // the address of the backend that an answer came from; "" for none
@@ -232,6 +233,7 @@ func (c *Contest) watch(ctx context.Context) error {
 	for {
 		for _, w := range c.worlds {
 			w.lookAtProcesses()
+			w.lookAtCrash()
 		}
 		c.lookAtWire()
 		c.lookAtNginx()

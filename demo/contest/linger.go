@@ -16,7 +16,8 @@ type slowRun struct {
 	begun time.Time
 	of    time.Duration
 	over  bool
-	err   string // why there was no answer, when it is over
+	ended time.Time // zero before it is over
+	err   string    // why there was no answer, when it is over
 }
 
 // slowly has always one slow request in flight, the first one shorter, so that
@@ -55,7 +56,7 @@ func (w *world) askSlowly(ctx context.Context, number int, of time.Duration) boo
 	}
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
-	run.over = true
+	run.over, run.ended = true, w.c.o.Now()
 	switch {
 	case err != nil:
 		run.err = "cut: " + err.Error()

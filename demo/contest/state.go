@@ -3,6 +3,7 @@ package contest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,7 +33,10 @@ type Side struct {
 	Open      int       // client connections kept alive
 	Closed    int       // closed by the server since the change
 	Answers   int       // since the change
-	Failed    int       // of them
+	Failed    int       // of them, not counting Lost
+	Crash     Crash     // since the change, or still down from before
+	Lost      int       // requests that failed by the crash
+	Cut       int       // connections that were closed by it; they are not in Closed
 	Slow      []Slow    // those in flight at the change
 	Upgraded  string    // what became of the upgraded connection
 	Ticks     []Tick    // oldest first
@@ -51,7 +55,7 @@ type Slow struct {
 	Of   time.Duration // how long it takes in all
 	Left time.Duration // until its answer is due; 0 when it is over
 	OK   bool
-	Err  string
+	Err  string // "cut: EOF", "answered 503"
 }
 
 // Tick is a tenth of a second of answers.
@@ -89,7 +93,7 @@ func (w *world) side() Side {
 	now := w.c.o.Now()
 	out := Side{
 		Name: w.name, Did: w.did, Bytes: w.bytes, Refused: w.refused, Open: w.open, Closed: w.closed,
-		Answers: w.answers, Failed: w.failed, Ticks: slices.Clone(w.ticks), Processes: w.processes.list(),
+		Answers: w.answers, Failed: w.failed, Crash: w.crashes.last, Lost: w.crashes.failed, Cut: w.crashes.closed, Ticks: slices.Clone(w.ticks), Processes: w.processes.list(),
 	}
 	if !w.effective.IsZero() && w.c.change != nil {
 		out.Effective = w.effective.Sub(w.c.change.at)
@@ -103,11 +107,18 @@ func (w *world) side() Side {
 	}
 	for _, s := range slow {
 		if s != nil {
-			out.Slow = append(out.Slow, s.told(now))
+			told := s.told(now)
+			if told.Err != "" && w.crashes.due(s.ended) {
+				told.Err = "cut by the crash"
+			}
+			out.Slow = append(out.Slow, told)
 		}
 	}
 	if up != nil {
 		out.Upgraded = up.told(w.c.change)
+		if strings.HasPrefix(out.Upgraded, "cut") && w.crashes.due(up.ended) {
+			out.Upgraded += ", by the crash"
+		}
 	}
 	return out
 }

@@ -27,6 +27,7 @@ type world struct {
 	lastOld   time.Time // when it last answered as before the change
 	ticks     []Tick
 	processes processes
+	crashes   crashes
 
 	slow         [slows]*slowRun
 	slowAtChange []*slowRun
@@ -43,6 +44,7 @@ func newWorld(c *Contest, name string, nginx bool) *world {
 // reset forgets everything: nobody has watched before.
 func (w *world) reset() {
 	w.begun, w.open, w.processes = false, 0, processes{}
+	w.crashes = crashes{seen: w.c.o.Now()}
 	w.slow, w.up = [slows]*slowRun{}, nil
 	w.ticks = make([]Tick, 1, ticks)
 	w.forget()
@@ -53,6 +55,7 @@ func (w *world) forget() {
 	w.closed, w.answers, w.failed, w.bytes = 0, 0, 0, 0
 	w.did, w.refused, w.effective, w.lastOld = "", "", time.Time{}, time.Time{}
 	w.slowAtChange, w.upAtChange = nil, nil
+	w.crashes.forget()
 }
 
 // begin begins a change: what was new is old from now on.
@@ -123,11 +126,16 @@ func (w *world) count(a answer) {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
 	now := &w.ticks[len(w.ticks)-1]
+	if !a.failed {
+		w.crashes.answered(a.at)
+	}
 	w.answers++
 	switch {
 	case a.failed:
-		w.failed++
 		now.Failed++
+		if !w.crashes.feels(felt{at: a.at}) {
+			w.failed++
+		}
 	case w.isNew(a):
 		now.New++
 	default:

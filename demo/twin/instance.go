@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +31,7 @@ type instance struct {
 
 	mu    sync.Mutex
 	emerg string // what the master said last of a file that it does not take
+	worst string // what it logged last as an error, or as something worse
 }
 
 // gaveUp is what nginx says when it has tried often enough to have a port.
@@ -78,14 +81,33 @@ func (p *instance) follow(said io.Reader, log io.Writer) {
 		if size += len(line); size < maxLogSize {
 			_, _ = io.WriteString(log, line) // a full disk is no reason to stop nginx
 		}
-		if strings.Contains(line, "[emerg]") {
-			p.heard(refusal(line))
-		}
+		p.hears(line)
 		if err != nil {
 			return
 		}
 	}
 }
+
+// hears looks at a line of the log.
+func (p *instance) hears(line string) {
+	level, says := logged(line)
+	if levels := []string{"error", "crit", "alert", "emerg"}; !slices.Contains(levels, level) {
+		return
+	}
+	p.mu.Lock()
+	p.worst = says
+	p.mu.Unlock()
+	switch {
+	case level == "emerg":
+		p.heard(says)
+	case level == "alert" && workerDied.MatchString(says):
+		at := p.twin.o.Now()
+		p.twin.become(func(s *State) { s.Crash = Crash{at, says} })
+	}
+}
+
+// workerDied is how the master tells that a worker ended which it had not told to.
+var workerDied = regexp.MustCompile(`^worker process \d+ exited (?:on signal|with fatal code|with code [1-9])`)
 
 // heard notes what the master said against the file that it was given, and that
 // it goes on with the one before. It tries for a while to have a port before it
@@ -110,6 +132,13 @@ func (p *instance) heard(words string) {
 			s.Runs, s.Places, s.before = s.before.mesh, s.before.places, nil
 		}
 	})
+}
+
+// lastError is what it logged last as an error; "" for nothing.
+func (p *instance) lastError() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.worst
 }
 
 // said is what it said last of a file that it does not take; "" for nothing.

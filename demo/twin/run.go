@@ -226,6 +226,11 @@ func (r *runner) failed(began time.Time, why string) {
 		p.finish()
 		if why == "" {
 			why = "nginx ended: " + cmp.Or(p.Exit(), "without an error")
+			if said := p.lastError(); said != "" {
+				why += "; its last error: " + said
+			}
+			at := t.o.Now()
+			t.become(func(s *State) { s.Crash = Crash{at, why} })
 		}
 		r.process = nil
 	}
@@ -242,25 +247,33 @@ func (r *runner) failed(began time.Time, why string) {
 	})
 }
 
-// refusal is what nginx said against a file, without its time and number: the
-// lines of [emerg], or the last ones.
-func refusal(said string) string {
-	var emerg, all []string
-	for line := range strings.Lines(said) {
-		line = strings.TrimSpace(line)
-		_, rest, found := strings.Cut(line, "[emerg] ")
-		if found {
-			if i := strings.Index(rest, ": "); i > 0 && strings.Trim(rest[:i], "0123456789#") == "" {
-				rest = rest[i+2:]
-			}
-			emerg = append(emerg, rest)
+// logged is a line of nginx's log without its time and numbers: its level and what
+// it says; level is "" for any other line.
+func logged(line string) (level, says string) {
+	for _, level := range []string{"notice", "warn", "error", "crit", "alert", "emerg"} {
+		_, rest, found := strings.Cut(line, "["+level+"] ")
+		if !found {
+			continue
 		}
-		if line != "" {
+		if i := strings.Index(rest, ": "); i > 0 && strings.Trim(rest[:i], "0123456789#") == "" {
+			rest = rest[i+2:]
+		}
+		return level, strings.TrimSpace(rest)
+	}
+	return "", strings.TrimSpace(line)
+}
+
+// refusal is what nginx said against a file: its first line of [emerg], else the
+// last lines that there are.
+func refusal(said string) string {
+	var all []string
+	for line := range strings.Lines(said) {
+		if level, says := logged(line); level == "emerg" {
+			return says
+		}
+		if line = strings.TrimSpace(line); line != "" {
 			all = append(all, line)
 		}
-	}
-	if len(emerg) > 0 {
-		return emerg[0]
 	}
 	return strings.Join(all[max(0, len(all)-lastWords):], "; ")
 }

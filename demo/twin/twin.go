@@ -57,8 +57,15 @@ type State struct {
 	Runs     *mesh.Mesh        // what the newest text says that nginx took; nil before the first
 	Load     Load              // the newest text that nginx was given
 	Restarts int
+	Crash    Crash // the newest
 
 	before *ran // what nginx goes on with where it does not take the newest text after all
+}
+
+// Crash is that nginx, or one of its workers, ended although nobody asked it to.
+type Crash struct {
+	At   time.Time // zero for none
+	Says string    // how it ended, and what nginx logged last that tells why
 }
 
 // ran is a text that nginx took.

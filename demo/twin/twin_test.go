@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -112,28 +111,6 @@ func TestATextThatIsBadFromTheBeginning(t *testing.T) {
 	}
 	tw.Follow(answering(port, "mended"))
 	if got := answer(t, tw); got != "mended" {
-		t.Errorf("answered %q", got)
-	}
-}
-
-func TestAKilledNginxComesBack(t *testing.T) {
-	t.Parallel()
-	tw, port := newTwin(t), freePort(t)
-	tw.Follow(answering(port, "here"))
-	answer(t, tw)
-	before := tw.State()
-	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	s := until(t, tw, "its end is told", func(s State) bool { return s.PID != before.PID })
-	if s.Running || !strings.Contains(s.Err, "killed") || !strings.Contains(s.Err, "next start at") {
-		t.Errorf("it says %+v", s)
-	}
-	s = until(t, tw, "it is back", func(s State) bool { return s.Running })
-	if s.Err != "" || s.Restarts != 1 || s.Places[at(port)] != before.Places[at(port)] {
-		t.Errorf("it is back as %+v, was %+v", s, before)
-	}
-	if got := answer(t, tw); got != "here" {
 		t.Errorf("answered %q", got)
 	}
 }
