@@ -45,6 +45,7 @@ func (im *importer) perRoute(r *routev3.Route, filter string, m proto.Message) {
 		r.TypedPerFilterConfig = map[string]*anypb.Any{}
 	}
 	r.TypedPerFilterConfig[filter] = packed(m)
+	im.spend(len(r.GetTypedPerFilterConfig()[filter].GetValue()))
 }
 
 // addedHeaders is add_header, all of a level or none.

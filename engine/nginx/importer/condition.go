@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -84,12 +85,14 @@ func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, said 
 	if !ok {
 		return nil, nil, false, "Envoy looks at nothing but the request"
 	}
-	said, e, why := w.asks(t, q, 0)
+	said, e, why := w.asked(t, q)
 	switch {
 	case why != "":
 		return nil, nil, false, why
 	case said.op == opTrue:
 		return []condition{{always: true}}, said, true, ""
+	case said.size() > mostParts:
+		return nil, nil, false, fmt.Sprintf("the condition has more than %d parts", mostParts)
 	case said.depth() > deepest:
 		return nil, nil, false, "the condition is too deep"
 	}
@@ -120,7 +123,7 @@ func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, said 
 // asks is the requests that meet a test. e is its expression, if it has one that
 // looks at a value as it is.
 func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expression, why string) {
-	if depth > mostHops {
+	if w.spend(stepCost); depth > mostHops || w.full() {
 		return nil, nil, "$" + t.variable + " is put together without end"
 	}
 	if rows, ok := w.tableOf(t.variable, q, depth+1); ok {
@@ -129,7 +132,7 @@ func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expressio
 	}
 	if value, ok := w.values(*q)(t.variable); ok {
 		if text, ok := value.literal(); ok {
-			p, why = decided(t, text)
+			p, why = w.decided(t, text)
 			return p, nil, why
 		}
 		if len(value) != 1 {
@@ -141,7 +144,7 @@ func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expressio
 		}
 	}
 	if strings.Contains(t.op, "~") {
-		if e, why = compile(t.value, strings.HasSuffix(t.op, "*")); why != "" {
+		if e, why = w.compile(t.value, strings.HasSuffix(t.op, "*")); why != "" {
 			return nil, nil, why
 		}
 	}
@@ -157,14 +160,14 @@ func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expressio
 }
 
 // decided is a test of a value that is known: of all requests, or none.
-func decided(t test, value string) (*predicate, string) {
+func (im *importer) decided(t test, value string) (*predicate, string) {
 	yes := value != "" && value != "0"
 	switch t.op {
 	case "=", "!=":
 		same := value == t.value || t.fold && strings.EqualFold(value, t.value)
 		yes = same == (t.op == "=")
 	case "~", "~*", "!~", "!~*":
-		e, why := compile(t.value, strings.HasSuffix(t.op, "*"))
+		e, why := im.compile(t.value, strings.HasSuffix(t.op, "*"))
 		if why != "" {
 			return nil, why
 		}

@@ -73,6 +73,7 @@ func (im *importer) another(p *pool) *clusterv3.Cluster {
 		return p.cluster
 	}
 	c := proto.CloneOf(p.plain)
+	im.spendOn(c)
 	im.put(p.from, c)
 	if c.GetType() == clusterv3.Cluster_EDS && c.GetEdsClusterConfig().GetServiceName() == "" {
 		c.EdsClusterConfig.ServiceName = p.endpoints.GetClusterName()

@@ -121,7 +121,7 @@ func (im *importer) name(sv *server, name, why string) {
 }
 
 func (im *importer) regexName(h *host, re string) {
-	e, why := compile(re, true)
+	e, why := im.compile(re, true)
 	if why != "" {
 		im.name(h.server, "~"+re, why)
 		return
@@ -157,7 +157,7 @@ func (im *importer) virtualHosts(s *site) {
 		byRegex = byRegex || len(h.regexes) > 0
 		without = without && !slices.Contains(h.domains, noHost)
 	}
-	names := map[string]bool{}
+	names := map[string]int{}
 	var last *routev3.VirtualHost
 	for _, h := range hosts {
 		vh := &routev3.VirtualHost{Domains: h.domains}
@@ -235,12 +235,14 @@ func (h *host) title(isDefault bool) string {
 	return "server"
 }
 
-// unique is the name, with a number where it is taken.
-func unique(taken map[string]bool, name string) string {
+// unique is the name, with a number where it is taken. taken has the number that
+// each name last got.
+func unique(taken map[string]int, name string) string {
 	out := name
-	for n := 2; taken[out]; n++ {
-		out = fmt.Sprintf("%s-%d", name, n)
+	for taken[out] > 0 {
+		taken[name]++
+		out = fmt.Sprintf("%s-%d", name, taken[name])
 	}
-	taken[out] = true
+	taken[out] = max(taken[out], 1)
 	return out
 }

@@ -35,19 +35,31 @@ type importer struct {
 	uses      map[string]bool                                  // variables that the file uses; nil while nobody asked
 	scopes    map[*conf.Directive]*scope                       // the locations of each block
 	said      map[Entry]bool
-	slashed   bool // it is said that %2F stays
-	relocated bool // it is said that an upstream's Location stays
-	plain     bool // it is said what plain HTTP to a TLS port gets
+	told      map[telling]bool             // the same, before the words are put together
+	settled   map[*conf.Directive]bool     // blocks that moot has gone through
+	names     map[mesh.Key]int             // the number that a name last got
+	written   map[*conf.Directive]string   // long directives in words
+	answers   map[test]answer              // of the tests that are the same everywhere
+	placed    map[string]bool              // variables that hang on the place in the file
+	tables    map[string][]*conf.Directive // map and geo, by their variable
+	compiled  map[source]compiled          // expressions
+	space     int                          // the room that the file has, in bytes
+	room      int                          // what is left of it
+	slashed   bool                         // it is said that %2F stays
+	relocated bool                         // it is said that an upstream's Location stays
+	plain     bool                         // it is said what plain HTTP to a TLS port gets
 }
 
 func newImporter(c *conf.Config) *importer {
 	if c == nil {
 		c = &conf.Config{}
 	}
+	space := roomFor(c)
 	return &importer{conf: c, claimed: map[*conf.Directive]bool{}, taken: map[mesh.Key]bool{},
 		packed: map[proto.Message]place{}, pools: map[string]*pool{}, goals: map[*routev3.RouteAction]*goal{},
 		inside: map[*conf.Directive]map[string][]*conf.Directive{},
-		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}}
+		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}, told: map[telling]bool{}, settled: map[*conf.Directive]bool{},
+		names: map[mesh.Key]int{}, compiled: map[source]compiled{}, answers: map[test]answer{}, space: space, room: space}
 }
 
 func (im *importer) run() *Result {
@@ -87,8 +99,10 @@ type entry struct {
 func (im *importer) put(from *conf.Directive, m proto.Message) string {
 	t, _ := mesh.TypeOf(m)
 	name := mesh.NameOf(m)
-	for n := 2; im.taken[mesh.Key{Type: t, Name: mesh.NameOf(m)}]; n++ {
-		rename(m, fmt.Sprintf("%s-%d", name, n))
+	key := mesh.Key{Type: t, Name: name}
+	for now := key; im.taken[now]; now.Name = mesh.NameOf(m) {
+		im.names[key] = max(im.names[key], 1) + 1
+		rename(m, fmt.Sprintf("%s-%d", name, im.names[key]))
 	}
 	im.taken[mesh.Key{Type: t, Name: mesh.NameOf(m)}] = true
 	im.made = append(im.made, made{m, from})
@@ -106,35 +120,44 @@ func rename(m proto.Message, name string) {
 // exact notes that a directive became this, and means the same.
 func (im *importer) exact(d *conf.Directive, to place) {
 	im.claimed[d] = true
-	im.links = append(im.links, link{from: d, kind: nginx.Exact, to: to})
+	im.became(d, nginx.Exact, to)
 }
+
+// became notes what a directive became.
+func (im *importer) became(d *conf.Directive, kind nginx.Kind, to place) {
+	im.spend(linkCost)
+	im.links = append(im.links, link{from: d, kind: kind, to: to})
+}
+
+// linkCost is about what a link takes, in bytes.
+const linkCost = 64
 
 // approx notes that a directive became this, and where the two part.
 func (im *importer) approx(d *conf.Directive, to place, reason, instead string) {
 	im.claimed[d] = true
-	im.links = append(im.links, link{from: d, kind: nginx.Approximate, to: to})
-	im.enter(entry{Entry{Kind: nginx.Approximate, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}, to})
+	im.became(d, nginx.Approximate, to)
+	im.tell(nginx.Approximate, d, reason, instead, to)
 }
 
 // none notes that a directive has no counterpart. What stands within its braces
 // is accounted for too.
 func (im *importer) none(d *conf.Directive, reason, instead string) {
 	im.moot(d)
-	im.enter(entry{Entry: Entry{Kind: nginx.None, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}})
+	im.tell(nginx.None, d, reason, instead, place{})
 }
 
 // say enters a directive in the report without accounting for what stands within
 // its braces. to is zero for what is not carried over.
 func (im *importer) say(kind nginx.Kind, d *conf.Directive, reason, instead string, to place) {
 	im.claimed[d] = true
-	im.enter(entry{Entry{Kind: kind, Directive: d.String(), File: d.File, Line: d.Line, Reason: reason, Instead: instead}, to})
+	im.tell(kind, d, reason, instead, to)
 }
 
 // near notes that a directive became this where the two part only in what the
 // report says once for all.
 func (im *importer) near(d *conf.Directive, to place) {
 	im.claimed[d] = true
-	im.links = append(im.links, link{from: d, kind: nginx.Approximate, to: to})
+	im.became(d, nginx.Approximate, to)
 }
 
 // moot accounts for a directive that changes nothing in Envoy, with what stands
@@ -142,9 +165,47 @@ func (im *importer) near(d *conf.Directive, to place) {
 // pools anyway, a default written out.
 func (im *importer) moot(d *conf.Directive) {
 	im.claimed[d] = true
+	if len(d.Block) == 0 || im.settled[d] {
+		return
+	}
+	im.settled[d] = true
 	for _, in := range d.Block {
 		im.moot(in)
 	}
+}
+
+// telling is what an entry says of which directive.
+type telling struct {
+	d               *conf.Directive
+	kind            nginx.Kind
+	reason, instead string
+}
+
+// tell enters a directive in the report, the same words once.
+func (im *importer) tell(kind nginx.Kind, d *conf.Directive, reason, instead string, to place) {
+	t := telling{d, kind, reason, instead}
+	if im.told[t] {
+		return
+	}
+	im.told[t] = true
+	im.enter(entry{Entry{Kind: kind, Directive: im.words(d), File: d.File, Line: d.Line, Reason: reason, Instead: instead}, to})
+}
+
+// words is the directive as the report has it. Those of a long one are kept: a
+// list of a thousand names may have a thousand entries.
+func (im *importer) words(d *conf.Directive) string {
+	if len(d.Args) < 64 {
+		return d.String()
+	}
+	if im.written == nil {
+		im.written = map[*conf.Directive]string{}
+	}
+	s, ok := im.written[d]
+	if !ok {
+		s = d.String()
+		im.written[d] = s
+	}
+	return s
 }
 
 // enter adds to the report; the same words for the same directive are said once.

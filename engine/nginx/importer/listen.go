@@ -29,10 +29,8 @@ func (im *importer) sites(http *conf.Directive) []*site {
 			byAddress[key] = s
 			out = append(out, s)
 		}
-		for _, sv := range s.servers {
-			if sv.d == d {
-				return // nginx refuses a second listen of the same address in one server
-			}
+		if n := len(s.servers); n > 0 && s.servers[n-1].d == d {
+			return // nginx refuses a second listen of the same address in one server
 		}
 		s.add(&server{d: d, listen: listen, names: serverNames(d), tls: encrypted(d, listen)})
 	}

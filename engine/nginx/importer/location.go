@@ -42,7 +42,7 @@ func (im *importer) locate(s *scope, d *conf.Directive) {
 		l.form, in = byPath, s.exact
 	case "~", "~*":
 		l.form, l.fold = byRegex, sign == "~*"
-		re, why := compile(name, l.fold)
+		re, why := im.compile(name, l.fold)
 		switch {
 		case why == "":
 			l.re = re

@@ -28,6 +28,7 @@ type scope struct {
 	named   map[string]*location
 
 	exacts, prefixes []*location // in file order
+	slots            []slot      // what order has said
 }
 
 // longest is the location with the longest prefix of a path; nil for none.
@@ -93,7 +94,10 @@ func (s *scope) expressions(way []*location) []*location {
 		if i > 0 {
 			outer = way[i-1].in
 		}
-		if len(outer.regexes) > 0 {
+		switch {
+		case len(out) == 0:
+			out = outer.regexes
+		case len(outer.regexes) > 0:
 			out = slices.Concat(out, outer.regexes)
 		}
 	}
@@ -110,14 +114,28 @@ type slot struct {
 	slash  bool        // the redirect to the name with a slash
 }
 
+// slotCost and guardCost are about what they take, in bytes.
+const (
+	slotCost  = 128
+	guardCost = 64
+)
+
 // guard is a condition on the path, said with a header matcher on :path.
 type guard struct {
 	prefix string
 	re     *expression // nil for a prefix
 }
 
-// order lists what nginx does with paths, as the first match of a list.
-func (s *scope) order() []slot {
+// order lists what nginx does with paths, as the first match of a list. It stops
+// where the file has no room for more.
+func (s *scope) order(im *importer) []slot {
+	if s.slots == nil {
+		s.slots = s.ordered(im)
+	}
+	return s.slots
+}
+
+func (s *scope) ordered(im *importer) []slot {
 	out := s.paths()
 	leaves, plain := s.leaves(), len(s.regexes)
 	special := map[string]bool{}
@@ -132,7 +150,7 @@ func (s *scope) order() []slot {
 		return false
 	}
 	for i, l := range leaves {
-		same := len(l.regexes) == plain && (plain == 0 || slices.Equal(l.regexes, s.regexes))
+		same := len(l.regexes) == plain && (plain == 0 || &l.regexes[0] == &s.regexes[0] || slices.Equal(l.regexes, s.regexes))
 		if leaves[i].special = !same || len(lengths) > 0 && below(l.text); leaves[i].special {
 			special[l.text] = true
 			if n := len(lengths); n == 0 || lengths[n-1] != len(l.text) {
@@ -142,15 +160,15 @@ func (s *scope) order() []slot {
 	}
 	slices.SortStableFunc(leaves, func(a, b leaf) int { return len(b.text) - len(a.text) })
 	for _, l := range leaves {
-		if l.special {
+		if l.special && !im.full() {
 			for _, re := range l.regexes {
-				out = append(out, re.slots([]guard{{prefix: l.text}})...)
+				out = append(out, re.slots(im, []guard{{prefix: l.text}})...)
 			}
 			out = append(out, slot{form: byPrefix, text: l.text, loc: l.location})
 		}
 	}
 	for _, re := range s.regexes {
-		out = append(out, re.slots(nil)...)
+		out = append(out, re.slots(im, nil)...)
 	}
 	for _, l := range leaves {
 		if !l.special {
@@ -165,18 +183,26 @@ func (s *scope) order() []slot {
 
 // slots are those of an expression: the locations within its braces first, each
 // only where the expression matches too.
-func (l *location) slots(guards []guard) []slot {
+func (l *location) slots(im *importer, guards []guard) []slot {
+	if im.full() {
+		return nil
+	}
+	im.spend(slotCost + guardCost*len(guards))
 	var out []slot
 	if l.in.any() {
 		inner := append(slices.Clone(guards), guard{re: l.re})
-		for _, s := range l.in.order() {
+		for _, s := range l.in.order(im) {
+			if im.full() {
+				return nil
+			}
 			if s.loc == nil && !s.slash {
 				continue // none within takes it: the expression itself does
 			}
 			if s.form != byRegex && !s.holds(inner) {
 				continue
 			}
-			s.guards = append(slices.Clone(inner), s.guards...)
+			s.guards = slices.Concat(inner, s.guards)
+			im.spend(slotCost + guardCost*len(s.guards))
 			out = append(out, s)
 		}
 	}

@@ -74,7 +74,7 @@ func (w *writer) goTo(d *conf.Directive, to string, q request) (ok bool) {
 		w.location(l, q)
 		return true
 	}
-	if !strings.HasPrefix(to, "/") || decides(w.server.d.Block) || first(w.server.d, "if") != nil {
+	if !strings.HasPrefix(to, "/") || w.directs() {
 		return false // nginx runs the server's own directives once more
 	}
 	for _, rest := range []string{"?$args", "?$query_string", "$is_args$args"} {
@@ -88,6 +88,12 @@ func (w *writer) goTo(d *conf.Directive, to string, q request) (ok bool) {
 	}
 	w.relocate(d, q)
 	return true
+}
+
+// directs reports whether the server's own directives may end the rewrite phase.
+func (w *writer) directs() bool {
+	in := w.children(w.server.d)
+	return len(in["if"])+len(in["return"])+len(in["break"]) > 0 || decides(in["rewrite"])
 }
 
 // errorPage follows a return of a status that an error_page sends elsewhere.

@@ -3,6 +3,7 @@ package importer
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -18,9 +19,27 @@ type predicate struct {
 	op      connective
 	of      []*predicate             // of opNot, opAnd, opOr
 	header  string                   // of opHeader; pseudo-headers among them
-	text    *matcherv3.StringMatcher // of opHeader
+	text    *matcherv3.StringMatcher // of opHeader, or
+	either  *oneOf                   // of opHeader: expressions of the whole value
 	empty   bool                     // of opHeader: a header that is not there meets it too
 	network *corev3.CidrRange        // of opFrom
+	parts   int                      // how many there are in it, written out; see size
+}
+
+// mostParts is how many parts a condition may have: more is no condition of a
+// route any more, but a table.
+const mostParts = 1 << 16
+
+// size is how many parts a predicate has. Those that several share count for each.
+func (p *predicate) size() int { return max(p.parts, 1) }
+
+// joined is a predicate of others, with the number of its parts.
+func joined(op connective, of ...*predicate) *predicate {
+	p := &predicate{op: op, of: of, parts: 1}
+	for _, in := range of {
+		p.parts = min(p.parts+in.size(), 2*mostParts) // it does not run over
+	}
+	return p
 }
 
 type connective uint8
@@ -58,7 +77,7 @@ func (p *predicate) unless() *predicate {
 	case opNot:
 		return p.of[0]
 	}
-	return &predicate{op: opNot, of: []*predicate{p}}
+	return joined(opNot, p)
 }
 
 // and is the requests of both.
@@ -69,7 +88,7 @@ func (p *predicate) and(q *predicate) *predicate {
 	case p.op == opFalse || q.op == opTrue:
 		return p
 	}
-	return &predicate{op: opAnd, of: []*predicate{p, q}}
+	return joined(opAnd, p, q)
 }
 
 // or is the requests of either. Two values of one header become one expression.
@@ -80,11 +99,54 @@ func (p *predicate) or(q *predicate) *predicate {
 	case p.op == opTrue || q.op == opFalse:
 		return p
 	case p.op == opHeader && q.op == opHeader && p.header == q.header:
-		return has(p.header, safeRegex("(?:"+regexOf(p.text)+")|(?:"+regexOf(q.text)+")"), p.empty || q.empty)
+		return p.orText(q)
 	case p.op == opHeader && q.op == opOr && q.of[0].op == opHeader && q.of[0].header == p.header:
 		return p.or(q.of[0]).or(q.of[1])
 	}
-	return &predicate{op: opOr, of: []*predicate{p, q}}
+	return joined(opOr, p, q)
+}
+
+// oneOf is expressions of the whole value of which one must match. A table of
+// many values is put together from its end, one before the other: they stay apart
+// until somebody asks for the expression.
+type oneOf struct {
+	re   string
+	then *oneOf
+}
+
+// orText is the requests with either value of one header.
+func (p *predicate) orText(q *predicate) *predicate {
+	all := q.values()
+	var first []string
+	for v := p.values(); v != nil; v = v.then {
+		first = append(first, v.re)
+	}
+	for _, re := range slices.Backward(first) {
+		all = &oneOf{re, all}
+	}
+	return &predicate{op: opHeader, header: p.header, either: all, empty: p.empty || q.empty, parts: min(p.size()+q.size(), 2*mostParts)}
+}
+
+func (p *predicate) values() *oneOf {
+	if p.either != nil {
+		return p.either
+	}
+	return &oneOf{re: regexOf(p.text)}
+}
+
+// value is what the header's value is compared with.
+func (p *predicate) value() *matcherv3.StringMatcher {
+	if p.text == nil {
+		var b strings.Builder
+		for v := p.either; v != nil; v = v.then {
+			if b.Len() > 0 {
+				b.WriteByte('|')
+			}
+			b.WriteString("(?:" + v.re + ")")
+		}
+		p.text = safeRegex(b.String())
+	}
+	return p.text
 }
 
 // regexOf is a matcher as an expression of the whole value.
@@ -170,7 +232,7 @@ func (c clause) match(m *routev3.RouteMatch) *routev3.RouteMatch {
 
 // matcher is a header's predicate, or its contrary.
 func (p *predicate) matcher(negated bool) *routev3.HeaderMatcher {
-	h := header(p.header, proto.CloneOf(p.text))
+	h := header(p.header, proto.CloneOf(p.value()))
 	h.InvertMatch = negated
 	h.TreatMissingHeaderAsEmpty = negated || p.empty
 	return h

@@ -17,6 +17,32 @@ type expression struct {
 	tree  *syntax.Regexp
 	find  *regexp.Regexp
 	names []string // of its groups, "" where one has none; [0] is the whole
+
+	upTo map[byte]string // what before has said
+}
+
+// source is an expression as it stands in the file, and compiled what became of
+// it.
+type (
+	source struct {
+		text string
+		fold bool
+	}
+	compiled struct {
+		e   *expression
+		why string
+	}
+)
+
+// compile is the function of that name, which looks at each text once: a server
+// may have thousands of locations that ask the same.
+func (im *importer) compile(text string, fold bool) (e *expression, why string) {
+	c, ok := im.compiled[source{text, fold}]
+	if !ok {
+		c.e, c.why = compile(text, fold)
+		im.compiled[source{text, fold}] = c
+	}
+	return c.e, c.why
 }
 
 // named is how PCRE may write a group with a name.
@@ -128,6 +154,17 @@ func alternates(re string) bool {
 // expression must not look beyond: a path before its query, a name before its
 // port.
 func (e *expression) before(sep byte) string {
+	if said, ok := e.upTo[sep]; ok {
+		return said
+	}
+	if e.upTo == nil {
+		e.upTo = map[byte]string{}
+	}
+	e.upTo[sep] = e.stopping(sep)
+	return e.upTo[sep]
+}
+
+func (e *expression) stopping(sep byte) string {
 	q := string(sep)
 	if strings.ContainsRune(`?.+*|()[]{}^$\`, rune(sep)) {
 		q = `\` + q

@@ -14,7 +14,7 @@ import (
 // rewrite follows a rewrite directive. done is true where every request goes on
 // from it.
 func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
-	e, why := compile(d.Arg(0), false)
+	e, why := w.compile(d.Arg(0), false)
 	if why != "" {
 		w.none(d, why, "say it with an expression that RE2 takes")
 		return false

@@ -28,6 +28,7 @@ type request struct {
 	captures *expression         // what $1 is of: the expression that matched last
 	vars     map[string]template // what set has set
 	tables   map[string]table    // what set has set behind an if, or has not
+	owned    bool                // nobody else has these two
 	uri      template            // what the path was rewritten to; nil as it came
 	pattern  *expression         // that the rewrite matched the whole path with; nil for any
 	proper   bool                // the path is the location's own: proxy_pass replaces its name
@@ -52,11 +53,17 @@ const (
 // its locations.
 func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
 	w := &writer{importer: im, site: s, server: sv, root: im.scopeOf(sv.d)}
-	if s.mergesSlashes() && first(sv.d, "rewrite") != nil {
+	if im.full() {
+		return w.tooMuch()
+	}
+	if s.mergesSlashes() && len(im.children(sv.d)["rewrite"]) > 0 {
 		w.script(sv.d, sv.d.Block, onSlashes(request{vars: map[string]template{}, proper: true}))
 	}
 	all := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, name: "server", vars: map[string]template{}, proper: true})
+	if im.full() {
+		return w.tooMuch()
+	}
 	return w.out
 }
 
@@ -67,12 +74,15 @@ func (w *writer) locations(q request) {
 		w.slashes(q)
 		return
 	}
-	if w.site.mergesSlashes() && first(w.server.d, "rewrite") == nil {
+	if w.site.mergesSlashes() && len(w.children(w.server.d)["rewrite"]) == 0 {
 		slashes := onSlashes(q)
 		slashes.match = besides(slashes.match, q.match)
 		w.slashes(slashes)
 	}
-	for _, sl := range w.root.order() {
+	for _, sl := range w.root.order(w.importer) {
+		if w.full() {
+			return
+		}
 		at := q
 		at.match, at.name = besides(sl.match(), q.match), ""
 		if sl.slash {
@@ -173,12 +183,17 @@ func cmpName(a, b string) string {
 // add takes a route in, with what holds in its block for every answer.
 func (w *writer) add(block *conf.Directive, r *routev3.Route) {
 	w.answer(block, r)
+	w.spendOn(r)
 	w.out = append(w.out, w.spread(r)...)
 }
 
 // script follows nginx's rewrite phase through a block, and then its content.
 func (w *writer) script(block *conf.Directive, ds []*conf.Directive, q request) {
+	q.owned = false
 	for i, d := range ds {
+		if w.spend(stepCost); w.full() {
+			return
+		}
 		switch d.Name {
 		case "return":
 			w.returns(block, d, q)
@@ -293,8 +308,8 @@ func (w *writer) unserved(block *conf.Directive, q request) {
 	}
 	from := block
 	for _, name := range files {
-		if ds := conf.Inherited(block, nil, name); len(ds) > 0 && ds[0].Parent != nil {
-			from = ds[0]
+		if d := w.one(block, name); d != nil {
+			from = d
 			break
 		}
 	}

@@ -18,7 +18,11 @@ func (im *importer) spread(r *routev3.Route) []*routev3.Route {
 		return []*routev3.Route{r}
 	}
 	var out []*routev3.Route
+	size := proto.Size(r)
 	for _, c := range g.choices {
+		if im.spend(size); im.full() {
+			break
+		}
 		out = append(out, im.careful(im.chosen(r, g, c))...)
 	}
 	return append(out, im.careful(r)...)

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -31,6 +32,9 @@ func (w *writer) meets(rows table, t test, q *request, depth int) (*predicate, s
 			return nil, r.why
 		}
 		p, why := w.onTemplate(r.value, t, q, depth)
+		if why == "" && max(p.size(), out.size()) > mostParts {
+			why = fmt.Sprintf("the condition has more than %d parts", mostParts)
+		}
 		if why != "" {
 			return nil, why
 		}
@@ -49,7 +53,7 @@ func (w *writer) meets(rows table, t test, q *request, depth int) (*predicate, s
 // onTemplate is a test of a text with variables in it.
 func (w *writer) onTemplate(value template, t test, q *request, depth int) (*predicate, string) {
 	if text, ok := value.literal(); ok {
-		return decided(t, text)
+		return w.decided(t, text)
 	}
 	if len(value) != 1 {
 		return nil, "$" + t.variable + " is put together of several values"
@@ -70,15 +74,11 @@ func (w *writer) tableOf(name string, q *request, depth int) (rows table, ok boo
 	if http == nil {
 		return nil, false
 	}
-	for _, m := range w.children(http)["map"] {
-		if strings.TrimPrefix(m.Arg(1), "$") == name {
-			return w.mapped(m, q, depth), true
+	for _, d := range w.maps()[name] { // the first of them
+		if w.spend(stepCost * len(d.Block)); d.Name == "map" {
+			return w.mapped(d, q, depth), true
 		}
-	}
-	for _, g := range w.children(http)["geo"] {
-		if strings.TrimPrefix(g.Arg(len(g.Args)-1), "$") == name {
-			return w.located(g), true
-		}
+		return w.located(d), true
 	}
 	if name == "ssl_client_verify" {
 		return w.verified(), true
@@ -189,11 +189,28 @@ func (w *writer) located(g *conf.Directive) table {
 	return append(out, otherwise)
 }
 
+// mostRows is how many values of a variable are told apart that set has set.
+const mostRows = 256
+
+// own gives a request variables that no other shares, before one is set.
+func (w *writer) own(q *request) {
+	if q.owned {
+		return
+	}
+	w.spend(stepCost * (len(q.tables) + len(q.vars)))
+	q.tables, q.vars, q.owned = maps.Clone(q.tables), maps.Clone(q.vars), true
+	if q.tables == nil {
+		q.tables = map[string]table{}
+	}
+}
+
 // assign is a set, of the requests that meet when.
 func (w *writer) assign(q *request, d *conf.Directive, when *predicate) {
 	name := strings.TrimPrefix(d.Arg(0), "$")
 	rows := w.rows(w.set(d, *q), q)
-	if when.op != opTrue {
+	if when.op != opTrue && len(rows)+len(q.tables[name]) > mostRows {
+		rows = unknown(fmt.Sprintf("$%s may have more than %d values", name, mostRows))
+	} else if when.op != opTrue {
 		old, ok := q.tables[name]
 		if !ok {
 			old = table{{when: holds(true), value: q.vars[name]}}
@@ -203,10 +220,7 @@ func (w *writer) assign(q *request, d *conf.Directive, when *predicate) {
 		}
 		rows = append(rows, old...)
 	}
-	q.tables, q.vars = maps.Clone(q.tables), maps.Clone(q.vars)
-	if q.tables == nil {
-		q.tables = map[string]table{}
-	}
+	w.own(q)
 	delete(q.tables, name)
 	delete(q.vars, name)
 	if len(rows) == 1 && rows[0].why == "" {
@@ -242,10 +256,7 @@ func (w *writer) forget(q *request, block *conf.Directive, why string) {
 	for _, d := range block.Block {
 		if d.Name == "set" {
 			name := strings.TrimPrefix(d.Arg(0), "$")
-			q.tables, q.vars = maps.Clone(q.tables), maps.Clone(q.vars)
-			if q.tables == nil {
-				q.tables = map[string]table{}
-			}
+			w.own(q)
 			delete(q.vars, name)
 			q.tables[name] = unknown("what $" + name + " is hangs on the if of " + block.Place() + ": " + why)
 		}

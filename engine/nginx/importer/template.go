@@ -17,28 +17,33 @@ type part struct {
 // parse takes a text apart. A $ that begins no name is text.
 func parse(s string) template {
 	var out template
-	literal := func(t string) {
-		if n := len(out); n > 0 && out[n-1].variable == "" {
-			out[n-1].text += t
-		} else if t != "" {
-			out = append(out, part{text: t})
+	closed := strings.LastIndexByte(s, '}') // no brace behind it ends a name
+	begin, at := 0, 0                       // of the text that is read, and how far
+	literal := func(end int) {
+		if end > begin {
+			out = append(out, part{text: s[begin:end]})
 		}
 	}
-	for s != "" {
-		i := strings.IndexByte(s, '$')
+	for at < len(s) {
+		i := strings.IndexByte(s[at:], '$')
 		if i < 0 {
-			literal(s)
 			break
 		}
-		literal(s[:i])
-		s = s[i+1:]
-		name, rest := variable(s)
-		if name == "" {
-			literal("$")
+		i += at
+		at = i + 1
+		if at < len(s) && s[at] == '{' && at > closed {
 			continue
 		}
-		out, s = append(out, part{variable: name}), rest
+		name, rest := variable(s[at:])
+		if name == "" {
+			continue
+		}
+		literal(i)
+		out = append(out, part{variable: name})
+		begin = len(s) - len(rest)
+		at = begin
 	}
+	literal(len(s))
 	return out
 }
 
@@ -122,17 +127,19 @@ func (t template) trimVariables(names ...string) (template, bool) {
 }
 
 // expand puts values in the place of the variables that are known, those too
-// that stand in a value.
+// that stand in a value, until the text is longer than largestText.
 func (t template) expand(value func(name string) (template, bool)) template {
 	var out template
+	long := 0
 	for _, p := range t {
 		add := template{p}
-		if p.variable != "" {
+		if p.variable != "" && long <= largestText {
 			if v, ok := value(p.variable); ok {
 				add = v
 			}
 		}
 		for _, q := range add {
+			long += len(q.text) + len(q.variable)
 			if n := len(out); n > 0 && q.variable == "" && out[n-1].variable == "" {
 				out[n-1].text += q.text
 			} else if q.variable != "" || q.text != "" {
