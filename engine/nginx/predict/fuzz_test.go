@@ -2,6 +2,7 @@ package predict_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ func FuzzAnswer(f *testing.F) {
 		"http{server{rewrite ^ /; location /{rewrite ^ / last; error_page 500 @a;} location @a{rewrite ^ /x last;}}}", "http{server{server_name . .. *. .* * ~ ~( \"\" *.*;}}",
 		"http{server{location ~ (a*)*(b|)+$ {rewrite (.*)* $1$9?$1? ;} location ~ [[:alpha:]\\ {} set $a; set a; if ($) {} if () {} return; rewrite ; rewrite a;}}",
 		"http{split_clients a $b{NaN% a; 1e309% b; -5% c; 0.001% d;} server{return 200 $b;}}", "http{server{location /{proxy_pass http://;} location /a{proxy_pass ;} location /b{proxy_pass http://$args;}}}",
+		"http{map $x $a{volatile; default $b$b$b$b;} map $x $b{volatile; default $a$a$a$a;} server{return 200 $a;}}",                        // asks without end
+		"http{server{set $v aaaa;" + strings.Repeat("set $v $v$v;", 40) + strings.Repeat("rewrite ^(.*)$ $1$1;", 40) + "return 200 $v$v;}}", // grows without end
 	} {
 		f.Add(text, "GET", "a", "/", "Host", "b", false)
 	}

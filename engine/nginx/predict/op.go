@@ -119,7 +119,9 @@ func (r *rewriteOp) run(e *run) (stop bool) {
 		} else {
 			path += v.s
 		}
-		at++
+		if at++; len(path)+len(args) > maxText {
+			return e.giveUp(r.at, "its text is longer than a request's could be")
+		}
 	}
 	switch {
 	case had && r.addArgs && e.args != "":

@@ -32,8 +32,10 @@ type run struct {
 	vars       map[string]value
 	groups     []string // of the last expression that matched
 	groupsBad  string
-	groupsSet  int // how often they were set
-	depth      int // of maps in one another
+	groupsSet  int             // how often they were set
+	depth      int             // of maps in one another
+	coming     map[string]bool // variables that are being come to
+	asked      int             // how often one was
 
 	asSent    bool // an upstream without a URI of its own gets the target as the client sent it
 	inPlace   bool // `break`: the location's name is not replaced
@@ -55,7 +57,7 @@ const maxChanges = 10
 // is Unknown, or a caveat.
 func (s *Server) Answer(req Request) Answer {
 	ans := &Answer{}
-	e := &run{s: s, req: req, ans: ans, method: req.Method, vars: map[string]value{}, changes: maxChanges + 1, asSent: true}
+	e := &run{s: s, req: req, ans: ans, method: req.Method, vars: map[string]value{}, coming: map[string]bool{}, changes: maxChanges + 1, asSent: true}
 	if e.method == "" {
 		e.method = "GET"
 	}

@@ -92,6 +92,9 @@ type share struct {
 
 func (v value) known() bool { return v.unknown == "" }
 
+// maxText is how long a text may become that is put together.
+const maxText = 1 << 18
+
 // fill comes to a template's value. escaped says that captures are escaped as
 // arguments where the URI was.
 func (e *run) fill(t template, escaped bool) value {
@@ -125,6 +128,9 @@ func (e *run) fill(t template, escaped bool) value {
 			out.unknown = v.unknown
 		case !v.known():
 			return value{unknown: v.unknown}
+		}
+		if b.Len()+len(v.s) > maxText && len(t) > 1 {
+			return value{unknown: "its text is longer than a request's could be"}
 		}
 		b.WriteString(v.s)
 	}

@@ -14,6 +14,10 @@ type definition interface {
 // maxChain is how many variables may stand on one another.
 const maxChain = 20
 
+// maxAsked is how often the variables that a file defines are come to for one
+// request: volatile ones that name each other twice ask without end.
+const maxAsked = 1 << 16
+
 // variable is what a variable holds now.
 func (e *run) variable(name string, depth int) value {
 	if depth > maxChain {
@@ -23,7 +27,12 @@ func (e *run) variable(name string, depth int) value {
 		return v
 	}
 	if d := e.s.defined[name]; d != nil {
+		if e.asked++; e.coming[name] || e.asked > maxAsked {
+			return value{unknown: "$" + name + " stands on itself, or on too many others"}
+		}
+		e.coming[name] = true
 		v := d.come(e, depth+1)
+		delete(e.coming, name)
 		if m, isMap := d.(*mapping); !isMap || !m.volatile {
 			e.vars[name] = v
 		}
