@@ -51,6 +51,7 @@ type App struct {
 	input  *filterInput
 
 	nginxWide, nginxSmall, zoom, frozen bool
+	nginxShift                          int // cells that the lines of the nginx panel are scrolled by
 
 	screen   screen
 	try      *tryScreen // nil until it is first asked for

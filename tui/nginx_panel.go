@@ -106,7 +106,7 @@ func (a *App) nginxLines(w, h int) []string {
 			style = a.th.Dim
 		}
 		glyph, marked := a.data.nginx.mark(i, a.th)
-		spans := []widget.Span{gutter, {Style: marked, Text: glyph}, {Style: style, Text: tightened(line.Text)}}
+		spans := []widget.Span{gutter, {Style: marked, Text: glyph}, {Style: style, Text: widget.Skip(tightened(line.Text), a.nginxShift)}}
 		if cursor {
 			out = append(out, widget.Row(w, &a.th.Selected, spans, nil))
 		} else {
@@ -115,15 +115,6 @@ func (a *App) nginxLines(w, h int) []string {
 	}
 	return out
 }
-
-// tightened is a line with half of its indent: the panel is narrow.
-func tightened(line string) string {
-	text := strings.TrimLeft(line, " ")
-	return widget.Spaces((len(line)-len(text))/2) + text
-}
-
-// nginxGutter is the room before the text of a line.
-const nginxGutter = 2
 
 // mirrors reports whether a line mirrors what is selected, and whether
 // anything on the thread.
@@ -190,7 +181,7 @@ func (a *App) lessonLines(w int) []string {
 	}
 	l := &a.data.nginx.lines[i]
 	var out []string
-	if widget.Width(tightened(l.Text))+nginxGutter > a.lay.Panels[PanelNginx].Inner().W {
+	if a.cutNginx() {
 		out = paragraph(strings.TrimSpace(l.Text), w, a.th.Accent)
 	}
 	for _, n := range a.data.nginx.on[i] {
@@ -269,6 +260,10 @@ func nginxActions() []*Action {
 			Enabled: hasMarks, Hidden: func(a *App) bool { return len(a.data.nginx.marked) == 0 }, Run: func(a *App) tea.Cmd { return a.nextMark(1) }},
 		{ID: "friend-previous", Title: "the line before that is one", Group: group, Keys: []string{"b"}, In: InNginx,
 			Enabled: hasMarks, Run: func(a *App) tea.Cmd { return a.nextMark(-1) }},
+		{ID: "nginx-right", Title: "the lines further right, where they are longer than the pane", Short: "right", Group: group, Keys: []string{">", "shift+right"}, In: InNginx,
+			Hidden: func(a *App) bool { return !a.cutNginx() }, Run: func(a *App) tea.Cmd { return a.scrollNginx(1) }},
+		{ID: "nginx-left", Title: "and back to their beginning", Short: "left", Group: group, Keys: []string{"<", "shift+left"}, In: InNginx,
+			Hidden: func(a *App) bool { return a.nginxShift == 0 }, Run: func(a *App) tea.Cmd { return a.scrollNginx(-1) }},
 	}
 }
 

@@ -103,6 +103,7 @@ type panelKey struct {
 	second      int64
 	filter      string
 	typing      bool
+	shift       int // of the nginx panel's lines
 }
 
 func (a *App) panel(p Panel) widget.Box {
@@ -110,7 +111,7 @@ func (a *App) panel(p Panel) widget.Box {
 	in := r.Inner()
 	l := &a.lists[p]
 	key := panelKey{data: a.data, w: in.W, h: in.H, cursor: l.Cursor, top: l.Top, focus: a.focus == p,
-		origin: a.origin, second: a.at.Unix(), typing: a.input != nil}
+		origin: a.origin, second: a.at.Unix(), typing: a.input != nil, shift: a.nginxShift}
 	if p < PanelNginx {
 		key.filter = a.filter[p].text
 	}
@@ -152,6 +153,8 @@ func (a *App) panelNote(p Panel) string {
 	switch {
 	case p == PanelWire && a.data.dropped > 0:
 		return fmt.Sprintf("%d dropped", a.data.dropped)
+	case p == PanelNginx && a.nginxShift > 0:
+		return fmt.Sprintf("from column %d", a.nginxShift+1)
 	case l.Len <= l.Height || l.Len == 0:
 		return ""
 	}

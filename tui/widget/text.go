@@ -81,6 +81,28 @@ func Truncate(s string, w int) string {
 	return ansi.Truncate(s, w, "…")
 }
 
+// Skip cuts n cells off the beginning of s; where it cut something the first cell
+// of the rest is an ellipsis. Of a wide character that straddles the cut nothing is
+// left but its cell.
+func Skip(s string, n int) string {
+	switch w := Width(s); {
+	case n <= 0:
+		return s
+	case w <= n:
+		if strings.TrimSpace(s) == "" {
+			return ""
+		}
+		return "…"
+	case strings.TrimSpace(ansi.Truncate(s, n+1, "")) == "":
+		return ansi.TruncateLeft(s, n, "")
+	}
+	rest := ansi.TruncateLeft(s, n+1, "")
+	if Width(rest) > Width(s)-n-1 { // it keeps the whole of what straddles
+		rest = ansi.TruncateLeft(s, n+2, "")
+	}
+	return "…" + Spaces(Width(s)-n-1-Width(rest)) + rest
+}
+
 // Fit makes s exactly w cells wide, by cutting or by padding on the right.
 func Fit(s string, w int) string {
 	if w <= 0 {

@@ -143,3 +143,29 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+func TestSkip(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"location /x {", 0, "location /x {"},
+		{"location /x {", 9, "…x {"},
+		{"    proxy_pass", 2, "  proxy_pass"},
+		{"    proxy_pass", 4, "…roxy_pass"},
+		{"    proxy_pass", 3, " proxy_pass"},
+		{"abc", 3, "…"},
+		{"   ", 5, ""},
+		{"ab上流cd", 2, "… 流cd"},
+		{"ab上流cd", 1, "…上流cd"},
+	} {
+		got := widget.Skip(tt.in, tt.n)
+		if got != tt.want {
+			t.Errorf("Skip(%q, %d) = %q, want %q", tt.in, tt.n, got, tt.want)
+		}
+	}
+	if got := widget.Skip("ab上流cd", 2); widget.Width(got) > widget.Width("ab上流cd")-2 {
+		t.Errorf("%q is too wide", got)
+	}
+}
