@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"example.com/meshtui/engine"
@@ -90,7 +91,7 @@ func (a *App) findingLines(f mesh.Finding, w int) []string {
 		text += f.Key.String() + ": "
 	}
 	text += f.Message
-	if place := placeOf(f); place != "" {
+	if place := placeOf(f, a.home()); place != "" {
 		text += "  [" + place + "]"
 	}
 	lines := widget.Wrap(text, w-3)
@@ -107,13 +108,27 @@ func (a *App) findingLines(f mesh.Finding, w int) []string {
 	return lines
 }
 
-// placeOf is where a finding is: file and line, else line and field.
-func placeOf(f mesh.Finding) string {
+// home is the folder of what was opened; "" for a mesh made in memory.
+func (a *App) home() string {
+	path := a.data.ws.Path
+	if path == "" || path == a.data.ws.SaveTo { // a folder
+		return path
+	}
+	return filepath.Dir(path)
+}
+
+// placeOf is where a finding is: file and line, else line and field. A file below
+// home is named from there on.
+func placeOf(f mesh.Finding, home string) string {
+	file := f.File
+	if rel, err := filepath.Rel(home, file); home != "" && err == nil && filepath.IsLocal(rel) {
+		file = rel
+	}
 	switch {
-	case f.File != "" && f.Line > 0:
-		return fmt.Sprintf("%s:%d", f.File, f.Line)
-	case f.File != "":
-		return f.File
+	case file != "" && f.Line > 0:
+		return fmt.Sprintf("%s:%d", file, f.Line)
+	case file != "":
+		return file
 	case f.Line > 0 && f.Path != "":
 		return fmt.Sprintf("line %d, %s", f.Line, f.Path)
 	}

@@ -64,7 +64,7 @@ func (p *findingsWindow) keeps(f *mesh.Finding) bool {
 	if p.words == "" {
 		return true
 	}
-	hay := strings.Join([]string{f.Severity.String(), f.Rule, f.Key.String(), f.Path, placeOf(*f), f.Message, f.Hint}, " ")
+	hay := strings.Join([]string{f.Severity.String(), f.Rule, f.Key.String(), f.Path, placeOf(*f, ""), f.Message, f.Hint}, " ")
 	if !strings.ContainsFunc(p.words, unicode.IsUpper) {
 		hay = strings.ToLower(hay)
 	}

@@ -27,7 +27,7 @@ var asks = map[Context][3]string{
 		"What is typed is asked of the draft at once; enter really sends it, and the two are compared. While a field has the keyboard (▸), letters are typed; tab goes on to the reasons, where j and k move.",
 		"nginx: nothing of the kind. There one reads the locations, sends it with curl, and looks into the access log."},
 	InContest: {"Reload against push: what does the same change cost in either world?",
-		"Clients with connections, slow requests and an upgrade are at both. enter makes the change in both at once; pushes that are made elsewhere show too. ▼ is the moment of the change, below it who answered: old or new.",
+		"Clients with connections, slow requests and an upgrade are at both. enter makes the change in both at once; pushes that are made elsewhere show too. ▼ is the moment of the change, below it who answered: old or new. What clients feel of a server that died is told apart from the change.",
 		"nginx: the file is written whole and read anew, new workers come, the old ones leave with their last connection. Envoy: one response on a stream, in the same process."},
 	InNodes: {"The nodes: “what does each of them really run?”",
 		"Served, ACKed and rejected come from the stream; warming, active and carrying traffic from the node itself. An ACK is not active, and a NACK is not “nothing happened”: the verdict says what came of it.",

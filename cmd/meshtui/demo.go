@@ -121,7 +121,7 @@ func startDemo(ctx context.Context, f demoFlags, say func(string)) (lab *demo.De
 	}
 	s.ports = claim
 	if moved != "" {
-		s.note(moved)
+		s.notice(tui.Notice{Text: moved})
 	}
 	lab.StartLoad()
 	return lab, s, nil

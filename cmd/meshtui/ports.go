@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -19,19 +20,29 @@ import (
 // holds among the demos of one user; the kernel gives it back when the process
 // ends, however it ends.
 type portClaim struct {
-	port  int // of the first node; each further one is envoy.PortStep above
+	port  int    // of the first node; each further one is envoy.PortStep above
+	by    string // who has the wished one; "" where it was free, or that cannot be seen
 	locks []*os.File
 }
 
 // claimPorts claims the first port from the wished one on that is free for each
 // of the nodes; the wished one, unclaimed, when none of the next hundred is.
 func claimPorts(wished, nodes int) *portClaim {
+	by := ""
 	for port := wished; port < wished+envoy.PortStep; port++ {
-		if c := claimed(port, nodes); c != nil {
-			if allFree(port, nodes) {
-				return c
-			}
+		c := claimed(port, nodes)
+		switch {
+		case c == nil && port == wished:
+			by = "another demo"
+		case c == nil:
+		case allFree(port, nodes):
+			c.by = by
+			return c
+		default:
 			c.release()
+			if port == wished {
+				by = envoy.Holder(uint32(port))
+			}
 		}
 	}
 	return &portClaim{port: wished}
@@ -86,17 +97,13 @@ func (c *portClaim) release() {
 	c.locks = nil
 }
 
-// moved says that the demo has another port than the wished one, who has that,
-// and how to choose; "" where it has it.
+// moved says that the demo has another port than the wished one, and who has
+// that; "" where it has it.
 func (c *portClaim) moved(wished int) string {
 	if c.port == wished {
 		return ""
 	}
-	by := envoy.Holder(uint32(wished))
-	if by == "" {
-		by = "another program, or a demo that starts just now"
-	}
-	return fmt.Sprintf("port %d is taken by %s, so the demo listens on %d; --port names another", wished, by, c.port)
+	return fmt.Sprintf("port %d is taken by %s, so the demo listens on %d", wished, cmp.Or(c.by, "another program"), c.port)
 }
 
 func allFree(port, nodes int) bool {

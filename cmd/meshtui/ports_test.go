@@ -23,7 +23,7 @@ func TestTwoDemosTakePortsOfTheirOwn(t *testing.T) {
 	if second.port == wished || second.port > wished+envoy.PortStep {
 		t.Errorf("the second has %d, too", second.port)
 	}
-	if says := second.moved(wished); !strings.Contains(says, fmt.Sprintf("port %d is taken", wished)) || !strings.Contains(says, "--port") {
+	if says := second.moved(wished); !strings.Contains(says, fmt.Sprintf("port %d is taken by another demo", wished)) {
 		t.Errorf("it says %q", says)
 	}
 	second.release()

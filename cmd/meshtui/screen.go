@@ -80,10 +80,7 @@ func (d dataPlane) Describe() string {
 
 // Notices are the warnings of the start, and what is amiss with a process.
 func (d dataPlane) Notices() []tui.Notice {
-	var out []tui.Notice
-	for _, n := range d.s.noted() {
-		out = append(out, tui.Notice{Bad: true, Text: n})
-	}
+	out := d.s.noted()
 	if d.s.fleet == nil {
 		return out
 	}

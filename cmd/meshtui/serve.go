@@ -129,7 +129,7 @@ func (s *serving) notes(at time.Time) []event {
 	var out []event
 	noted := s.session.noted()
 	for _, n := range noted[s.noted:] {
-		out = append(out, event{Time: at, Event: "finding", Severity: mesh.Warning.String(), Detail: n})
+		out = append(out, event{Time: at, Event: "finding", Severity: mesh.Warning.String(), Detail: n.Text})
 	}
 	s.noted = len(noted)
 	return out
@@ -213,7 +213,7 @@ func (s *serving) takeDisk() []event {
 	}
 	s.disk = d
 	if len(d.Problem) > 0 {
-		return s.told.news(d.At, d.Problem)
+		return append(s.told.news(d.At, d.Problem), s.servedOn(d.At, "it cannot be read whole"))
 	}
 	err := w.TakeDisk()
 	if err == nil {
@@ -235,10 +235,18 @@ func (s *serving) takeDisk() []event {
 	}
 	out := s.told.news(d.At, all)
 	if refused != nil {
-		out = append(out, event{Time: d.At, Event: "finding", Severity: mesh.Error.String(),
-			Detail: fmt.Sprintf("what was saved was not pushed, because of %s; revision %d is served on", count(len(refused.Findings), "error"), w.State().Head().Number)})
+		out = append(out, s.servedOn(d.At, "of "+count(len(refused.Findings), "error")))
 	}
 	return out
+}
+
+// servedOn tells that what was saved was not pushed, and what is served instead.
+func (s *serving) servedOn(at time.Time, because string) event {
+	text := "what was saved was not pushed, because " + because
+	if head := s.session.workspace.State().Head(); head != nil {
+		text += fmt.Sprintf("; revision %d is served on", head.Number)
+	}
+	return event{Time: at, Event: "finding", Severity: mesh.Error.String(), Detail: text}
 }
 
 // told are the findings that were told and still stand.

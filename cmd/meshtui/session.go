@@ -17,6 +17,7 @@ import (
 	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/task"
+	"example.com/meshtui/tui"
 	"example.com/meshtui/xds"
 	"example.com/meshtui/xds/csds"
 	"example.com/meshtui/xds/envoy"
@@ -54,7 +55,7 @@ type session struct {
 	eyes      atomic.Pointer[envoy.Watcher]   // watcher, for who may ask before it is there
 
 	mu      sync.Mutex
-	notices []string // see note
+	notices []tui.Notice // see note
 
 	listening listening
 	tasks     *task.Group
@@ -130,16 +131,18 @@ func startSession(ctx context.Context, o sessionOptions) (s *session, err error)
 	return s, nil
 }
 
-// note keeps a sentence for whoever looks at the session. It may be called from
-// any goroutine.
-func (s *session) note(text string) {
+// note keeps a sentence of what is amiss for whoever looks at the session. It may
+// be called from any goroutine.
+func (s *session) note(text string) { s.notice(tui.Notice{Bad: true, Text: text}) }
+
+func (s *session) notice(n tui.Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notices = append(s.notices, text)
+	s.notices = append(s.notices, n)
 }
 
 // noted lists what was noted.
-func (s *session) noted() []string {
+func (s *session) noted() []tui.Notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.notices)
