@@ -59,6 +59,9 @@ func (m *merger) inherited(o nginx.Origin) (out []string) {
 			if from := m.origins(was); len(from) == 0 || from[0].Key.IsZero() || routePath.MatchString(from[0].Path) {
 				continue // what is said of each route must be said of a new one, too
 			}
+			if d.Name == "return" || d.Name == "rewrite" || isServer(parent(d)) && m.isNew(parent(d)) {
+				continue // the mesh has not said it of anything that stays
+			}
 			for _, l := range m.after.links[d] {
 				if top := routePath.FindString(l.Path); top != "" {
 					rel, _ := under(l.Path, top)
@@ -80,6 +83,17 @@ func (m *merger) inherited(o nginx.Origin) (out []string) {
 		return slices.Clone(m.outer[nginx.Origin{Key: o.Key, Path: text.Item(list, i+1)}])
 	}
 	return nil
+}
+
+// isNew reports whether a server of the edited text is no virtual host of the mesh
+// yet.
+func (m *merger) isNew(server *conf.Directive) bool {
+	was := m.trees.was[server]
+	if was == nil {
+		return true
+	}
+	_, ok := m.hostOf(was)
+	return !ok
 }
 
 // gatherSteady notes the fields of the edited import's routes that come from lines

@@ -267,11 +267,20 @@ func (m *merger) newRoute(d *conf.Directive) {
 		m.placed[o] = value
 	}
 	m.say("new %s in %s", d, m.hostName(host))
-	_, name := location(d)
-	if len(name) > 1 && strings.HasSuffix(name, "/") && len(d.Children("proxy_pass")) > 0 {
-		m.report(importer.Entry{Kind: nginx.Approximate, Directive: d.String(), File: file, Line: d.Line, Key: host.Key, Path: host.Path,
-			Reason: fmt.Sprintf("nginx redirects %s to %s by itself, Envoy does not", strings.TrimSuffix(name, "/"), name), Instead: "add a location = " + strings.TrimSuffix(name, "/") + " with a return 301 where clients need it"})
+	m.withoutSlash(d, host)
+}
+
+// withoutSlash reports what nginx does by itself for a new location whose name ends
+// in a slash and that goes to an upstream.
+func (m *merger) withoutSlash(d *conf.Directive, host nginx.Origin) {
+	modifier, name := location(d)
+	bare := strings.TrimSuffix(name, "/")
+	passes := slices.ContainsFunc(d.Block, func(in *conf.Directive) bool { return strings.HasSuffix(in.Name, "_pass") })
+	if bare == "" || bare == name || !passes || strings.HasPrefix(modifier, "~") || modifier == "=" {
+		return
 	}
+	m.report(importer.Entry{Kind: nginx.Approximate, Directive: d.String(), File: file, Line: d.Line, Key: host.Key, Path: host.Path,
+		Reason: fmt.Sprintf("nginx redirects %s to %s by itself, Envoy does not", bare, name), Instead: "add a location = " + bare + " with a return 301 where clients need it"})
 }
 
 func routeYAML(r *routev3.Route) (string, error) {

@@ -33,6 +33,7 @@ type Change struct {
 	Summary []string         // one line for each change, for the undo list: "weight of 127.0.0.1:9001 in app: 5"
 	Report  []importer.Entry // of what was written and is not, or not wholly, carried over; lines are of the edited text
 
-	base, made *mesh.Mesh // the mesh that it was made for, and what it makes of it
-	was, now   *parsed    // the texts that it was made of
+	base, made *mesh.Mesh       // the mesh that it was made for, and what it makes of it
+	was, now   *parsed          // the texts that it was made of
+	theirs     *importer.Result // what the importer makes of the edited one
 }

@@ -82,7 +82,7 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	if err != nil {
 		return nil, err
 	}
-	c.was, c.now = &parsed{text, was}, &parsed{edited, now}
+	c.was, c.now, c.theirs = &parsed{text, was}, &parsed{edited, now}, m.after.result
 	return c, nil
 }
 

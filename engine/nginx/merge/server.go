@@ -188,6 +188,9 @@ func (m *merger) newHost(d *conf.Directive) {
 	if len(hosts) == 0 {
 		return
 	}
+	for _, l := range d.Children("location") {
+		m.withoutSlash(l, nginx.Origin{})
+	}
 	done := map[mesh.Key]bool{}
 	for i, at := range places {
 		if done[at.Key] {

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, fin
 	if len(c.Edits) == 0 {
 		return nil
 	}
-	v := &verifier{change: c, shown: shown, again: nginx.Project(now)}
+	v := &verifier{change: c, shown: shown, made: now, again: nginx.Project(now)}
 	if err := v.read(shown.String(), edited); err != nil {
 		return err
 	}
@@ -43,9 +44,19 @@ func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, fin
 	return nil
 }
 
+// tell adds an entry to the report, once, in the order of the lines.
+func (c *Change) tell(e importer.Entry) {
+	if slices.Contains(c.Report, e) {
+		return
+	}
+	c.Report = append(c.Report, e)
+	slices.SortStableFunc(c.Report, func(a, b importer.Entry) int { return cmp.Compare(a.Line, b.Line) })
+}
+
 // verifier is one run of Verify.
 type verifier struct {
 	change          *Change
+	made            *mesh.Mesh
 	shown, again    *nginx.Config
 	was, now, after *conf.Config // shown, edited, projected again
 	edit            *trees       // from the shown text to the edited one
@@ -161,17 +172,33 @@ func (v *verifier) touched(e *conf.Directive) bool {
 	return was == nil || !same(was, e) || len(was.Block) > len(e.Block)
 }
 
-// unsaid are the directives that the result does not say though the text does, and
-// though nobody told of it.
-func (v *verifier) unsaid() (out []mesh.Finding) {
+// unsaid are the findings about what the text says and the result does not, though
+// nobody told of it. What the importer reads is held by what it means, the rest by
+// its words; where the meanings part, the words that are missing tell it best.
+func (v *verifier) unsaid() []mesh.Finding {
 	reported := map[int]bool{}
 	for _, e := range v.change.Report {
 		reported[e.Line] = true
 	}
+	strays := v.strays(reported)
+	words := v.lost(reported, len(strays) > 0)
+	if len(words) == 0 {
+		words = v.stays(reported, len(strays) > 0)
+	}
+	if len(words) == 0 {
+		return strays
+	}
+	return words
+}
+
+// lost are the directives of the edited text that the result does not say: all of
+// them, or those of which the importer knows no meaning.
+func (v *verifier) lost(reported map[int]bool, all bool) (out []mesh.Finding) {
+	known := v.linked()
 	for e := range v.now.All() {
 		was := v.edit.was[e]
 		asIs := was != nil && same(was, e)
-		if v.found(e, asIs) || asIs && !v.mirrors(was) || excused(e, reported) {
+		if !all && known[e] && !isMember(e) || v.found(e, asIs) || asIs && !v.mirrors(was) || excused(e, reported) {
 			continue
 		}
 		message := fmt.Sprintf("%q cannot be carried over to Envoy together with the rest of the edit", e)
@@ -180,18 +207,27 @@ func (v *verifier) unsaid() (out []mesh.Finding) {
 		}
 		out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: e.Line, Message: message, Hint: instead})
 	}
-	if len(out) == 0 {
-		out = v.stays(reported)
+	return out
+}
+
+// linked are the directives of the edited text that the importer made something
+// of, and the blocks that those stand in.
+func (v *verifier) linked() map[*conf.Directive]bool {
+	out := map[*conf.Directive]bool{}
+	for _, l := range v.change.theirs.Links {
+		for d := l.From; d != nil && !out[d]; d = d.Parent {
+			out[d] = true
+		}
 	}
 	return out
 }
 
 // stays are the directives that the operator took out or changed, and that the
-// result says still beside what they became.
-func (v *verifier) stays(reported map[int]bool) (out []mesh.Finding) {
+// result says still beside what they became: all, or the servers of upstreams.
+func (v *verifier) stays(reported map[int]bool, all bool) (out []mesh.Finding) {
 	for d := range v.was.All() {
 		now := v.edit.now[d]
-		if d.Parent == nil || now != nil && same(now, d) {
+		if !all && !isMember(d) || d.Parent == nil || now != nil && same(now, d) {
 			continue
 		}
 		block := v.edit.now[d.Parent]

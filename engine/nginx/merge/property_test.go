@@ -1,0 +1,425 @@
+package merge_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"example.com/meshtui/engine/check"
+	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/match/routes"
+	"example.com/meshtui/engine/mesh"
+	"example.com/meshtui/engine/nginx"
+	nginxconf "example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/nginx/merge"
+	"example.com/meshtui/engine/nginx/predict"
+)
+
+var (
+	worlds   = flag.Int("worlds", 150, "how many random edits to make")
+	firstOne = flag.Uint64("first", 0, "the seed of the first random edit")
+)
+
+// TestAnEditDoesWhatItSays makes random edits of the projections of random meshes.
+// What is not refused must do what an nginx with the edited text would do, but for
+// what the report tells; leave everything else to the letter as it was; and be
+// found again in the next projection.
+func TestAnEditDoesWhatItSays(t *testing.T) {
+	t.Parallel()
+	count := map[string]int{}
+	for seed := *firstOne; seed < *firstOne+uint64(*worlds); seed++ {
+		w := world{rand.New(rand.NewPCG(seed, 11))}
+		m := w.mesh(t)
+		shown := nginx.Project(m)
+		root := tree(shown.String())
+		var edits []string
+		for range 1 + w.IntN(3) {
+			edits = append(edits, w.edit(root))
+		}
+		e := &experiment{t: t, seed: seed, edits: edits, base: m, shown: shown, edited: root.String(), count: count}
+		e.run(w)
+	}
+	t.Log(count)
+	if count["taken"]*3 < *worlds || count["compared"] < 20**worlds {
+		t.Errorf("too little was looked at: %v", count)
+	}
+}
+
+// experiment is one edit of one mesh.
+type experiment struct {
+	t      *testing.T
+	seed   uint64
+	edits  []string
+	base   *mesh.Mesh
+	shown  *nginx.Config
+	edited string
+	change *merge.Change
+	now    *mesh.Mesh
+	again  *nginx.Config
+	count  map[string]int
+	failed bool
+}
+
+func (e *experiment) errorf(format string, args ...any) {
+	e.t.Helper()
+	if !e.failed {
+		e.t.Errorf("seed %d, %s: %s", e.seed, strings.Join(e.edits, ", "), fmt.Sprintf(format, args...))
+	}
+	e.failed = true
+}
+
+func (e *experiment) run(w world) {
+	var err error
+	if e.change, err = merge.Merge(e.base, e.shown, e.edited); err == nil {
+		err = e.change.Verify(e.base, e.shown, e.edited, check.Mesh)
+	}
+	if err != nil {
+		e.refused(err)
+		return
+	}
+	e.count["taken"]++
+	if e.now, err = e.change.Apply(e.base); err != nil {
+		e.errorf("%v", err)
+		return
+	}
+	e.again = nginx.Project(e.now)
+	e.behaves(w)
+	e.keeps()
+	e.isThere()
+}
+
+// refused holds that a refusal says where and why.
+func (e *experiment) refused(err error) {
+	var syntax *merge.SyntaxError
+	if !errors.As(err, &syntax) || len(syntax.Findings) == 0 {
+		e.errorf("refused without a finding: %v", err)
+		return
+	}
+	e.count["refused"]++
+	if testing.Verbose() {
+		e.t.Logf("seed %d, %s: %v", e.seed, strings.Join(e.edits, ", "), err)
+	}
+	lines := strings.Count(e.edited, "\n")
+	for _, f := range syntax.Findings {
+		if f.Line < 1 || f.Line > lines || f.Message == "" {
+			e.errorf("refused without a line or a reason: %+v", f)
+		}
+	}
+}
+
+// did is what became of a request.
+type did struct {
+	status          int
+	location, body  string
+	to              string // addresses, with the way to connect
+	path, host      string
+	known, reported bool
+}
+
+// behaves holds the mesh against the edited text, request by request.
+func (e *experiment) behaves(w world) {
+	was, now := parsedConf(e.t, e.shown.String()), parsedConf(e.t, e.edited)
+	nginxWas, nginxNow := predict.New(was), predict.New(now)
+	envoyWas, envoyNow := match.New(e.base), match.New(e.now)
+	told := map[int]bool{}
+	for _, r := range e.change.Report {
+		told[r.Line] = true
+	}
+	hosts, paths, ports := words(was, now)
+	for range 80 {
+		q := predict.Request{Port: ports[w.IntN(len(ports))], Host: w.one(hosts...), Target: w.one(paths...) + w.one("", "", "", "?q=1"), Method: w.one("GET", "GET", "POST")}
+		if w.chance(20) {
+			q.Headers = append(q.Headers, [2]string{"x-beta", "1"})
+		}
+		want := byNginx(now, nginxNow.Answer(q), told)
+		got := byEnvoy(e.now, envoyNow.Match(asEnvoy(q)))
+		switch {
+		case !want.known || !got.known:
+			e.count["unknown"]++
+		case want.reported:
+			e.count["reported"]++
+		case want.same(got):
+			e.count["compared"]++
+		default:
+			before, after := byNginx(was, nginxWas.Answer(q), nil), byEnvoy(e.base, envoyWas.Match(asEnvoy(q)))
+			if !before.same(after) && before.same(want) && after.same(got) {
+				e.count["apart before"]++
+				continue
+			}
+			e.errorf("%s %s of %s:%d %v: nginx does %+v, the mesh %+v (before: %+v, %+v)\n%s\n--- of\n%s", q.Method, q.Target, q.Host, q.Port, q.Headers, want, got, before, after, outcome(e.t, e.base, e.change), diffLines(e.shown.String(), e.edited))
+			return
+		}
+	}
+}
+
+func (d did) same(o did) bool {
+	d.known, d.reported, o.known, o.reported = false, false, false, false
+	return d == o
+}
+
+func parsedConf(t *testing.T, text string) *nginxconf.Config {
+	c, err := nginxconf.Parse("nginx.conf", nginxconf.Text(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// words are the hosts, paths and ports that two texts have something to say of.
+func words(texts ...*nginxconf.Config) (hosts, paths []string, ports []uint32) {
+	hosts, paths = []string{"nobody.test", "x.c.test"}, []string{"/", "/zzz", "/a/b/c.png", "/x.php", "/b/17", "/static/img/x.png", "/new/x"}
+	seen := map[string]bool{}
+	for _, c := range texts {
+		for d := range c.All() {
+			switch d.Name {
+			case "server_name":
+				for _, n := range d.Args {
+					if n != "_" { // nginx has it for no name; as a Host it would be one
+						hosts = append(hosts, strings.Replace(n, "*", "sub", 1))
+					}
+				}
+			case "location":
+				name := d.Arg(len(d.Args) - 1)
+				if strings.HasPrefix(name, "/") {
+					paths = append(paths, name, name+"x", strings.TrimSuffix(name, "/")+"/x", strings.TrimSuffix(name, "/")+"/y.png")
+				}
+			case "listen":
+				address := d.Arg(0)
+				var port uint32
+				if _, err := fmt.Sscan(address[strings.LastIndexByte(address, ':')+1:], &port); err == nil && !seen[fmt.Sprint(port)] {
+					seen[fmt.Sprint(port)] = true
+					ports = append(ports, port)
+				}
+			}
+		}
+	}
+	return hosts, paths, ports
+}
+
+func asEnvoy(q predict.Request) *match.Request {
+	out := &match.Request{Port: q.Port, Host: q.Host, Path: q.Target, Method: q.Method}
+	for _, h := range q.Headers {
+		out.Headers = append(out.Headers, routes.Header{Name: h[0], Value: h[1]})
+	}
+	return out
+}
+
+// byNginx is what nginx does, and whether the report tells of a line that decides.
+func byNginx(c *nginxconf.Config, a predict.Answer, told map[int]bool) did {
+	out := did{known: a.Action != predict.Unknown && a.Action != predict.Static && len(a.Caveats) == 0}
+	for d := a.Location; d != nil; d = d.Parent {
+		out.reported = out.reported || told[d.Line] || slices.ContainsFunc(d.Block, func(in *nginxconf.Directive) bool { return !in.IsBlock && told[in.Line] })
+	}
+	for d := a.Server; d != nil; d = d.Parent {
+		out.reported = out.reported || told[d.Line] || slices.ContainsFunc(d.Block, func(in *nginxconf.Directive) bool { return !in.IsBlock && told[in.Line] })
+	}
+	switch a.Action {
+	case predict.Closed:
+		out.status = -1
+	case predict.Proxy:
+		scheme := "http"
+		if a.Location != nil && len(a.Location.Children("proxy_pass")) > 0 && strings.HasPrefix(a.Location.Children("proxy_pass")[0].Arg(0), "https:") {
+			scheme = "https"
+		}
+		var to []string
+		for _, s := range a.Split {
+			to = append(to, fmt.Sprintf("%.1f%% %s", s.Percent, membersOf(c, s.Upstream)))
+		}
+		if len(to) == 0 {
+			to = []string{membersOf(c, a.Upstream)}
+		}
+		connect := "60s"
+		for _, d := range nginxconf.Inherited(a.Location, c.Main, "proxy_connect_timeout") {
+			connect = d.Arg(0)
+		}
+		slices.Sort(to)
+		if len(a.Split) > 0 {
+			connect = "" // each cluster has its own
+		}
+		out.to, out.path, out.host = scheme+" within "+connect+" "+strings.Join(to, ", "), strings.TrimSuffix(a.Sent, "?"), a.Host
+	default:
+		out.status, out.location, out.body = a.Status, pathOf(a.Redirect), ""
+		if a.Status == 200 {
+			out.body = a.Body
+		}
+	}
+	return out
+}
+
+// pathOf is a Location without what the two spell otherwise: scheme and host of
+// their own.
+func pathOf(location string) string {
+	if _, rest, ok := strings.Cut(location, "://"); ok {
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			return rest[i:]
+		}
+	}
+	return location
+}
+
+// membersOf are the servers of an upstream that nginx asks.
+func membersOf(c *nginxconf.Config, name string) string {
+	var out []string
+	for d := range c.All() {
+		if d.Name != "upstream" || !strings.EqualFold(d.Arg(0), name) {
+			continue
+		}
+		for _, s := range d.Children("server") {
+			if s.Flag("down") {
+				continue
+			}
+			weight, _ := s.Parameter("weight")
+			out = append(out, s.Arg(0)+" "+orOne(weight)+backup(s.Flag("backup")))
+		}
+		slices.Sort(out)
+		return strings.Join(out, ", ")
+	}
+	return name + " 1"
+}
+
+func orOne(weight string) string {
+	if weight == "" {
+		return "1"
+	}
+	return weight
+}
+
+func backup(is bool) string {
+	if is {
+		return " backup"
+	}
+	return ""
+}
+
+// byEnvoy is what Envoy does.
+func byEnvoy(m *mesh.Mesh, w match.Way) did {
+	out := did{known: w.Action != match.Undecided}
+	if w.Matched {
+		rules, ok := access(w)
+		switch {
+		case !ok:
+		case len(rules.GetPolicies()) == 1 && rules.GetAction() == rbacv3.RBAC_DENY && rules.GetPolicies()["access"].GetPrincipals()[0].GetAny():
+			out.status = 403
+			return out
+		default:
+			out.known = false // it asks who the client is
+		}
+	}
+	switch w.Action {
+	case match.NoListener, match.NoFilterChain:
+		out.status = -1
+	case match.Forward:
+		total := uint32(0)
+		for _, c := range w.Weighted {
+			total += c.Weight
+		}
+		var to []string
+		connect, scheme := "", ""
+		for _, c := range w.Weighted {
+			scheme, _ = connecting(m, c.Name)
+			to = append(to, fmt.Sprintf("%.1f%% %s", 100*float64(c.Weight)/float64(total), endpointsOf(m, c.Name)))
+		}
+		if len(to) == 0 {
+			scheme, connect = connecting(m, w.Cluster)
+			to = []string{endpointsOf(m, w.Cluster)}
+		}
+		slices.Sort(to)
+		out.to, out.path, out.host = scheme+" within "+connect+" "+strings.Join(to, ", "), strings.TrimSuffix(w.Path, "?"), w.Host
+	default:
+		out.status, out.location = w.Status, pathOf(w.Location)
+		if w.Status == 200 {
+			out.body = w.Body
+		}
+	}
+	return out
+}
+
+// access are the rules about who may ask a route.
+func access(w match.Way) (*rbacv3.RBAC, bool) {
+	for _, in := range []map[string]*anypb.Any{w.Entry.GetTypedPerFilterConfig(), w.VHost.GetTypedPerFilterConfig()} {
+		if c := in["envoy.filters.http.rbac"]; c != nil {
+			rules := &httprbacv3.RBACPerRoute{}
+			err := c.UnmarshalTo(rules)
+			return rules.GetRbac().GetRules(), err == nil && rules.GetRbac().GetRules() != nil
+		}
+	}
+	return nil, false
+}
+
+func connecting(m *mesh.Mesh, name string) (scheme, connect string) {
+	scheme, connect = "http", "5s"
+	r := m.Get(mesh.Key{Type: mesh.Cluster, Name: name})
+	if r == nil {
+		return "no cluster", ""
+	}
+	c, _ := r.Message.(*clusterv3.Cluster)
+	if c.GetTransportSocket() != nil {
+		scheme = "https"
+	}
+	if d := c.GetConnectTimeout(); d != nil {
+		connect = fmt.Sprintf("%ds", d.GetSeconds())
+	}
+	return scheme, connect
+}
+
+func endpointsOf(m *mesh.Mesh, name string) string {
+	r := m.Get(mesh.Key{Type: mesh.Cluster, Name: name})
+	if r == nil {
+		return "no cluster " + name
+	}
+	c, _ := r.Message.(*clusterv3.Cluster)
+	cla := c.GetLoadAssignment()
+	if c.GetType() == clusterv3.Cluster_EDS {
+		service := c.GetEdsClusterConfig().GetServiceName()
+		if service == "" {
+			service = name
+		}
+		if r := m.Get(mesh.Key{Type: mesh.Endpoints, Name: service}); r != nil {
+			cla, _ = r.Message.(*endpointv3.ClusterLoadAssignment)
+		}
+	}
+	var out []string
+	for _, l := range cla.GetEndpoints() {
+		for _, e := range l.GetLbEndpoints() {
+			if e.GetHealthStatus().String() == "DRAINING" {
+				continue
+			}
+			a := e.GetEndpoint().GetAddress().GetSocketAddress()
+			out = append(out, fmt.Sprintf("%s:%d %d%s", a.GetAddress(), a.GetPortValue(), max(1, e.GetLoadBalancingWeight().GetValue()), backup(l.GetPriority() > 0)))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+func diffLines(a, b string) string {
+	var out strings.Builder
+	have := map[string]int{}
+	for l := range strings.Lines(a) {
+		have[strings.TrimSpace(l)]++
+	}
+	for l := range strings.Lines(b) {
+		mark := "  "
+		if have[strings.TrimSpace(l)]--; have[strings.TrimSpace(l)] < 0 {
+			mark = "+ "
+		}
+		out.WriteString(mark + l)
+	}
+	for _, l := range slices.Sorted(maps.Keys(have)) {
+		for range have[l] {
+			out.WriteString("- " + l + "\n")
+		}
+	}
+	return out.String()
+}
