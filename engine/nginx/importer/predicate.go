@@ -189,28 +189,55 @@ func (p *predicate) clauses(negated bool) (cs []clause, ok bool) {
 	case opFrom:
 		return nil, false
 	}
-	a, ok := p.of[0].clauses(negated)
-	b, also := p.of[1].clauses(negated)
-	if !ok || !also {
-		return nil, false
+	either := (p.op == opOr) != negated
+	if !either {
+		cs = []clause{{}}
 	}
-	if (p.op == opOr) != negated {
-		cs = slices.Concat(a, b)
-	} else {
-		for _, x := range a {
-			for _, y := range b {
-				if both, ok := x.with(y); ok {
-					cs = append(cs, both)
-				}
+	for _, part := range p.chain(p.op, nil) { // a table of many values is a long one
+		next, ok := part.clauses(negated)
+		if !ok {
+			return nil, false
+		}
+		if either {
+			cs = append(cs, next...)
+		} else {
+			cs = product(cs, next)
+		}
+		if len(cs) > mostClauses {
+			return nil, false
+		}
+	}
+	return cs, true
+}
+
+// product asks for one clause of either list.
+func product(as, bs []clause) (out []clause) {
+	for _, a := range as {
+		for i, b := range bs {
+			if i < len(bs)-1 {
+				a.headers = slices.Clip(a.headers) // the last may have what is behind them
+			}
+			if both, ok := a.with(b); ok {
+				out = append(out, both)
 			}
 		}
 	}
-	return cs, len(cs) <= mostClauses
+	return out
 }
 
-// with asks for both; ok is false where no request has both.
+// chain is the parts of a predicate of others of one connective, in their order.
+func (p *predicate) chain(op connective, out []*predicate) []*predicate {
+	for p.op == op && op != opNot {
+		out = p.of[0].chain(op, out)
+		p = p.of[1]
+	}
+	return append(out, p)
+}
+
+// with asks for both; ok is false where no request has both. It may write behind
+// c's headers.
 func (c clause) with(d clause) (clause, bool) {
-	out := clause{headers: slices.Concat(c.headers, d.headers), certificate: c.certificate}
+	out := clause{headers: append(c.headers, d.headers...), certificate: c.certificate}
 	if d.certificate != nil {
 		if c.certificate != nil && *c.certificate != *d.certificate {
 			return out, false

@@ -16,7 +16,7 @@ import (
 // for so many bytes of Envoy's resources, and more for a longer file; a server
 // whose routes find none any more lets nobody in.
 const (
-	leastRoom = 24 << 20 // bytes of an import, whatever the file
+	leastRoom = 16 << 20 // bytes of an import, whatever the file
 	roomEach  = 2 << 10  // more of them for each directive
 	stepCost  = 16       // what following a directive costs, even if nothing comes of it
 )

@@ -29,6 +29,10 @@ func (im *importer) result() *Result {
 		origins[outer.in] = nginx.Origin{}
 	}
 	delete(origins, nil)
+	found := &settling{into: origins, asked: map[protoreflect.FullName]bool{}, leads: map[protoreflect.FullName]bool{}}
+	for m := range origins {
+		found.asked[m.ProtoReflect().Descriptor().FullName()] = true
+	}
 	for _, m := range im.made {
 		r, err := mesh.NewResource(m.message, mesh.Source{})
 		if err != nil {
@@ -36,7 +40,7 @@ func (im *importer) result() *Result {
 		}
 		rs = append(rs, r)
 		out.Made[r.Key] = m.from
-		settle(origins, m.message.ProtoReflect(), r.Key, nil)
+		found.settle(m.message.ProtoReflect(), r.Key, nil)
 	}
 	m, err := mesh.New(rs...)
 	if err != nil { // cannot be: put keeps the keys apart
@@ -100,23 +104,64 @@ type step struct {
 	index int
 }
 
-// settle notes where the messages within a resource stand that are asked for.
-func settle(into map[proto.Message]nginx.Origin, m protoreflect.Message, key mesh.Key, path []step) {
-	if _, asked := into[m.Interface()]; asked {
-		into[m.Interface()] = nginx.Origin{Key: key, Path: written(path)}
+// settling notes where the messages within resources stand that are asked for.
+type settling struct {
+	into  map[proto.Message]nginx.Origin
+	asked map[protoreflect.FullName]bool // types of which some are asked for
+	leads map[protoreflect.FullName]bool // types that may hold such, as far as that is known
+}
+
+func (s *settling) settle(m protoreflect.Message, key mesh.Key, path []step) {
+	if s.asked[m.Descriptor().FullName()] {
+		if _, asked := s.into[m.Interface()]; asked {
+			s.into[m.Interface()] = nginx.Origin{Key: key, Path: written(path)}
+		}
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
-		case fd.Message() == nil || fd.IsMap():
+		case fd.Message() == nil || fd.IsMap() || !s.worth(fd.Message()):
 		case fd.IsList():
-			for i := range v.List().Len() {
-				settle(into, v.List().Get(i).Message(), key, append(path, step{fd.Name(), i}))
+			list := v.List()
+			for i := range list.Len() {
+				s.settle(list.Get(i).Message(), key, append(path, step{fd.Name(), i}))
 			}
 		default:
-			settle(into, v.Message(), key, append(path, step{fd.Name(), -1}))
+			s.settle(v.Message(), key, append(path, step{fd.Name(), -1}))
 		}
 		return true
 	})
+}
+
+// worth reports whether a message of that type, or one within it, may be asked
+// for.
+func (s *settling) worth(d protoreflect.MessageDescriptor) bool {
+	name := d.FullName()
+	if s.asked[name] {
+		return true
+	}
+	leads, known := s.leads[name]
+	if !known {
+		leads = s.reaches(d, map[protoreflect.FullName]bool{})
+		s.leads[name] = leads
+	}
+	return leads
+}
+
+// reaches reports whether some way leads from a type to one that is asked for.
+func (s *settling) reaches(d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
+	if s.asked[d.FullName()] {
+		return true
+	}
+	if seen[d.FullName()] {
+		return false
+	}
+	seen[d.FullName()] = true
+	for i := range d.Fields().Len() {
+		if in := d.Fields().Get(i).Message(); in != nil && !d.Fields().Get(i).IsMap() && s.reaches(in, seen) {
+			return true
+		}
+	}
+	return false
 }
 
 // written is a path as package mesh writes it.
