@@ -27,8 +27,15 @@ func direct(status uint32, body string) *routev3.Route_DirectResponse {
 // largestBody is what Envoy takes in a direct response unless told otherwise.
 const largestBody = 4096
 
-// returns is the route of a return.
+// returns is the routes of a return.
 func (w *writer) returns(block, d *conf.Directive, q request) {
+	for _, q := range w.cases(q, append(w.headerTexts(block, nil), d.Args...)) {
+		w.returned(block, d, q)
+	}
+}
+
+// returned is the route of a return for one case.
+func (w *writer) returned(block, d *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match}
 	code, text := d.Arg(0), d.Arg(1)
 	if len(d.Args) == 1 && !allDigits(code) {
@@ -54,7 +61,7 @@ func (w *writer) returns(block, d *conf.Directive, q request) {
 	default:
 		w.says(d, r, status, text, q)
 	}
-	w.add(block, r)
+	w.add(block, r, q)
 }
 
 // says is an answer with a text.
@@ -100,8 +107,15 @@ func inline(s string) *corev3.DataSource {
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: s}}
 }
 
-// pass is the route of a proxy_pass or grpc_pass.
+// pass is the routes of a proxy_pass or grpc_pass.
 func (w *writer) pass(block, pass *conf.Directive, q request) {
+	for _, q := range w.cases(q, w.headerTexts(block, pass)) {
+		w.passed(block, pass, q)
+	}
+}
+
+// passed is the route of a pass for one case.
+func (w *writer) passed(block, pass *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match}
 	a := &routev3.RouteAction{}
 	r.Action = &routev3.Route_Route{Route: a}
@@ -112,14 +126,14 @@ func (w *writer) pass(block, pass *conf.Directive, q request) {
 	w.near(pass, at(r, "route"))
 	if !w.target(block, pass, name, a) {
 		r.Action = direct(404, "")
-		w.add(block, r)
+		w.add(block, r, q)
 		return
 	}
 	if why := w.rewritePath(a, uri, dynamic, q); why != "" {
 		w.approx(q.changedBy(pass), at(r, "route"), why, "rewrite the path with regex_rewrite where it can be said")
 	}
-	w.forward(block, pass, r)
-	w.add(block, r)
+	w.forward(block, pass, r, q)
+	w.add(block, r, q)
 }
 
 // upstreamOf splits the target of a proxy_pass into what names the upstream and

@@ -16,8 +16,8 @@ import (
 // answer adds to any route what the directives that hold in loc say of its
 // requests and answers whatever its action: add_header, limits, access rules,
 // filters of its own.
-func (im *importer) answer(loc *conf.Directive, r *routev3.Route) {
-	im.addedHeaders(loc, r)
+func (im *importer) answer(loc *conf.Directive, r *routev3.Route, q request) {
+	im.addedHeaders(loc, r, q)
 	im.expires(loc, r)
 	im.contentType(loc, r)
 	im.limits(loc, r)
@@ -49,13 +49,14 @@ func (im *importer) perRoute(r *routev3.Route, filter string, m proto.Message) {
 }
 
 // addedHeaders is add_header, all of a level or none.
-func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route) {
+func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route, q request) {
 	for _, d := range im.inherited(loc, "add_header") {
-		if d.Arg(1) == "" {
+		value := q.spoken(d.Arg(1))
+		if value == "" {
 			im.moot(d)
 			continue
 		}
-		text := im.format(loc, d.Arg(1), "")
+		text := im.format(loc, value, "")
 		if len(text.missing) > 0 {
 			im.none(d, "Envoy has nothing for "+strings.Join(text.missing, ", "), "")
 			continue

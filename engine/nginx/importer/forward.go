@@ -15,12 +15,12 @@ import (
 
 // forward adds to a route that proxies what the directives that hold in loc say
 // of it: timeouts, retries, the Host and other headers, mirrors, hash policies.
-func (im *importer) forward(loc, pass *conf.Directive, r *routev3.Route) {
+func (im *importer) forward(loc, pass *conf.Directive, r *routev3.Route, q request) {
 	a := r.GetRoute()
 	if a == nil {
 		return
 	}
-	f := &forwarding{loc: loc, pass: pass, family: familyOf(pass), route: r, action: a, goal: im.goals[a]}
+	f := &forwarding{loc: loc, pass: pass, family: familyOf(pass), requests: q, route: r, action: a, goal: im.goals[a]}
 	if f.goal == nil {
 		f.goal = &goal{}
 	}
@@ -36,6 +36,7 @@ func (im *importer) forward(loc, pass *conf.Directive, r *routev3.Route) {
 type forwarding struct {
 	loc, pass *conf.Directive
 	family    string // prefix of its directives: "proxy", "grpc"
+	requests  request
 	route     *routev3.Route
 	action    *routev3.RouteAction
 	goal      *goal

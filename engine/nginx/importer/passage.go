@@ -25,7 +25,7 @@ func (w *writer) tryFiles(d *conf.Directive, q request) (done bool) {
 		}
 		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(uint32(n), "")}
 		w.say(nginx.None, d, "Envoy serves no files: every request gets "+status, "serve the files from an nginx or a bucket behind a cluster, and proxy_pass to it", place{})
-		w.add(d.Parent, r)
+		w.add(d.Parent, r, q)
 		return true
 	}
 	named := strings.HasPrefix(last, "@")
@@ -58,7 +58,7 @@ func (w *writer) tryFiles(d *conf.Directive, q request) (done bool) {
 func (w *writer) around(d *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(500, "")}
 	w.approx(d, at(r, "direct_response"), "it leads back to itself: nginx gives up after ten internal redirects, with 500", "let the last argument lead to a location that answers")
-	w.add(d.Parent, r)
+	w.add(d.Parent, r, q)
 }
 
 // goTo sends requests to a named location, or within the server to a path. ok is

@@ -20,20 +20,20 @@ const forwardedFor = "$proxy_add_x_forwarded_for"
 func (im *importer) requestHeaders(f *forwarding) {
 	host := false
 	for _, d := range im.inherited(f.loc, f.family+"_set_header") {
-		name := strings.ToLower(d.Arg(0))
+		name, value := strings.ToLower(d.Arg(0)), f.requests.spoken(d.Arg(1))
 		switch {
 		case name == "host":
 			host = true
-			im.host(f, d)
+			im.host(f, d, value)
 		case name == "upgrade" || name == "connection":
 			im.upgrade(f, d, name)
-		case d.Arg(1) == "":
+		case value == "":
 			f.route.RequestHeadersToRemove = append(f.route.RequestHeadersToRemove, name)
 			im.exact(d, at(f.route, fmt.Sprintf("request_headers_to_remove[%d]", len(f.route.RequestHeadersToRemove)-1)))
 		case name == "content-length" || name == "transfer-encoding" || name == "te":
 			im.none(d, "Envoy frames the body itself and lets nobody say how", "")
 		default:
-			im.requestHeader(f, d)
+			im.requestHeader(f, d, value)
 		}
 	}
 	f.unforged()
@@ -43,9 +43,8 @@ func (im *importer) requestHeaders(f *forwarding) {
 }
 
 // requestHeader sets one header.
-func (im *importer) requestHeader(f *forwarding, d *conf.Directive) {
+func (im *importer) requestHeader(f *forwarding, d *conf.Directive, value string) {
 	h := &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: d.Arg(0)}, AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
-	value := d.Arg(1)
 	if strings.EqualFold(d.Arg(0), "X-Forwarded-For") && value == forwardedFor {
 		value, h.AppendAction = "$remote_addr", corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
 	}
@@ -104,12 +103,11 @@ func (im *importer) formatFor(f *forwarding, s string) formatted {
 }
 
 // host is the Host that the upstream gets.
-func (im *importer) host(f *forwarding, d *conf.Directive) {
+func (im *importer) host(f *forwarding, d *conf.Directive, value string) {
 	set := func(literal string) {
 		f.action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: literal}
 		im.exact(d, at(f.action, "host_rewrite_literal"))
 	}
-	value := d.Arg(1)
 	switch single(value) {
 	case "http_host":
 		im.exact(d, at(f.action, ""))

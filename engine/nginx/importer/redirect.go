@@ -23,7 +23,7 @@ func (w *writer) redirect(d *conf.Directive, r *routev3.Route, status uint32, to
 		why = redirectPath(ra, t, q)
 	}
 	if why == "" && ra.GetPortRedirect() != 0 && ra.GetHostRedirect() == "" && ra.GetSchemeRewriteSpecifier() != nil {
-		w.portless(d, r)
+		w.portless(d, r, q)
 	}
 	if why != "" {
 		r.Action = direct(404, "")
@@ -35,12 +35,12 @@ func (w *writer) redirect(d *conf.Directive, r *routev3.Route, status uint32, to
 
 // portless is the same redirect for a Host without a port, to which Envoy then
 // adds none: the port that r names is there to replace the one of another Host.
-func (w *writer) portless(d *conf.Directive, r *routev3.Route) {
+func (w *writer) portless(d *conf.Directive, r *routev3.Route, q request) {
 	plain := proto.CloneOf(r)
 	plain.GetRedirect().PortRedirect = 0
 	plain.Match.Headers = append(plain.Match.Headers, header(":authority", safeRegex("[^:]*")))
 	w.exact(d, at(plain, "redirect"))
-	w.add(d.Parent, plain)
+	w.add(d.Parent, plain, q)
 }
 
 func isRedirect(status uint32) bool {

@@ -101,7 +101,7 @@ func (w *writer) sendAway(block, d *conf.Directive, to, flag string, q request) 
 	}
 	q.uri = nil
 	w.redirect(d, r, status, t, q)
-	w.add(block, r)
+	w.add(block, r, q)
 }
 
 // rewritten is the path that a rewrite makes.

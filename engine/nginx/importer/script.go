@@ -124,7 +124,7 @@ func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
 	w.ownAddress(sl.loc.d, ra)
 	r.Action = &routev3.Route_Redirect{Redirect: ra}
 	w.exact(sl.loc.d, at(r, ""))
-	w.add(sl.loc.d, r)
+	w.add(sl.loc.d, r, request{})
 }
 
 // location adds the routes of what a location does with the requests; nil is
@@ -180,9 +180,10 @@ func cmpName(a, b string) string {
 	return b
 }
 
-// add takes a route in, with what holds in its block for every answer.
-func (w *writer) add(block *conf.Directive, r *routev3.Route) {
-	w.answer(block, r)
+// add takes a route of some requests in, with what holds in its block for every
+// answer.
+func (w *writer) add(block *conf.Directive, r *routev3.Route, q request) {
+	w.answer(block, r, q)
 	w.spendOn(r)
 	w.out = append(w.out, w.spread(r)...)
 }
@@ -303,7 +304,7 @@ var files = []string{"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"
 func (w *writer) unserved(block *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
 	if w.closedToAll(block) {
-		w.add(block, r) // nobody comes as far as a file
+		w.add(block, r, q) // nobody comes as far as a file
 		return
 	}
 	from := block
@@ -318,7 +319,7 @@ func (w *writer) unserved(block *conf.Directive, q request) {
 		why, instead = "Envoy has no counterpart of "+from.Name+": the requests get 404", "put what answers there behind HTTP, and proxy_pass to it"
 	}
 	w.say(nginx.None, from, why, instead, place{})
-	w.add(block, r)
+	w.add(block, r, q)
 }
 
 // clone is a match that can be changed.
