@@ -47,7 +47,7 @@ func (im *importer) http(d *conf.Directive) {
 		im.site(s)
 	}
 	if len(sites) > 0 {
-		im.put(nil, fragments())
+		im.put(nil, runtime())
 	}
 	im.unused(d)
 }

@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"math"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -82,10 +84,13 @@ const odd = "of requests that no browser sends, Envoy alone refuses those with a
 	"Envoy takes a backslash for a slash and /.;x for /., resolves .. before //, compares and passes on escapes as they came but those of letters, digits and -._~, where nginx decodes them all (and $uri has them so), keeps a bare ? and drops a #; " +
 	"and where no location takes a PUT, nginx answers 405, Envoy 404"
 
-// fragments lets a request through whose target has a "#": nginx cuts that off.
-func fragments() *runtimev3.Runtime {
+// runtime lets a request through whose target has a "#", which nginx cuts off, and
+// takes expressions of any length, as nginx does: Envoy by itself refuses the whole
+// route configuration for one whose program is larger than 100.
+func runtime() *runtimev3.Runtime {
 	return &runtimev3.Runtime{Name: mesh.RuntimeLayer, Layer: &structpb.Struct{Fields: map[string]*structpb.Value{
-		"envoy.reloadable_features.http_reject_path_with_fragment": structpb.NewBoolValue(false)}}}
+		"envoy.reloadable_features.http_reject_path_with_fragment": structpb.NewBoolValue(false),
+		"re2.max_program_size.error_level":                         structpb.NewNumberValue(math.MaxUint32)}}}
 }
 
 // routed puts the filter last that sends requests on, where nobody has yet.
