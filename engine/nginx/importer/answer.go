@@ -51,8 +51,8 @@ func (im *importer) perRoute(r *routev3.Route, filter string, m proto.Message) {
 // addedHeaders is add_header, all of a level or none.
 func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route, q request) {
 	for _, d := range im.inherited(loc, "add_header") {
-		value := q.spoken(d.Arg(1))
-		if value == "" {
+		value, status := q.spoken(d.Arg(1)), r.GetDirectResponse().GetStatus()
+		if value == "" || status != 0 && d.Arg(2) != "always" && !decorated[status] {
 			im.moot(d)
 			continue
 		}
@@ -74,6 +74,20 @@ func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route, q reques
 	}
 	for _, d := range im.inherited(loc, "add_trailer") {
 		im.none(d, "Envoy adds no trailers", "the header_mutation filter has response_trailers_mutations")
+	}
+}
+
+// decorated are the answers that nginx adds headers to without `always`.
+var decorated = map[uint32]bool{200: true, 201: true, 204: true, 206: true, 301: true, 302: true, 303: true, 304: true, 307: true, 308: true}
+
+// addedAlways is add_header of a server for what is answered before any location is
+// found, or for want of one.
+func (im *importer) addedAlways(server *conf.Directive, r *routev3.Route) {
+	for _, d := range im.inherited(server, "add_header") {
+		if text := im.format(server, d.Arg(1), ""); d.Arg(1) != "" && d.Arg(2) == "always" && len(text.missing) == 0 {
+			r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, &corev3.HeaderValueOption{
+				Header: &corev3.HeaderValue{Key: d.Arg(0), Value: text.text}, AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD})
+		}
 	}
 }
 
@@ -119,6 +133,11 @@ func overwrite(name, value string) *corev3.HeaderValueOption {
 func (im *importer) contentType(loc *conf.Directive, r *routev3.Route) {
 	d := im.one(loc, "default_type")
 	if d == nil {
+		return
+	}
+	if f := r.GetDirectResponse().GetBodyFormat(); f != nil && d.Arg(0) != "" {
+		f.ContentType = d.Arg(0)
+		im.exact(d, at(f, "content_type"))
 		return
 	}
 	if r.GetDirectResponse().GetBody() == nil || d.Arg(0) == "text/plain" || d.Arg(0) == "" {

@@ -17,16 +17,21 @@ const (
 	onlySlashes = `//+`
 )
 
-// refused is the guard routes at the head of every virtual host.
-func refused() []*routev3.Route {
+// refused is the guard routes at the head of every virtual host. It is the default
+// server that refuses: no other is found yet.
+func (im *importer) refused(s *site) []*routev3.Route {
 	everything := func() *routev3.RouteMatch {
 		return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 	}
 	host, escape := everything(), everything()
 	host.Headers = []*routev3.HeaderMatcher{header(":authority", safeRegex(badHost))}
 	escape.Headers = []*routev3.HeaderMatcher{header(":path", safeRegex(badEscape))}
-	return []*routev3.Route{
+	routes := []*routev3.Route{
 		{Name: "nginx: bad Host", Match: host, Action: direct(400, "")},
 		{Name: "nginx: bad escape", Match: escape, Action: direct(400, "")},
 	}
+	for _, r := range routes {
+		im.addedAlways(s.first.d, r)
+	}
+	return routes
 }

@@ -176,14 +176,14 @@ func (im *importer) virtualHosts(s *site) {
 			continue
 		}
 		vh.Name = unique(names, h.title(isDefault))
-		vh.Routes = append(refused(), im.routesOf(s, h.server)...)
+		vh.Routes = append(im.refused(s), im.routesOf(s, h.server)...)
 		im.named(h.server, vh)
 		if last != vh {
 			s.routes.VirtualHosts = append(s.routes.VirtualHosts, vh)
 		}
 	}
 	if byRegex {
-		last = &routev3.VirtualHost{Name: unique(names, "default"), Domains: []string{"*"}, Routes: refused()}
+		last = &routev3.VirtualHost{Name: unique(names, "default"), Domains: []string{"*"}, Routes: im.refused(s)}
 		im.regexHosts(s, hosts, last)
 		last.Routes = append(last.Routes, im.routesOf(s, s.first)...)
 		im.exact(s.first.d, at(last, ""))

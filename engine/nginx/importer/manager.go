@@ -74,15 +74,18 @@ func (im *importer) uriRules(s *site) {
 			"set path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD for nginx's way")
 		im.approx(l, at(s.manager, "normalize_path"),
 			"nginx refuses a path that climbs above the root (/../x, /%2e%2e/x: 400), Envoy takes it for /x; and where proxy_pass has no URI nginx sends .. and // on as they came, Envoy resolved", "")
-		im.approx(l, at(s.manager, ""), odd, "")
+		im.approx(l, at(s.manager, ""), oddlyRefused, "")
+		im.approx(l, at(s.manager, ""), oddlyRead, "")
 	}
 }
 
-// odd is what two parsers of requests make otherwise of what no browser sends.
-const odd = "of requests that no browser sends, Envoy alone refuses those with a byte above 0x7F in the path, and with a comma, a second colon or an odd port in the Host (a.com.:80., http://a.com:/x; 400); " +
-	"nginx alone those with a bad Host beside an absolute target, an empty Host before another, a broken escape (%zz) that an escape follows or .. drops (400), and over 8 KB of target (414); " +
-	"Envoy takes a backslash for a slash and /.;x for /., resolves .. before //, compares and passes on escapes as they came but those of letters, digits and -._~, where nginx decodes them all (and $uri has them so), keeps a bare ? and drops a #; " +
-	"and where no location takes a PUT, nginx answers 405, Envoy 404"
+// What two parsers of requests make otherwise of what no browser sends.
+const (
+	oddlyRefused = "of odd requests Envoy alone refuses bytes above 0x7F, and a comma, a second colon or an odd port in the Host; nginx alone %zz before an escape or .., " +
+		"a bad Host beside an absolute target, an empty one before another, and 8 KB; refusals may differ in add_header"
+	oddlyRead = "Envoy takes a backslash for a slash, /.; for /., .. before //, the dot off the Host, and nohost.invalid for no Host; it decodes letters, digits and -._~ alone, " +
+		"keeps a bare ?, drops a #; a PUT that no location takes gets 404, not 405"
+)
 
 // runtime lets a request through whose target has a "#", which nginx cuts off, and
 // takes expressions of any length, as nginx does: Envoy by itself refuses the whole

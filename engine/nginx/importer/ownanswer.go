@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,8 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"example.com/meshtui/engine/nginx/conf"
 )
 
 // ownAnswers are what Envoy answers by itself. An upstream that cannot be reached,
@@ -39,7 +42,7 @@ func (im *importer) errorPages(s *site, lost *hcmv3.ResponseMapper) {
 				change, codes = strings.TrimPrefix(codes[len(codes)-1], "="), codes[:len(codes)-1]
 			}
 			to, err := strconv.ParseUint(change, 10, 32)
-			if err != nil || to < 200 || to > 599 || to >= 300 && to < 400 {
+			if err != nil || to < 400 || to > 599 || !im.everywhere(s, d) {
 				im.none(d, "Envoy has no file and no other location to answer with: its own answer stays", "give local_reply_config.mappers a body (inline_string, or a file) for these statuses")
 				continue
 			}
@@ -53,10 +56,18 @@ func (im *importer) errorPages(s *site, lost *hcmv3.ResponseMapper) {
 				}
 				m := statusMapper(uint32(from), uint32(to))
 				s.manager.LocalReplyConfig.Mappers = append(s.manager.LocalReplyConfig.Mappers, m)
-				im.approx(d, at(m, "status_code"), "the status changes; the page does not come, and it holds for all servers of the address", "give the mapper a body")
+				im.approx(d, at(m, "status_code"), "the status changes; the page does not come", "give the mapper a body")
 			}
 		}
 	}
+}
+
+// everywhere reports whether an error_page holds in all servers of an address: a
+// mapper does.
+func (im *importer) everywhere(s *site, d *conf.Directive) bool {
+	return !slices.ContainsFunc(s.servers, func(v *server) bool {
+		return !slices.ContainsFunc(im.inherited(v.d, "error_page"), func(o *conf.Directive) bool { return o.String() == d.String() })
+	})
 }
 
 func statusMapper(from, to uint32) *hcmv3.ResponseMapper {

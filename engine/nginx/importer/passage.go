@@ -96,7 +96,8 @@ func (w *writer) directs() bool {
 	return len(in["if"])+len(in["return"])+len(in["break"]) > 0 || decides(in["rewrite"])
 }
 
-// errorPage follows a return of a status that an error_page sends elsewhere.
+// errorPage follows a status that an error_page sends elsewhere. d is the return
+// that answers with it, nil where there is nothing that answers.
 func (w *writer) errorPage(block, d *conf.Directive, status uint32, q request) (done bool) {
 	if q.paged || status < 300 || status == 444 {
 		return false
@@ -119,7 +120,9 @@ func (w *writer) errorPage(block, d *conf.Directive, status uint32, q request) (
 		default:
 			w.near(page, at(r, ""))
 		}
-		w.near(d, at(r, ""))
+		if d != nil {
+			w.near(d, at(r, ""))
+		}
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -48,8 +49,11 @@ func (im *importer) requestHeader(f *forwarding, d *conf.Directive, value string
 	if strings.EqualFold(d.Arg(0), "X-Forwarded-For") && value == forwardedFor {
 		value, h.AppendAction = "$remote_addr", corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
 	}
-	value = strings.ReplaceAll(value, forwardedFor, "$http_x_forwarded_for, $remote_addr")
-	text := im.formatFor(f, value)
+	listed := strings.ReplaceAll(value, forwardedFor, "$http_x_forwarded_for, $remote_addr")
+	text := im.formatFor(f, listed)
+	if listed != value {
+		text.notes = append(text.notes, "where the client sends no X-Forwarded-For, Envoy's list begins with the comma")
+	}
 	if len(text.missing) > 0 {
 		im.none(d, "Envoy has nothing for "+strings.Join(text.missing, ", ")+": the header is not sent", "")
 		f.route.RequestHeadersToRemove = append(f.route.RequestHeadersToRemove, strings.ToLower(d.Arg(0)))
@@ -62,6 +66,9 @@ func (im *importer) requestHeader(f *forwarding, d *conf.Directive, value string
 	h.Header.Value = text.text
 	if text.empty {
 		f.emptied = append(f.emptied, h)
+	}
+	if slices.ContainsFunc(f.route.GetRequestHeadersToAdd(), func(o *corev3.HeaderValueOption) bool { return strings.EqualFold(o.GetHeader().GetKey(), d.Arg(0)) }) {
+		h.AppendAction = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD // nginx sends both
 	}
 	f.route.RequestHeadersToAdd = append(f.route.RequestHeadersToAdd, h)
 	if len(text.notes) > 0 {

@@ -25,12 +25,31 @@ func (w *writer) redirect(d *conf.Directive, r *routev3.Route, status uint32, to
 	if why == "" && ra.GetPortRedirect() != 0 && ra.GetHostRedirect() == "" && ra.GetSchemeRewriteSpecifier() != nil {
 		w.portless(d, r, q)
 	}
-	if why != "" {
+	if why != "" && !w.byHeader(d, r, status, to.expand(w.values(q))) {
 		r.Action = direct(404, "")
-		w.say(nginx.None, d, why, "let a backend answer with the redirect", place{})
+		w.say(nginx.None, d, why+": the requests get 404", "let a backend answer with the redirect", place{})
 		return
 	}
-	w.exact(d, at(r, "redirect"))
+	if why == "" {
+		w.exact(d, at(r, "redirect"))
+	}
+}
+
+// byHeader is a redirect whose target Envoy's redirect does not put together, and a
+// header does. A path stays one: clients take it for one of the address they asked.
+func (w *writer) byHeader(d *conf.Directive, r *routev3.Route, status uint32, to template) bool {
+	f := w.format(d.Parent, to.String(), "")
+	if d.Name != "return" || len(f.missing) > 0 || !strings.HasPrefix(to.head(), "/") && !strings.Contains(to.head(), "://") {
+		return false
+	}
+	r.Action = direct(status, "")
+	r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, overwrite("location", f.text))
+	note := "Envoy's Location is the text as it stands here"
+	if strings.HasPrefix(to.head(), "/") {
+		note += ", without scheme and host"
+	}
+	w.approx(d, at(r, "direct_response"), strings.Join(append([]string{note}, f.notes...), "; "), "")
+	return true
 }
 
 // portless is the same redirect for a Host without a port, to which Envoy then

@@ -120,18 +120,34 @@ func besides(m, conditions *routev3.RouteMatch) *routev3.RouteMatch {
 func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
 	to := sl.text + "/"
 	r := &routev3.Route{Name: name, Match: match}
+	if in := w.one(sl.loc.d, "internal"); in != nil { // which nginx looks at before
+		w.keptIn(sl.loc.d, in, r)
+		return
+	}
 	ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(to)}}
 	w.ownAddress(sl.loc.d, ra)
 	r.Action = &routev3.Route_Redirect{Redirect: ra}
 	w.exact(sl.loc.d, at(r, ""))
-	w.add(sl.loc.d, r, request{})
+	w.addedHeaders(sl.loc.d, r, request{})
+	w.expires(sl.loc.d, r)
+	w.body(sl.loc.d, r) // nginx asks who may come in after it has sent them here
+	w.out = append(w.out, r)
 }
 
 // location adds the routes of what a location does with the requests; nil is
 // where nginx would look for a file.
 func (w *writer) location(l *location, q request) {
 	if l == nil {
-		w.out = append(w.out, &routev3.Route{Name: cmpName(q.name, "nginx: no location"), Match: q.match, Action: direct(404, "")})
+		from := len(w.out)
+		if w.errorPage(w.server.d, nil, 404, q) {
+			for _, r := range w.out[from:] {
+				w.through(w.server.d, r)
+			}
+			return
+		}
+		r := &routev3.Route{Name: cmpName(q.name, "nginx: no location"), Match: q.match, Action: direct(404, "")}
+		w.addedHeaders(w.server.d, r, q)
+		w.out = append(w.out, r)
 		return
 	}
 	q.found, q.name = l.found, cmpName(q.name, title(l.d))
@@ -142,11 +158,10 @@ func (w *writer) location(l *location, q request) {
 		w.out = append(w.out, r)
 		return
 	}
-	if in := first(l.d, "internal"); in != nil && !q.internal {
-		r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
-		w.exact(in, at(r, "direct_response"))
+	if in := w.one(l.d, "internal"); in != nil && !q.internal { // locations within one are that, too
+		r := &routev3.Route{Name: q.name, Match: q.match}
+		w.keptIn(l.d, in, r)
 		w.link(l, r)
-		w.out = append(w.out, r)
 		for _, d := range l.d.Block { // whoever sends requests here says what becomes of them
 			if !w.claimed[d] {
 				w.moot(d)
@@ -161,6 +176,14 @@ func (w *writer) location(l *location, q request) {
 	for _, r := range w.out[from:] {
 		w.link(l, r)
 	}
+}
+
+// keptIn is the answer of a location that only nginx itself sends requests to.
+func (w *writer) keptIn(block, internal *conf.Directive, r *routev3.Route) {
+	r.Action = direct(404, "")
+	w.exact(internal, at(r, "direct_response"))
+	w.addedHeaders(block, r, request{})
+	w.out = append(w.out, r)
 }
 
 // link says which location a route is of. An expression is searched for by

@@ -77,13 +77,13 @@ var operators = map[string]operator{
 	"proxy_protocol_port":    {text: "%DOWNSTREAM_REMOTE_PORT%"},
 	"server_addr":            {text: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"},
 	"server_port":            {text: "%DOWNSTREAM_LOCAL_PORT%"},
-	"host":                   {text: "%REQ(:AUTHORITY)%", note: "$host is lower case and has no port; Envoy gives the Host as it was sent"},
-	"http_host":              {text: "%REQ(:AUTHORITY)%"},
+	"host":                   {text: "%REQ(:AUTHORITY)%", note: "$host is lower case and has no port; Envoy gives the Host as it was sent, and in answers and logs as it goes upstream"},
+	"http_host":              {text: "%REQ(:AUTHORITY)%", note: "in answers and logs Envoy gives the Host as it goes upstream"},
 	"scheme":                 {text: "%REQ(:SCHEME)%"},
 	"request_method":         {text: "%REQ(:METHOD)%"},
-	"request_uri":            {text: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", note: "Envoy gives the path as it has normalised it"},
-	"uri":                    {text: "%PATH(NQ:PATH)%", note: "$uri is decoded; Envoy gives the path as it has normalised it"},
-	"document_uri":           {text: "%PATH(NQ:PATH)%", note: "$document_uri is decoded; Envoy gives the path as it has normalised it"},
+	"request_uri":            {text: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", note: "Envoy gives the path as it has normalised it, and in answers and logs as it goes upstream"},
+	"uri":                    {text: "%PATH(NQ:PATH)%", note: "$uri is decoded; Envoy gives the path as it has normalised it, and in answers and logs as it goes upstream"},
+	"document_uri":           {text: "%PATH(NQ:PATH)%", note: "$document_uri is decoded; Envoy gives the path as it has normalised it, and in answers and logs as it goes upstream"},
 	"request":                {text: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"},
 	"remote_user":            {text: absentText}, // nobody has a name without auth_basic
 	"request_id":             {text: "%REQ(X-REQUEST-ID)%", note: "Envoy's request id is a UUID, and goes upstream as x-request-id too"},
@@ -189,7 +189,7 @@ func (im *importer) operator(block *conf.Directive, variable string) (operator, 
 	if variable == "server_name" {
 		if s := enclosing(block, "server"); s != nil {
 			for _, names := range im.children(s)["server_name"] {
-				return operator{text: strings.ReplaceAll(names.Arg(0), "%", "%%")}, true
+				return operator{text: strings.ReplaceAll(strings.TrimPrefix(names.Arg(0), "."), "%", "%%")}, true
 			}
 			return operator{}, true
 		}
@@ -210,29 +210,47 @@ func (im *importer) operator(block *conf.Directive, variable string) (operator, 
 // constant is the value that a `set` gives a variable where block is, when it is
 // a plain text; ok is false where there is none, or several.
 func (im *importer) constant(block *conf.Directive, variable string) (value string, d *conf.Directive, ok bool) {
+	located := false
 	for b := block; b != nil; b = b.Parent {
+		if b.Name == "location" && located {
+			continue // nginx runs what the innermost location says, and its server
+		}
+		located = located || b.Name == "location"
+		if im.changes(b, variable) {
+			return "", nil, false
+		}
 		for _, s := range im.children(b)["set"] {
-			if strings.TrimPrefix(s.Arg(0), "$") != variable {
+			switch {
+			case strings.TrimPrefix(s.Arg(0), "$") != variable:
 				continue
-			}
-			if d != nil || len(s.Args) < 2 || strings.Contains(s.Arg(1), "$") {
+			case d != nil && d.Parent != b:
+				continue // set anew further in
+			case d != nil || len(s.Args) < 2 || strings.Contains(s.Arg(1), "$") || passedBy(b, s):
 				return "", nil, false
 			}
 			value, d = s.Arg(1), s
 		}
-		if d != nil {
-			return value, d, !im.changes(enclosing(block, "server"), variable)
-		}
 	}
-	return "", nil, false
+	return value, d, d != nil
 }
 
-// changes reports whether an if or a rewrite's neighbour sets the variable too.
-func (im *importer) changes(server *conf.Directive, variable string) bool {
-	if server == nil {
-		return false
+// passedBy reports whether a directive of the rewrite module may end before this one
+// comes.
+func passedBy(block, at *conf.Directive) bool {
+	for _, d := range block.Block {
+		switch {
+		case d == at:
+			return false
+		case d.Name == "rewrite" && len(d.Args) > 2, d.Name == "break", d.Name == "return", d.Name == "if" && decides(d.Block):
+			return true
+		}
 	}
-	for _, test := range im.children(server)["if"] {
+	return false
+}
+
+// changes reports whether an if in a block sets the variable.
+func (im *importer) changes(block *conf.Directive, variable string) bool {
+	for _, test := range im.children(block)["if"] {
 		for _, s := range im.children(test)["set"] {
 			if strings.TrimPrefix(s.Arg(0), "$") == variable {
 				return true

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// server is a random case: a few servers at one address, as text.
+// server is a random case: a few servers at one address, as text, with what they
+// use of http {}.
 type server struct {
 	seed  uint64
 	text  string   // the server blocks, with LISTEN in the place of the address
@@ -23,19 +24,25 @@ type maker struct {
 	paths    []string
 	backends []string // addresses
 	id       int
-	plain    bool // no rewrites and conditions
+	plain    bool   // no rewrites and conditions
+	rich     bool   // and what real files have beside
+	suffix   string // of the case's own variables
 }
 
-func newServer(seed uint64, backends []string, plain bool) server {
+func newServer(seed uint64, backends []string) server {
 	m := newMaker(seed)
-	m.backends, m.plain = backends, plain
+	m.backends, m.plain, m.rich = backends, seed%3 == 1, seed%3 == 2
+	before := ""
+	if m.rich {
+		before = m.prelude(seed)
+	}
 	n := 1 + m.IntN(4)
 	chosen := m.IntN(n + 1)
 	taken := map[string]bool{}
 	for i := range n {
 		m.server(i == chosen, taken)
 	}
-	return server{seed: seed, text: m.b.String(), hosts: m.hosts, paths: append(m.paths, "/", "/zzz")}
+	return server{seed: seed, text: before + m.b.String(), hosts: m.hosts, paths: append(m.paths, "/", "/zzz")}
 }
 
 func newMaker(seed uint64) *maker { return &maker{Rand: rand.New(rand.NewPCG(seed, 0x6e67696e78))} }
@@ -74,6 +81,9 @@ func (m *maker) server(isDefault bool, taken map[string]bool) {
 		}
 		named = true
 		m.f("  server_name %s;\n", n)
+	}
+	if m.rich {
+		m.richServer()
 	}
 	if !m.plain {
 		m.serverScript()
@@ -189,6 +199,13 @@ func (m *maker) action(indent string, regex bool) {
 	if !m.plain && m.chance(25) {
 		m.locationScript(indent)
 	}
+	if m.rich {
+		m.settings(indent)
+		m.limits(indent)
+		if m.richAction(indent) {
+			return
+		}
+	}
 	switch n := m.IntN(12); {
 	case n < 4:
 		m.f("%sreturn 200 loc%d;\n", indent, m.id)
@@ -228,12 +245,14 @@ func (m *maker) serverScript() {
 
 // locationScript writes rewrite directives of a location.
 func (m *maker) locationScript(indent string) {
-	switch m.IntN(3) {
-	case 0:
+	switch n := m.IntN(3); {
+	case m.rich && m.chance(30):
+		m.chains(indent)
+	case n == 0:
 		m.f("%s%s\n", indent, m.condition(fmt.Sprintf("return 200 if%d;", m.id)))
-	case 1:
+	case n == 1:
 		m.f("%srewrite /([^/]*)$ /br%d/$1 break;\n", indent, m.id)
-	case 2:
+	default:
 		m.f("%srewrite ^(/.*)/x$ $1/to%d permanent;\n", indent, m.id)
 		m.paths = append(m.paths, pick(m, m.paths...)+"/x")
 	}

@@ -105,21 +105,54 @@ type answer struct {
 	hit      string // X-Loc at the upstream
 	target   string // at the upstream
 	upstream string
+	method   string            // at the upstream
+	sent     map[string]string // headers that the upstream saw
+	told     map[string]string // headers that the client got, those of the location's own text with its type
 }
 
 func (a answer) String() string {
-	return fmt.Sprintf("%d location %q body %q upstream %s loc %s target %q", a.status, a.location, a.body, a.upstream, a.hit, a.target)
+	return fmt.Sprintf("%d location %q body %q upstream %s loc %s target %s %q %q got %q", a.status, a.location, a.body, a.upstream, a.hit, a.method, a.target, a.sent, a.told)
 }
 
 func heard(r nginxtest.Reply) answer {
 	a := answer{status: r.Status, location: pathOf(r.Location())}
 	if seen, ok := nginxtest.ParseSeen(r.Body); ok {
-		a.hit, a.target, a.upstream = seen.Header("X-Loc"), seen.Target, seen.Backend
+		a.hit, a.target, a.upstream, a.method = seen.Header("X-Loc"), seen.Target, seen.Backend, seen.Method
+		a.sent = map[string]string{}
+		for _, h := range seen.Headers {
+			if name := strings.ToLower(h[0]); !ofThePass[name] {
+				a.sent[name] = strings.TrimPrefix(a.sent[name]+","+h[1], ",")
+			}
+		}
 	} else if r.Status == 200 {
 		a.body = r.Body
 	}
+	a.told = map[string]string{}
+	for name, values := range r.Headers {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-") || name == "content-type" && a.body != "" {
+			a.told[name] = strings.Join(values, ",")
+		}
+	}
 	return a
 }
+
+// asNginx is an answer of Envoy's as it would be if it listened where nginx does.
+func (l *lab) asNginx(a answer) answer {
+	same := func(s string) string {
+		return strings.ReplaceAll(s, strconv.Itoa(l.envoy), strconv.Itoa(l.nginx))
+	}
+	a.body = same(a.body)
+	for _, headers := range []map[string]string{a.sent, a.told} {
+		for name, value := range headers {
+			headers[name] = same(value)
+		}
+	}
+	return a
+}
+
+// ofThePass are the headers of a pass itself, which each writes in its own way: how
+// long the connection lives, how long the body is.
+var ofThePass = map[string]bool{"connection": true, "content-length": true, "transfer-encoding": true, "x-loc": true}
 
 // pathOf is the path and query of a URL.
 func pathOf(url string) string {

@@ -14,6 +14,7 @@ import (
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx/importer"
+	"example.com/meshtui/engine/nginx/predict"
 	"example.com/meshtui/xds/xdstest/nginxtest"
 )
 
@@ -69,7 +70,7 @@ func (r *run) batches(seed uint64, n int, alter func(*mesh.Mesh) *mesh.Mesh) {
 	for r.sent < n {
 		var cases []server
 		for range min(perBatch, (n-r.sent+perCase-1)/perCase) {
-			cases = append(cases, newServer(seed, backends, seed%3 > 0))
+			cases = append(cases, newServer(seed, backends))
 			seed++
 		}
 		r.t.Run(fmt.Sprintf("%d", cases[0].seed), func(t *testing.T) {
@@ -82,7 +83,7 @@ func (r *run) batches(seed uint64, n int, alter func(*mesh.Mesh) *mesh.Mesh) {
 }
 
 func (r *run) batch(l *lab) {
-	matcher := match.New(l.made.Mesh)
+	matcher, predictor := match.New(l.made.Mesh), predict.New(l.file)
 	for i, c := range l.cases {
 		m := newMakerFor(c)
 		n := nginxtest.NewAsker(l.t, fmt.Sprintf("%s:%d", loopback(i), l.nginx))
@@ -90,12 +91,15 @@ func (r *run) batch(l *lab) {
 		for range perCase {
 			q := m.request(c)
 			r.sent++
-			p := pair{q: q, n: ask(n, q), e: ask(e, q), way: matcher.Match(asked(q, loopback(i), l.envoy)),
-				again: func(q request) answer { return ask(n, q) }}
+			foresee := func(q request) pair {
+				return pair{q: q, lab: l, n: ask(n, q), nginx: predictor.Answer(foretold(q, loopback(i), l.envoy))}
+			}
+			p := foresee(q)
+			p.e, p.way, p.again = l.asNginx(ask(e, q)), matcher.Match(asked(q, loopback(i), l.envoy)), foresee
 			if why := r.predicted(p.way, p.e); why != "" {
 				r.failures = append(r.failures, failure{what: "matcher", c: c, pair: p, note: why})
 			}
-			r.compare(c, p, l)
+			r.compare(c, p)
 		}
 		n.Close()
 		e.Close()
@@ -112,26 +116,44 @@ func ask(a *nginxtest.Asker, q request) answer {
 
 // compare holds the two answers against one another: they are the same, or are
 // spelled in two known ways, or differ as a relation says of the request's class.
-func (r *run) compare(c server, p pair, l *lab) {
+func (r *run) compare(c server, p pair) {
 	what, known := differs(p)
-	switch {
-	case what == "":
-		r.same++
-		return
-	case known != "":
-		r.known[what+": "+known]++
+	if what != "" && known == "" {
+		r.relate(c, p, what)
 		return
 	}
+	if known != "" {
+		r.known[what+": "+known]++
+	}
+	others := p.headers()
+	for _, what := range others {
+		if p.names(what) {
+			r.known["named in the report: "+what]++
+			continue
+		}
+		r.relate(c, p, what)
+	}
+	if what == "" && len(others) == 0 {
+		r.same++
+	}
+}
+
+// relate looks for what the difference of the two is known to be.
+func (r *run) relate(c server, p pair, what string) {
 	for _, k := range left {
-		if k.is(p.q) && k.holds(p) && l.tells(k.told) {
+		if k.is(p.q) && k.holds(p) && p.lab.tells(k.told) {
 			r.known[k.name]++
 			return
 		}
 	}
-	if l.said(p.way) {
-		r.known["named in the report"]++
+	if p.names(what) {
+		r.known["named in the report: "+what]++
 		return
 	}
+	r.fail(c, p, what)
+}
+
+func (r *run) fail(c server, p pair, what string) {
 	var is []string
 	for _, k := range left {
 		if k.is(p.q) {
@@ -139,32 +161,12 @@ func (r *run) compare(c server, p pair, l *lab) {
 		}
 	}
 	r.failures = append(r.failures, failure{what: what, c: c, pair: p,
-		note: fmt.Sprintf("%s ▸ %s %s; Envoy reads %q; of the classes %q", p.way.VirtualHost, p.way.Route.Name, p.way.Action, p.way.Seen.Path, is)})
+		note: fmt.Sprintf("%s ▸ %s %s; Envoy reads %q; of the classes %q; the report says\n%s", p.way.VirtualHost, p.way.Route.Name, p.way.Action, p.way.Seen.Path, is, p.entries())})
 }
 
 // tells reports whether the import's report has these words.
 func (l *lab) tells(words string) bool {
 	return slices.ContainsFunc(l.made.Report, func(e importer.Entry) bool { return strings.Contains(e.Reason, words) })
-}
-
-// said reports whether the import's report has a word on the query of the route's
-// target: that is all that the generator makes which cannot be said exactly.
-func (l *lab) said(w match.Way) bool {
-	if len(w.Steps) == 0 {
-		return false
-	}
-	lines := map[int]bool{}
-	for _, s := range w.Steps {
-		if s.Kind != "route" {
-			continue
-		}
-		for _, k := range l.made.Links {
-			if k.To.Key == s.Key && strings.HasPrefix(k.To.Path, s.Path+".") && k.From.Name != "location" {
-				lines[k.From.Line] = true
-			}
-		}
-	}
-	return slices.ContainsFunc(l.made.Report, func(e importer.Entry) bool { return lines[e.Line] && strings.Contains(e.Reason, "query") })
 }
 
 func newMakerFor(c server) *maker {
@@ -200,12 +202,14 @@ func asked(q request, address string, port int) *match.Request {
 func (r *run) predicted(w match.Way, e answer) string {
 	switch {
 	case w.Action == match.Forward && len(w.Fates) == 0 && e.target == "" && e.status == 200 && e.body == "": // a HEAD
-	case w.Action == match.Forward && len(w.Fates) == 0:
+	case w.Action == match.Forward && len(w.Fates) == 0 && e.status != 403:
 		if e.target != w.Path {
 			return fmt.Sprintf("forward to %q", w.Path)
 		}
+	case e.status == 403 && slices.ContainsFunc(w.Caveats, func(c string) bool { return strings.Contains(c, "rbac") }): // as it says
 	case w.Status != e.status:
 		return fmt.Sprintf("status %d (%s %s)", w.Status, w.Action, w.Reason)
+	case w.Action == match.DirectResponse && e.location != "": // which a header of the route says
 	case pathOf(w.Location) != e.location:
 		return fmt.Sprintf("location %q", w.Location)
 	}
@@ -222,7 +226,7 @@ func (r *run) report() {
 	}
 	shown := map[string]int{}
 	for _, f := range r.failures {
-		sort := f.what + fmt.Sprint(f.n.status, f.e.status, f.q.class)
+		sort := f.what + fmt.Sprint(f.n.status, f.e.status)
 		if shown[sort]++; shown[sort] > 1 || len(shown) > 12 {
 			continue
 		}

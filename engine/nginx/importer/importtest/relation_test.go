@@ -1,17 +1,21 @@
 package importtest
 
 import (
+	"slices"
 	"strings"
 
 	"example.com/meshtui/engine/match"
+	"example.com/meshtui/engine/nginx/predict"
 )
 
 // pair is what both did with one request.
 type pair struct {
 	q     request
 	n, e  answer
-	way   match.Way // what the matcher says of Envoy
-	again func(q request) answer
+	way   match.Way      // what the matcher says of Envoy
+	nginx predict.Answer // and of nginx
+	lab   *lab
+	again func(q request) pair // with only nginx's side
 }
 
 // A relation says in what the two answers to a request differ that they are known
@@ -24,30 +28,42 @@ func refusedByEnvoy(p pair) bool { return p.e.status == 400 }
 // read: Envoy does what nginx does with the request as Envoy reads it. So nginx is
 // asked again, with Envoy's path: once as it is, for what Envoy resolves otherwise,
 // and once with every % escaped, for what nginx decodes and Envoy leaves: then
-// nginx looks at the same letters as Envoy does.
+// nginx looks at the same letters as Envoy does. The Host that Envoy has, where it
+// comes from elsewhere, goes with it.
 func read(p pair) bool {
-	for _, decodes := range []bool{true, false} {
-		q := p.q
-		q.absolute, q.noHost, q.http10 = false, false, false
-		q.host, q.others = p.way.Seen.Authority, without(q.others, "Host")
-		path, query, has := strings.Cut(p.way.Seen.Path, "?")
+	for way := range 4 {
+		decodes := way&1 == 0
+		again := p.again(p.asRead(decodes, way&2 != 0))
+		again.e, again.way = p.e, p.way
 		if !decodes {
-			path = strings.ReplaceAll(path, "%", "%25")
+			again.n.target, again.n.location = strings.ReplaceAll(again.n.target, "%25", "%"), strings.ReplaceAll(again.n.location, "%25", "%")
 		}
-		if q.target = path; has {
-			q.target += "?" + query
-		}
-		q.write()
-		n := p.again(q)
-		if !decodes {
-			n.target, n.location = strings.ReplaceAll(n.target, "%25", "%"), strings.ReplaceAll(n.location, "%25", "%")
-		}
-		again := pair{q: q, n: n, e: p.e, way: p.way}
-		if what, known := differs(again); what == "" || known != "" || noFile(again) {
+		what, known := differs(again)
+		other := slices.DeleteFunc(again.headers(), again.names)
+		if noFile(again) || what != "" && again.names(what) || (what == "" || known != "") && len(other) == 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// asRead is the request as Envoy reads it: its path decoded by nginx or not, and its
+// Host as it came or as Envoy has it.
+func (p pair) asRead(decodes, named bool) request {
+	q := p.q
+	if q.absolute || twice(q) || named {
+		q.noHost, q.host, q.others = false, p.way.Seen.Authority, without(q.others, "Host")
+	}
+	q.absolute = false
+	path, query, has := strings.Cut(p.way.Seen.Path, "?")
+	if !decodes {
+		path = strings.ReplaceAll(path, "%", "%25")
+	}
+	if q.target = path; has {
+		q.target += "?" + query
+	}
+	q.write()
+	return q
 }
 
 // refusedByNginx: nginx answers 400, and Envoy goes on with the request as it

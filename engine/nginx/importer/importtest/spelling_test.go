@@ -1,6 +1,12 @@
 package importtest
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"example.com/meshtui/engine/match"
+)
 
 // differs says in what two answers differ, and which of the known spellings it
 // is; "" where they are the same.
@@ -9,14 +15,63 @@ func differs(p pair) (what, known string) {
 	switch {
 	case n.status != e.status:
 		return "status", ""
-	case n.body != e.body || n.hit != e.hit || n.upstream != e.upstream:
+	case n.hit != e.hit || n.upstream != e.upstream || (n.body == "") != (e.body == ""):
 		return "location hit", ""
+	case n.body != e.body:
+		return "body", ""
 	case n.location != e.location:
 		return "Location", spelling(n.location, e.location)
 	case n.target != e.target:
 		return "target", p.sent()
+	case n.method != e.method:
+		return "method", ""
 	}
 	return "", ""
+}
+
+// headers are those that the two have not alike, by who sees them; those that each
+// is known to write in its own way are not among them.
+func (p pair) headers() (out []string) {
+	for _, name := range unlike(p.n.sent, p.e.sent) {
+		if p.header(name) == "" {
+			out = append(out, "header to the upstream: "+name)
+		}
+	}
+	if early := p.way.Action == match.Refused || p.e.status == 400 && twice(p.q); early && p.lab.tells("refusals may differ in add_header") {
+		return out
+	}
+	for _, name := range unlike(p.n.told, p.e.told) {
+		out = append(out, "header to the client: "+name)
+	}
+	return out
+}
+
+func unlike(a, b map[string]string) (out []string) {
+	names := map[string]string{}
+	maps.Copy(names, a)
+	maps.Copy(names, b)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if a[name] != b[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// header names what is known of a header that the upstream sees.
+func (p pair) header(name string) string {
+	n, e := p.n.sent[name], p.e.sent[name]
+	switch {
+	case name == "x-forwarded-proto" && n == "" && e == "http", name == "x-envoy-external-address" && n == "":
+		return "Envoy always sends it"
+	case name == "host" && strings.Replace(strings.TrimSuffix(n, "."), ".:", ":", 1) == e:
+		return "a dot at its end"
+	case strings.ReplaceAll(n, ", ", ",") == strings.ReplaceAll(e, ", ", ","):
+		return "blanks in a list"
+	case name == "x-envoy-original-host" && e == p.q.host:
+		return "Envoy keeps what it replaces"
+	}
+	return ""
 }
 
 // sent names what is known between the targets that the upstream saw.
