@@ -42,6 +42,7 @@ type item struct {
 	host  string               // the item that holds it
 	rest  bool                 // it is of the hosts that no name takes
 	tcp   bool                 // no HTTP is spoken at the address
+	path  string               // what a route asks of the path
 	what  string               // for people: "the answer to /x of a.example.com"
 }
 
@@ -112,7 +113,7 @@ func (m *meaning) host(address, domain string, o nginx.Origin, h *routev3.Virtua
 		r := proto.CloneOf(was)
 		match := bytesOf(r.GetMatch())
 		r.Name, r.Match = "", nil
-		it := item{from: nginx.Origin{Key: o.Key, Path: fmt.Sprintf("%s.routes[%d]", o.Path, i)}, host: at, at: address, rest: domain == "*", what: fmt.Sprintf("the answer to %s of %s", pathOf(was.GetMatch()), domain)}
+		it := item{from: nginx.Origin{Key: o.Key, Path: fmt.Sprintf("%s.routes[%d]", o.Path, i)}, host: at, at: address, rest: domain == "*", path: pathOf(was.GetMatch()), what: fmt.Sprintf("the answer to %s of %s", pathOf(was.GetMatch()), domain)}
 		it.to, it.way = m.leads(r)
 		it.tries = bytesOf(r.GetRoute().GetRetryPolicy())
 		if r.GetRoute() != nil {
@@ -249,7 +250,7 @@ func (v *verifier) strays(reported map[int]bool) (out []mesh.Finding) {
 			w.what = what
 		}
 		ds := lines[w.from]
-		if slices.ContainsFunc(ds, func(d *conf.Directive) bool { return excused(d, reported) }) {
+		if slices.ContainsFunc(ds, func(d *conf.Directive) bool { return excused(d, reported) }) || !okW && v.toldGone(g.path) {
 			continue
 		}
 		message := fmt.Sprintf("Envoy would not do what the text says: %s would be another", w.what)
@@ -264,6 +265,26 @@ func (v *verifier) strays(reported map[int]bool) (out []mesh.Finding) {
 		out = append(out, mesh.Finding{Severity: mesh.Error, Rule: "nginx-edit", Line: v.lineAmong(ds), Message: message, Hint: instead})
 	}
 	return out
+}
+
+// toldGone reports whether the report tells that a location which the operator took
+// out, or renamed, is still there.
+func (v *verifier) toldGone(path string) bool {
+	return slices.ContainsFunc(v.change.Report, func(e importer.Entry) bool {
+		if e.Kind != nginx.None || path == "" {
+			return false
+		}
+		for d := range v.was.All() {
+			now := v.edit.now[d]
+			if !isLocation(d) || now != nil && same(now, d) || d.String() != e.Directive && (now == nil || now.String() != e.Directive) {
+				continue
+			}
+			if _, name := location(d); strings.TrimSuffix(name, "/") == strings.TrimSuffix(path, "/") || strings.Contains(path, name) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // whole is what the result is projected to, with stream {} where the text has one.

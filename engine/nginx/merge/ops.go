@@ -145,7 +145,7 @@ func (o *ops) edits() []Edit {
 	}) {
 		out = append(out, o.lists[s].edits(s)...)
 	}
-	return append(append(out, o.put...), o.removed...)
+	return append(append(out, o.removed...), o.put...) // what goes may come again under its name
 }
 
 // Apply makes the edits of the change to a mesh: the one that it was made for, or
