@@ -97,7 +97,7 @@ func (e *experiment) run(w world) {
 	e.again = nginx.Project(e.now)
 	e.behaves(w)
 	e.keeps()
-	e.isThere()
+	e.isThere(w)
 }
 
 // refused holds that a refusal says where and why.
@@ -140,10 +140,7 @@ func (e *experiment) behaves(w world) {
 	kept := slices.ContainsFunc(e.change.Report, func(r importer.Entry) bool { return r.Kind == nginx.None })
 	hosts, paths, ports := words(was, now)
 	for range 80 {
-		q := predict.Request{Port: ports[w.IntN(len(ports))], Host: w.one(hosts...), Target: w.one(paths...) + w.one("", "", "", "?q=1"), Method: w.one("GET", "GET", "POST")}
-		if w.chance(20) {
-			q.Headers = append(q.Headers, [2]string{"x-beta", "1"})
-		}
+		q := w.request(hosts, paths, ports)
 		want := byNginx(now, nginxNow.Answer(q), told)
 		got := byEnvoy(e.now, envoyNow.Match(asEnvoy(q)))
 		switch {
@@ -167,6 +164,15 @@ func (e *experiment) behaves(w world) {
 			return
 		}
 	}
+}
+
+// request is a random one.
+func (w world) request(hosts, paths []string, ports []uint32) predict.Request {
+	q := predict.Request{Port: ports[w.IntN(len(ports))], Host: w.one(hosts...), Target: w.one(paths...) + w.one("", "", "", "?q=1"), Method: w.one("GET", "GET", "POST")}
+	if w.chance(20) {
+		q.Headers = append(q.Headers, [2]string{"x-beta", "1"})
+	}
+	return q
 }
 
 func (d did) same(o did) bool {
