@@ -49,8 +49,8 @@ func (e *experiment) isThere(w world) {
 		e.errorf("the same edit again: %v", err)
 		return
 	}
-	if len(mesh.DiffText(e.now, then)) == 0 {
-		return
+	if len(mesh.DiffText(e.now, then)) == 0 || strings.Contains(strings.Join(e.edits, ""), "listen") {
+		return // the server that Project adds goes along with those of the mesh, which its words do not say
 	}
 	e.count["again in other words"]++
 	once, twice := match.New(e.now), match.New(then)
