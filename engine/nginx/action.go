@@ -13,6 +13,10 @@ import (
 
 // action writes what a route does with the requests that it takes.
 func (p *projection) action(sc *scope, pl *place, c candidate) {
+	if pl.wide != "" {
+		p.refuseAll(pl)
+		return
+	}
 	p.guarded(sc, pl, pl.route.GetRoute() == nil)
 	switch a := pl.route.GetAction().(type) {
 	case *routev3.Route_Route:

@@ -130,6 +130,12 @@ func (c chooser) tables(t testing.TB, port, echo, n int) *mesh.Mesh {
 		}
 		rc.VirtualHosts = append(rc.VirtualHosts, vh)
 	}
+	return c.behind(t, port, echo, rc)
+}
+
+// behind is a mesh with the routes, a listener for them, and the cluster "echo".
+func (c chooser) behind(t testing.TB, port, echo int, rc *routev3.RouteConfiguration) *mesh.Mesh {
+	t.Helper()
 	m := listening(t, port, rc)
 	r, err := mesh.NewResource(&clusterv3.Cluster{Name: "echo", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
 		LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: "echo", Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{

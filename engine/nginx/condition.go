@@ -41,15 +41,18 @@ type asks struct {
 	share  *part  // of the requests, by chance; nil for all of them
 	guard  string // the path must begin with this too
 	lesson string // where nginx's tests are only about right
-	ok     bool   // nginx can ask for all of it
+	ok     bool   // nginx can ask for all of it; the tests are those that it can ask for
+	never  bool   // no request meets it
+	strict bool   // a request that meets it must meet the tests, others may
 }
 
 // questions says what the match wants besides the path in tests that `if` can
 // make. The head of the path that an expression is bound to is not one of them:
 // that is a location around its own. skip is how many conditions on headers
-// stood before these.
-func questions(o Origin, m *routev3.RouteMatch, skip int) asks {
-	a := asks{ok: m.GetTlsContext() == nil && len(m.GetDynamicMetadata()) == 0 && len(m.GetFilterState()) == 0}
+// stood before these. With strict no request that meets the match may fail the tests,
+// as far as nginx can see; one that does not may meet them.
+func questions(o Origin, m *routev3.RouteMatch, skip int, strict bool) asks {
+	a := asks{strict: strict, ok: m.GetTlsContext() == nil && len(m.GetDynamicMetadata()) == 0 && len(m.GetFilterState()) == 0}
 	for i, h := range m.GetHeaders() {
 		i += skip
 		if guard := h.GetStringMatch().GetPrefix(); m.GetSafeRegex() != nil && strings.EqualFold(h.GetName(), ":path") && !h.GetInvertMatch() &&
@@ -65,33 +68,88 @@ func questions(o Origin, m *routev3.RouteMatch, skip int) asks {
 		a.add(test{"$http_content_type", "~", `^application/grpc(?:\+.*)?$`, o.at("grpc")})
 	}
 	for i, q := range m.GetQueryParameters() {
-		at, v := o.at(fmt.Sprintf("query_parameters[%d]", i)), variable("arg_", q.GetName())
-		a.lesson = lessonArgument
-		if strings.Contains(q.GetName(), "-") {
-			v = "" // a variable's name ends before it
-		}
-		if s := q.GetStringMatch(); s != nil {
-			a.value(at, v, s, false, false)
-			continue
-		}
-		present := q.GetPresentMatch() || q.GetQueryParameterMatchSpecifier() == nil
-		a.present(at, v, present)
+		a.parameter(o.at(fmt.Sprintf("query_parameters[%d]", i)), q)
 	}
 	for i, c := range m.GetCookies() {
-		a.lesson = lessonArgument
-		v := variable("cookie_", c.GetName())
-		if strings.Contains(c.GetName(), "-") {
-			v = ""
-		}
-		a.value(o.at(fmt.Sprintf("cookies[%d]", i)), v, c.GetStringMatch(), c.GetInvertMatch(), c.GetInvertMatch())
-		if _, empty, _ := compare(v, c.GetStringMatch()); empty && c.GetInvertMatch() {
-			a.ok = false // one that is missing meets it, an empty one does not
-		}
+		a.cookie(o.at(fmt.Sprintf("cookies[%d]", i)), c)
 	}
 	if f := m.GetRuntimeFraction().GetDefaultValue(); m.GetRuntimeFraction() != nil {
 		a.fraction(o.at("runtime_fraction"), f)
 	}
 	return a
+}
+
+// parameter asks for an argument of the query. Strictly it is looked for in the whole
+// query: nginx's variable finds the first whatever the case of its name.
+func (a *asks) parameter(o Origin, q *routev3.QueryParameterMatcher) {
+	a.lesson = lessonArgument
+	s, v := q.GetStringMatch(), variable("arg_", q.GetName())
+	present := s == nil && (q.GetPresentMatch() || q.GetQueryParameterMatchSpecifier() == nil)
+	if a.strict && (s != nil || present) {
+		if re, ok := anywhere(s); ok && writable(q.GetName()) {
+			fold := "~"
+			if s.GetIgnoreCase() {
+				fold = "~*"
+			}
+			a.add(test{"$args", fold, "(?:^|&)" + regexp.QuoteMeta(q.GetName()) + re, o})
+			return
+		}
+		a.ok = false
+		return
+	}
+	if strings.Contains(q.GetName(), "-") {
+		v = "" // a variable's name ends before it
+	}
+	if s != nil {
+		a.value(o, v, s, false, false)
+		return
+	}
+	a.present(o, v, present)
+}
+
+// anywhere is the expression for the value of an argument, with what ends it; nil
+// stands for any value. ok is false for what nginx cannot write.
+func anywhere(s *matcherv3.StringMatcher) (re string, ok bool) {
+	if s == nil {
+		return "(?:[=&]|$)", true
+	}
+	want, empty := "", false
+	switch p := s.GetMatchPattern().(type) {
+	case *matcherv3.StringMatcher_Exact:
+		re, want, empty = regexp.QuoteMeta(p.Exact), p.Exact, p.Exact == ""
+	case *matcherv3.StringMatcher_Prefix:
+		re, want, empty = regexp.QuoteMeta(p.Prefix)+"[^&]*", p.Prefix, p.Prefix == ""
+	case *matcherv3.StringMatcher_Suffix:
+		re, want, empty = "[^&]*"+regexp.QuoteMeta(p.Suffix), p.Suffix, p.Suffix == ""
+	case *matcherv3.StringMatcher_Contains:
+		re, want, empty = "[^&]*"+regexp.QuoteMeta(p.Contains)+"[^&]*", p.Contains, p.Contains == ""
+	case *matcherv3.StringMatcher_SafeRegex:
+		c, known := regexCandidate(p.SafeRegex.GetRegex())
+		if re, ok = pcre(p.SafeRegex.GetRegex()); !ok || !known || strings.ContainsAny(strings.ReplaceAll(re, "[^", ""), "^$") {
+			return "", false // what is bound to an end would be bound to the query's
+		}
+		empty = c.full.MatchString("")
+	default:
+		return "", false
+	}
+	if re = "=(?:" + re + ")(?:&|$)"; empty {
+		re = "(?:" + re + "|&|$)"
+	}
+	return re, writable(want)
+}
+
+// cookie asks for a cookie.
+func (a *asks) cookie(o Origin, c *routev3.CookieMatcher) {
+	a.lesson = lessonArgument
+	v := variable("cookie_", c.GetName())
+	if strings.Contains(c.GetName(), "-") {
+		v = ""
+	}
+	if _, empty, _ := compare(v, c.GetStringMatch()); empty && c.GetInvertMatch() {
+		a.ok = false // one that is missing meets it, an empty one does not
+		return
+	}
+	a.value(o, v, c.GetStringMatch(), c.GetInvertMatch(), c.GetInvertMatch())
 }
 
 // covers reports whether whatever meets b meets a too.
@@ -173,7 +231,10 @@ func (a *asks) present(o Origin, v string, there bool) {
 	if !there {
 		operator = "="
 	}
-	a.ok = a.ok && v != ""
+	if v == "" {
+		a.ok = false
+		return
+	}
 	a.lesson = orElse(a.lesson, lessonPresent)
 	a.add(test{v, operator, "", o})
 }
@@ -235,6 +296,7 @@ func (a *asks) fraction(o Origin, f *typev3.FractionalPercent) {
 		typev3.FractionalPercent_TEN_THOUSAND: 10_000, typev3.FractionalPercent_MILLION: 1_000_000}[f.GetDenominator()]
 	n := uint64(f.GetNumerator())
 	if of == 0 || n == 0 || n >= of {
+		a.never = a.never || n == 0
 		a.ok = a.ok && n != 0 && of != 0
 		return
 	}

@@ -255,7 +255,11 @@ func (p *projection) guarded(sc *scope, pl *place, answers bool) {
 
 // close refuses everybody.
 func (p *projection) close(o Origin, lesson string) {
-	p.add(mark{from: o}.approx(lesson), "return 403;")
+	m := mark{from: o}.approx(lesson)
+	if lesson != lessonAccess {
+		p.closed(m)
+	}
+	p.add(m, "return 403;")
 }
 
 // admission writes the rules.

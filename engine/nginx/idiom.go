@@ -140,7 +140,7 @@ func (o *order) redirectsItself(l *location) bool {
 
 // proxies reports whether the location itself has a proxy_pass.
 func (l *location) proxies() bool {
-	return len(l.inner) == 0 && l.sure != nil && l.sure.pl.route.GetRoute() != nil
+	return len(l.inner) == 0 && l.sure != nil && l.sure.pl.proxies()
 }
 
 // subHost is a part of the routes of the domain "*" for hosts that an expression

@@ -15,36 +15,59 @@ type place struct {
 	asks    asks
 	careful bool   // POST has a route of its own, with fewer retries
 	said    string // what nginx does by itself in its stead, "" for nothing
+	wide    string // why its locations refuse more than Envoy does, "" where they do not
+
+	judged, out bool // whether it is known, and so, that nobody else may have its requests
 }
+
+// proxies reports whether the place's location has a proxy_pass.
+func (pl *place) proxies() bool { return pl.route.GetRoute() != nil && pl.wide == "" }
 
 // locations writes the routes of a virtual host in Envoy's order.
 func (p *projection) locations(sc *scope) {
-	places := make([]*place, len(sc.host.GetRoutes()))
-	var rows []*row
+	sc.places = make([]*place, len(sc.host.GetRoutes()))
 	for i, r := range sc.host.GetRoutes() {
 		o := sc.origin.at(fmt.Sprintf("routes[%d]", sc.index(i)))
-		pl := &place{origin: o, route: r, said: sc.byItself(i), careful: i > 0 && notRepeated(sc.host.GetRoutes()[i-1], r)}
-		places[i] = pl
-		if pl.said != "" {
-			continue
-		}
-		pl.asks = questions(o.at("match"), r.GetMatch(), sc.skip)
-		for _, c := range candidates(o.at("match"), r.GetMatch()) {
-			one := &row{pl: pl, c: c, asks: pl.asks}
-			pl.rows = append(pl.rows, one)
-			if pl.asks.ok {
-				rows = append(rows, one)
-			}
-		}
+		sc.places[i] = &place{origin: o, route: r, said: sc.byItself(i), careful: i > 0 && notRepeated(sc.host.GetRoutes()[i-1], r)}
 	}
-	ord := newOrder(rows)
+	var rows []*row
+	for _, pl := range sc.places {
+		rows = append(rows, p.rowsOf(sc, pl)...)
+	}
+	p.spelling(sc)
+	ord := newOrder(rows, func(r *row) bool { return sc.keepsOut(p, r.pl) })
 	sc.order = ord
-	for _, pl := range places {
+	for _, pl := range sc.places {
 		p.place(sc, ord, pl)
 	}
 	for _, text := range sortedKeys(ord.heads) {
 		p.locate(sc, ord, ord.heads[text])
 	}
+}
+
+// rowsOf are the paths that a place asks for, none where nginx has no words for its
+// match. One whose requests nobody else may have asks for more then.
+func (p *projection) rowsOf(sc *scope, pl *place) []*row {
+	if pl.said != "" {
+		return nil
+	}
+	match := pl.origin.at("match")
+	pl.asks = questions(match, pl.route.GetMatch(), sc.skip, refusing(pl.route) > 0 || len(pl.route.GetTypedPerFilterConfig()) > 0)
+	escaped := false
+	for _, c := range candidates(match, pl.route.GetMatch()) {
+		pl.rows = append(pl.rows, &row{pl: pl, c: c, asks: pl.asks})
+		escaped = escaped || c.sent != ""
+	}
+	said := pl.asks.ok && len(pl.rows) > 0
+	switch {
+	case said && !escaped:
+		return pl.rows
+	case sc.keepsOut(p, pl) && pl.widen():
+		return pl.rows
+	case said:
+		return pl.rows
+	}
+	return nil
 }
 
 // place writes the locations of one route that do not stand yet, or a comment in
@@ -65,16 +88,25 @@ func (p *projection) place(sc *scope, ord *order, pl *place) {
 		m := mark{from: match, also: []Origin{pl.origin}}.none(lessonCondition)
 		p.note(m, "only with %s:", conditions(pl.route.GetMatch()))
 		for _, r := range pl.rows {
-			r.c.mark = r.c.mark.none(lessonCondition)
-			p.commented(sc, pl, r.c)
+			c := r.c
+			c.mark = c.mark.none(lessonCondition)
+			p.commented(sc, pl, c)
 		}
 		return
 	}
+	if pl.wide != "" {
+		p.note(mark{from: match, also: []Origin{pl.origin}}.approx(pl.wide), "closed: Envoy refuses no more than %s", pl.refuses())
+	}
 	for _, r := range pl.rows {
 		if !r.used {
-			r.c.mark = r.c.mark.none(lessonShadowed)
-			p.note(mark{from: match, also: []Origin{pl.origin}}.none(lessonShadowed), "never reached, an earlier route takes it:")
-			p.commented(sc, pl, r.c)
+			lesson, why := lessonShadowed, "never reached, an earlier route takes it:"
+			if sc.refusedBefore(r) {
+				lesson, why = lessonShadowedWide, "not reached here, all of it is refused above:"
+			}
+			c := r.c
+			c.mark = c.mark.none(lesson)
+			p.note(mark{from: match, also: []Origin{pl.origin}}.none(lesson), "%s", why)
+			p.commented(sc, pl, c)
 			continue
 		}
 		p.locate(sc, ord, ord.of(r))
@@ -115,7 +147,7 @@ func (p *projection) locate(sc *scope, ord *order, l *location) {
 		for _, in := range l.inner {
 			p.locationOf(sc, in)
 		}
-		p.locationOf(sc, &location{form: byPrefix, text: l.text, asked: l.asked, sure: l.sure, from: l.from, rough: l.rough})
+		p.locationOf(sc, &location{form: byPrefix, text: l.text, asked: l.asked, sure: l.sure, from: l.from, rough: l.rough, shut: l.shut})
 		p.end()
 	}
 	for text := l.text; len(text) > 1 && strings.HasSuffix(text, "/"); {
@@ -171,9 +203,12 @@ func (p *projection) markOf(sc *scope, l *location) mark {
 func (p *projection) locationOf(sc *scope, l *location) {
 	p.open(p.markOf(sc, l), "location %s%s", l.modifier(), token(l.text))
 	p.questions(sc, l.asked)
-	if l.sure == nil {
+	switch {
+	case l.shut:
+		p.shut(sc, l)
+	case l.sure == nil:
 		p.add(exact(sc.origin).with(lessonNoMatch), "return 404;")
-	} else {
+	default:
 		p.action(sc, l.sure.pl, l.sure.within(l))
 	}
 	p.end()

@@ -32,6 +32,7 @@ type candidate struct {
 	raw     string         // of a path: as Envoy compares it
 	matched string         // what prefix_rewrite replaces at the path's head
 	field   string         // of the match, for the source map
+	sent    string         // expression for the path as it is sent, where it has an escape that nginx decodes; "" where it has none
 	mark    mark
 }
 
@@ -62,6 +63,9 @@ func candidates(o Origin, m *routev3.RouteMatch) []candidate {
 			return nil
 		}
 		c.field, c.mark = "safe_regex", exact(o.at("safe_regex")).with(lessonRegex)
+		if re, ok := pcre(ps.SafeRegex.GetRegex()); ok && strings.Contains(re, "%") {
+			c.sent = "(?:" + strings.TrimSuffix(strings.TrimPrefix(re, "^"), "$") + ")" + sentQuery
+		}
 		return []candidate{c}
 	}
 	if !strings.HasPrefix(path, "/") || !writable(path) {
@@ -72,6 +76,10 @@ func candidates(o Origin, m *routev3.RouteMatch) []candidate {
 		c.field, c.mark = field, exact(o.at(field)).with(lessonLocation)
 		if c.raw, c.text, c.matched = c.text, unescapedName(c.text), unescapedName(c.matched); strings.Contains(c.text, "%") {
 			c.mark = c.mark.approx(lessonEscaped)
+			c.sent = regexp.QuoteMeta(c.raw)
+			if c.form == byPath {
+				c.sent += sentQuery
+			}
 		}
 		if fold || len(c.text) > 250 {
 			c.toRegex(fold)
@@ -151,13 +159,23 @@ func literalHead(re *syntax.Regexp) string {
 				continue
 			}
 			head += literalHead(sub)
-			if sub.Op != syntax.OpLiteral {
+			if sub.Op != syntax.OpLiteral || sub.Flags&syntax.FoldCase != 0 {
 				break
 			}
 		}
 		return head
 	}
 	return ""
+}
+
+// headOfRegex is what every path begins with that the expression matches, whether
+// or not nginx can write it; "" where that is nothing.
+func headOfRegex(re string) string {
+	tree, err := syntax.Parse(re, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	return literalHead(tree)
 }
 
 // regexCandidate turns an RE2 expression into one that PCRE takes. ok is false
@@ -285,6 +303,9 @@ func pcre(re string) (string, bool) {
 	}
 	unname(tree)
 	out := tree.String()
+	if !strings.Contains(out, "(?s") {
+		out = strings.ReplaceAll(out, "(?-s:", "(?:") // as it is by itself
+	}
 	wide := strings.Contains(out, `\x{`) || strings.IndexFunc(out, func(r rune) bool { return r > 0x7e }) >= 0
 	return out, !wide && writable(out)
 }

@@ -104,6 +104,7 @@ type projection struct {
 	named      map[string]byName // by cluster
 	resolved   []*clusterv3.Cluster
 	counted    map[string]counted // by cluster
+	closures   []closure          // where nginx refuses more than Envoy does
 	everywhere map[string]*agreed // directives of the connection managers, by name
 	inStream   bool               // within stream {}
 	tcpKeys    map[string]hashKey // by cluster, within stream {}
@@ -151,6 +152,7 @@ func (p *projection) header() {
 	if file := p.options.StreamModule; len(p.tcp) > 0 && p.options.Stream && file != "" {
 		p.add(mark{}, "load_module %s;", token(file))
 	}
+	p.announce()
 	for _, line := range []string{"worker_processes auto;", "pid nginx.pid;", "error_log stderr;", "events {}"} {
 		p.add(mark{}, "%s", line)
 	}

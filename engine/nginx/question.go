@@ -30,6 +30,9 @@ func (p *projection) questions(sc *scope, asked []question) {
 // short reports whether the route's action fits into `if`: a return that
 // touches no header.
 func (r *row) short(sc *scope) bool {
+	if r.pl.wide != "" {
+		return true
+	}
 	if r.pl.route.GetRoute() != nil || len(r.pl.route.GetTypedPerFilterConfig()) > 0 {
 		return false
 	}
@@ -72,7 +75,10 @@ func (p *projection) question(sc *scope, q question, code int) {
 	}
 	m := func(t test) mark {
 		m := mark{kind: Exact, from: t.origin, also: []Origin{match, r.pl.origin}, lesson: lessonQuestion}
-		if r.asks.lesson != "" {
+		switch {
+		case r.asks.strict && strings.HasPrefix(t.variable, "$http_") && t.variable != "$http_host" && t.operator[0] != '!':
+			m = m.approx(lessonFirstHeader)
+		case r.asks.lesson != "":
 			m = m.approx(r.asks.lesson)
 		}
 		return m

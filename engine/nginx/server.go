@@ -22,6 +22,9 @@ type scope struct {
 	host      *routev3.VirtualHost
 	origin    Origin // of the virtual host
 	mirrors   []mirror
+	places    []*place
+	guarding  map[Origin]int // how many routes to clusters each guard stands before
+	forwards  int            // how many routes to clusters there are
 	order     *order
 	indexes   []int           // of its routes, nil where host has them all
 	skip      int             // conditions on headers that the server's name has met

@@ -58,15 +58,44 @@ func (w *writer) add(m mark, format string, args ...any) {
 	w.append(m, w.depth, text)
 }
 
-// note writes a comment at this place; it never holds a line break.
+// wide is how many columns a comment takes at the most, where its words allow.
+const wide = 76
+
+// note writes a comment at this place, in as many lines as it needs. Each of them
+// has the mark.
 func (w *writer) note(m mark, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	head, depth := "# ", w.depth
 	if w.muted {
-		m.kind = w.as
-		w.append(m, w.base, oneLine("# "+strings.Repeat(indent, w.depth-w.base)+"# "+text))
-		return
+		m.kind, depth = w.as, w.base
+		head += strings.Repeat(indent, w.depth-w.base) + "# "
 	}
-	w.append(m, w.depth, oneLine("# "+text))
+	lines := wrapped(oneLine(fmt.Sprintf(format, args...)), wide-depth*len(indent)-len(head))
+	for i, line := range lines {
+		if i > 0 {
+			line = "  " + line
+		}
+		w.append(m, depth, head+line)
+	}
+}
+
+// wrapped is the text in lines of so many characters, two less from the second on;
+// a longer word has a line of its own.
+func wrapped(text string, columns int) (lines []string) {
+	line, room := "", max(columns, 30)
+	for word := range strings.SplitSeq(text, " ") {
+		switch n := utf8.RuneCountInString(line) + 1 + utf8.RuneCountInString(word); {
+		case line == "" && len(lines) == 0 || line == "":
+			line = word
+		case n > room:
+			if lines = append(lines, line); len(lines) == 1 {
+				room -= 2
+			}
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
 }
 
 func (w *writer) append(m mark, depth int, text string) {

@@ -19,6 +19,10 @@ import (
 // What nginx refuses must not reach an upstream because Envoy cannot say when: an
 // if that refuses and cannot be said refuses everybody.
 func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *request) (done bool) {
+	if block.Name == "server" && len(d.Args) == 3 && d.Arg(0) == "$request_uri" && nginx.Misread(d.Arg(2)) {
+		w.moot(d) // Envoy reads the path in its own way
+		return false
+	}
 	_, refuses := returnsRefusal(d.Block)
 	if absent, ok := onFile(d); ok && (absent || !refuses) {
 		return w.withoutFiles(d, absent, rest, *q)

@@ -196,6 +196,9 @@ func (v *verifier) unsaid() []mesh.Finding {
 func (v *verifier) lost(reported map[int]bool, all bool) (out []mesh.Finding) {
 	known := v.linked()
 	for e := range v.now.All() {
+		if ofReading(e) {
+			continue
+		}
 		was := v.edit.was[e]
 		asIs := was != nil && same(was, e)
 		if !all && known[e] && !isMember(e) || v.found(e, asIs) || asIs && !v.mirrors(was) || excused(e, reported) {
@@ -220,6 +223,15 @@ func (v *verifier) linked() map[*conf.Directive]bool {
 		}
 	}
 	return out
+}
+
+// ofReading reports whether the directive refuses what nginx reads otherwise than
+// Envoy: which paths these are follows from the routes.
+func ofReading(d *conf.Directive) bool {
+	if d.Parent != nil && d.Parent.Name == "if" {
+		d = d.Parent
+	}
+	return d.Name == "if" && len(d.Args) == 3 && d.Arg(0) == "$request_uri" && nginx.Misread(d.Arg(2))
 }
 
 // stays are the directives that the operator took out or changed, and that the
