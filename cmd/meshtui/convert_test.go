@@ -148,7 +148,7 @@ func TestEveryCommandTakesAnNginxConf(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "200") || !strings.Contains(out, "[shop.conf:4]") {
 		t.Errorf("match: status %d\n%s%s", status, out, errOut)
 	}
-	if _, own, _ := strings.Cut(out, "nginx itself\n"); !strings.Contains(own, "location = /health") || !strings.Contains(own, "200") {
+	if _, own, _ := strings.Cut(out, "nginx itself\n"); !strings.Contains(own, "location           = /health") || !strings.Contains(own, "200") {
 		t.Errorf("match does not say what nginx does:\n%s", out)
 	}
 	out, errOut, _ = meshtui(t, home(t), "match", conf, "--host", "shop.test", "--path", "/x?y", "--json")

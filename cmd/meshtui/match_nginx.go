@@ -59,7 +59,11 @@ func foretold(a *predict.Answer) string {
 	}
 	b.WriteString("\n  nginx itself\n")
 	for _, s := range a.Steps {
-		row(s.Kind, strings.TrimPrefix(s.Name, "0"), s.Why+in(standing(s.At))) // "0" is the status of what an upstream answers
+		name := strings.TrimPrefix(s.Name, s.Kind+" ")
+		if s.Kind == "action" && name == "0" { // no directive says it, and its status is not known
+			name = ""
+		}
+		row(s.Kind, name, s.Why+in(standing(s.At)))
 	}
 	switch {
 	case a.Action == predict.Proxy:
