@@ -346,7 +346,8 @@ func keyName(msg tea.KeyMsg) string {
 // do runs an action, or says why it cannot be done now.
 func (a *App) do(act *Action) tea.Cmd {
 	if ok, why := act.Enabled(a); !ok {
-		a.shout(act.Title + ": " + why)
+		title, _, _ := strings.Cut(act.Title, ":") // the reason is to be seen whole, also where there is little room
+		a.shout(title + ": " + why)
 		return nil
 	}
 	return act.Run(a)

@@ -139,6 +139,7 @@ func TestProblemsAreTold(t *testing.T) {
 		{"letters exchanged", "http {\n server {\n  dney all;\n listen 81;\n }\n}\n", 3, mesh.Error, `"dney"`, "dney"},
 		{"a letter too many", "http {\n server {\n  denny all;\n listen 81;\n }\n}\n", 3, mesh.Error, `"denny"`, "denny"},
 		{"wrong place", "http {\n listen 80;\n}\n", 2, mesh.Warning, "not allowed here", "listen"},
+		{"semicolon", "http {\n server {\n  location / { return 301 /new }\n }\n}\n", 3, mesh.Error, "is not terminated by", "return"},
 		{"arguments", "http {\n server {\n  listen;\n }\n}\n", 3, mesh.Error, "number of arguments", "listen"},
 		{"twice", "http {\n server {\n  root /a;\n  root /b;\n }\n}\n", 4, mesh.Warning, "duplicate", "root"},
 		{"two locations", "http {\n server {\n  location /a { }\n  location /a { }\n }\n}\n", 4, mesh.Warning, "duplicate location", "location"},

@@ -151,6 +151,9 @@ func problem(path string, e crossplane.PayloadError) mesh.Finding {
 			f.Line = *parse.Line
 		}
 	}
+	if strings.HasSuffix(f.Message, "is a directory") { // crossplane keeps the words alone
+		f.Hint = "an include names files: write DIR/*.conf"
+	}
 	return f
 }
 

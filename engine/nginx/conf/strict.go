@@ -11,7 +11,7 @@ import (
 )
 
 // strict reports what nginx would not take of a file that can be read. Wrong
-// arguments, a swallowed semicolon, and a name that is nearly one that nginx
+// arguments, a missing or a swallowed semicolon, and a name that is nearly one that nginx
 // knows (denny) are errors: nginx refuses the file, and what was meant may be a
 // rule of access. An unknown directive, a wrong place or a twin is a warning:
 // another nginx, with other modules, may know better. It never changes the tree.
@@ -31,6 +31,8 @@ func (c *Config) strict(options crossplane.ParseOptions) {
 			p.Severity, p.Hint = mesh.Error, "did you mean "+misspelled(name)+"?"
 		case strings.Contains(p.Message, "number of arguments"):
 			p.Severity = mesh.Error
+		case strings.Contains(p.Message, "is not terminated by"): // and what follows stands in another block than it seems to
+			p.Severity, p.Hint = mesh.Error, "end it with ;"
 		}
 		c.warn(p)
 	}

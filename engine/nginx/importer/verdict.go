@@ -62,7 +62,7 @@ var refusals = spelledOut(map[string]verdict{
 	"proxy_force_ranges":        {"Envoy cuts no ranges out of an answer", "let the upstream do it"},
 	"chunked_transfer_encoding": {"Envoy sends a body of unknown length in chunks", ""},
 	"http2_max_field_size http2_max_header_size": {"Envoy bounds all headers together, at 60 KiB by itself", "set max_request_headers_kb"},
-	"include": {"the file was not found", ""},
+	"include": {"it could not be read", ""},
 	"mail":    {"Envoy speaks neither SMTP nor IMAP nor POP3", "a server of stream {} passes such connections on, and the mail server asks for the password itself"},
 })
 
