@@ -134,7 +134,7 @@ func (e *run) handle(named *location) {
 		if !e.changed {
 			break
 		}
-		if e.changes--; e.changes == 0 {
+		if e.changes--; e.changes <= 0 {
 			e.answerStatus(500, "nginx gives up after ten rewrites of the URI", e.ctx, Refused)
 			return
 		}
@@ -246,7 +246,7 @@ func (e *run) giveUp(at *conf.Directive, why string) (stop bool) {
 // again is the request within nginx, for an error_page: once more from the server's
 // rewrites, or at a named location.
 func (e *run) again(named *location) {
-	if e.changes--; e.changes == 0 {
+	if e.changes--; e.changes <= 0 {
 		e.paged = e.pageFor(500) == nil
 		if !e.paged {
 			e.giveUp(e.ctx, "nginx redirects within more than ten times, and there is an error_page for that, too")
