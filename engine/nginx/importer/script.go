@@ -183,6 +183,9 @@ func (w *writer) keptIn(block, internal *conf.Directive, r *routev3.Route) {
 	r.Action = direct(404, "")
 	w.exact(internal, at(r, "direct_response"))
 	w.addedHeaders(block, r, request{})
+	if page, _, _ := w.pageFor(block, 404); page != nil {
+		w.pages(block)
+	}
 	w.out = append(w.out, r)
 }
 

@@ -82,6 +82,15 @@ func (p pair) sent() string {
 	return spelling(p.n.target, p.e.target)
 }
 
+// spellings are the words in which the import's report names each of them.
+var spellings = map[string]string{
+	"raw against normalised":    "sends .. and // on as they came",
+	"bare question mark":        "keeps a bare ?",
+	"escapes spelled otherwise": "decodes letters, digits and -._~ alone",
+	"decoded by $uri":           "decodes letters, digits and -._~ alone",
+	"fragment":                  "drops a #",
+}
+
 // spelling names the known ways in which a URI may be written otherwise.
 func spelling(n, e string) string {
 	if strings.TrimSuffix(e, "?") == strings.TrimSuffix(n, "?") {
