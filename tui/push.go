@@ -97,9 +97,15 @@ func (p *pushDialog) foot(a *App, w int) []string {
 	case p.written != "":
 		out = append(out, widget.Fit("note: "+widget.Clean(p.written), w))
 	}
+	if unread := a.unreadText(); unread != "" {
+		out = append(out, paragraph(unread+". What has an error is not in the mesh, and nothing is refused by it: a push may let in whom the whole file keeps out. "+
+			"Mend the file; it is read again when it is saved.", w, a.th.Bad)...)
+	}
 	if errors > 0 {
 		out = append(out, paragraph(count(errors, "error")+" found. "+a.product().The()+" may reject it (nothing that works is lost: "+
 			"the old version stays active), or take it and answer requests there with 404 or 503.", w, a.th.Bad)...)
+	}
+	if a.needsForce() {
 		if p.entered {
 			out = append(out, paragraph("Enter is not enough for this: press F to push all the same.", w, a.th.Warn)...)
 		}
@@ -129,9 +135,9 @@ func (p *pushDialog) key(a *App, msg tea.KeyMsg) (tea.Cmd, bool) {
 		p.note = &in
 	case none && (k == "F" || k == "enter" || k == "y" || k == "p"):
 		a.shout("no node is chosen: o chooses, and esc there means all")
-	case k == "F" && a.errors() > 0:
+	case k == "F" && a.needsForce():
 		return a.push(engine.PushOptions{Note: p.written, Force: true, Only: only}), true
-	case (k == "enter" || k == "y" || k == "p") && a.errors() == 0:
+	case (k == "enter" || k == "y" || k == "p") && !a.needsForce():
 		return a.push(engine.PushOptions{Note: p.written, Only: only}), true
 	case k == "enter":
 		p.entered = true
@@ -154,6 +160,10 @@ func (p *pushDialog) noteKey(msg tea.KeyMsg) tea.Cmd {
 	*p.note, cmd = p.note.Update(msg)
 	return cmd
 }
+
+// needsForce reports whether enter is not enough for a push: the draft has errors,
+// or something of what was opened could not be read and so is missing in it.
+func (a *App) needsForce() bool { return a.errors() > 0 || len(a.unread()) > 0 }
 
 // errors counts the error findings of every group's draft.
 func (a *App) errors() int { return a.findings(mesh.Error) }

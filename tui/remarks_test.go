@@ -187,3 +187,25 @@ func TestTakingTheFilesAsksBeforeItReplacesADraft(t *testing.T) {
 		t.Errorf("asked %q", s.Workspace.Calls)
 	}
 }
+
+// What is missing in the mesh may be what keeps somebody out: enter does not push it.
+func TestAPushOfAFileThatIsNotReadWhole(t *testing.T) {
+	live := tuitest.Mesh()
+	s := tuitest.Calm()
+	s.Workspace = tuitest.NewWorkspace(live, live.Without(mesh.Key{Type: mesh.Listener, Name: "raw"}))
+	s.Workspace.Set(func(st *engine.State) {
+		st.Notices = []mesh.Finding{{Severity: mesh.Error, File: "/etc/nginx.conf", Line: 28, Message: "unexpected end of file"}}
+	})
+	a := stage(t, depsOf(s), 150, 40)
+	press(a, "esc", "p")
+	shows(t, a, "1 error in nginx.conf. What has an error is not in the mesh", "F push all the same")
+	press(a, "enter")
+	if len(s.Workspace.Calls) != 0 {
+		t.Fatalf("enter pushed it: %q", s.Workspace.Calls)
+	}
+	shows(t, a, "press F to push all the same")
+	press(a, "F")
+	if !slices.Equal(s.Workspace.Calls, []string{`push "" force=true`}) {
+		t.Errorf("F: %q", s.Workspace.Calls)
+	}
+}

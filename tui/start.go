@@ -68,7 +68,7 @@ type startEntry struct {
 func newStartPage(recent []string, th *theme.Theme) *startPage {
 	p := &startPage{th: th, entries: []startEntry{
 		{"d", "Demo", "a small mesh with backends and live traffic", Choice{Kind: ChoseDemo}},
-		{"o", "Open", "a folder with lds.yaml, an Envoy bootstrap, an nginx.conf", Choice{Kind: ChoseOpen}},
+		{"o", "Open", "an nginx.conf, an Envoy bootstrap, a folder of xDS", Choice{Kind: ChoseOpen}},
 		{"h", "Help", "the commands, and how to bring an Envoy", Choice{Kind: ChoseHelp}},
 	}}
 	for i, path := range recent[:min(len(recent), 5)] {

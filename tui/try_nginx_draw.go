@@ -48,6 +48,8 @@ func (s *tryScreen) nginxBrief(a *App, w int) []string {
 	}
 	key := a.keyOf("world") + " shows its way"
 	switch says := f.otherwise(); {
+	case s.seen.unread != "":
+		key = "by the projection, for your own file has an error; " + key
 	case f.also != nil && says == "":
 		key = "by " + f.by.text.name() + "; " + key
 	case says != "":
