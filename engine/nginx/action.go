@@ -43,6 +43,9 @@ func (p *projection) forward(sc *scope, pl *place, c candidate, ra *routev3.Rout
 	if t.text == "" {
 		p.add(t.mark, "return 503;")
 	} else {
+		if t.only != "" {
+			p.add(t.mark, "if (%s !~ %s) { return 503; }", t.text, token(t.only))
+		}
 		p.variable(&t) // before a rewrite, whose break ends what runs of this module
 		uri := p.rewrite(o, c, ra, &t)
 		p.add(t.mark, "%s", t.pass(uri))

@@ -227,3 +227,45 @@ func TestNobodyIsLetInWhomEnvoyRefuses(t *testing.T) {
 		t.Errorf("%d were refused, %d let in, %d not predicted: want many, a third as many, few", refused, let, unknown)
 	}
 }
+
+// TestARequestNamesNoHost holds that a request that names its own cluster reaches
+// clusters alone, where nginx would send to whatever it names.
+func TestARequestNamesNoHost(t *testing.T) {
+	nginxtest.Need(t)
+	echo, other := nginxtest.NewEcho(t, "echo"), nginxtest.NewEcho(t, "other")
+	port := nginxtest.FreePort(t)
+	c := chooser{rand.New(rand.NewPCG(1, 1))}
+	m := c.behind(t, port, echo.Port, &routev3.RouteConfiguration{Name: "r", VirtualHosts: []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: []*routev3.Route{{
+		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: &routev3.Route_Route{Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_ClusterHeader{ClusterHeader: "x-to"}}}}}}}})
+	a := nginxtest.NewAsker(t, nginxtest.Start(t, Project(m).String()).Address)
+	for _, c := range []struct {
+		to     string
+		status int
+	}{{"echo", 200}, {fmt.Sprintf("127.0.0.1:%d", other.Port), 503}, {"", 503}, {"echo/../x", 503}} {
+		if r := a.Ask("GET / HTTP/1.1\r\nHost: a.test\r\nx-to: " + c.to + "\r\n\r\n"); r.Status != c.status {
+			t.Errorf("x-to: %s is answered %d, want %d", c.to, r.Status, c.status)
+		}
+	}
+}
+
+// TestARouteThatRefusesMoreIsARoute holds that only the very expressions are left to
+// nginx for which it refuses by itself, and none that refuse more.
+func TestARouteThatRefusesMoreIsARoute(t *testing.T) {
+	for _, c := range []struct {
+		header, re string
+		itself     bool
+	}{
+		{":authority", `(?:|\.|[^:]*\.\.[^:]*|.*,.*|.*/.*)(?::.*)?`, true},
+		{":authority", `(?:|\.|[^:]*\.\.[^:]*|.*,.*|.*/.*|evil\.test)(?::.*)?`, false},
+		{":path", brokenEscape, true},
+		{":path", brokenEscape + "|/admin.*", false},
+	} {
+		r := &routev3.Route{Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}, Headers: []*routev3.HeaderMatcher{{Name: c.header,
+			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: c.re}}}}}}},
+			Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 400}}}
+		if got := refuses(r, true); got != c.itself {
+			t.Errorf("%s %s: nginx by itself %v, want %v", c.header, c.re, got, c.itself)
+		}
+	}
+}

@@ -55,7 +55,7 @@ const (
 	lessonSplitKeyed       = "With use_hash_policy the same key goes the same way each time, as with split_clients; which keys these are differs."
 	lessonSplitRound       = "nginx counts in hundredths of a percent; what is left goes to the last."
 	lessonZeroWeight       = "nginx refuses 0 %; a weight of 0 in Envoy waits for the first push that raises it."
-	lessonClusterBy        = "The request names its own cluster; an unknown one is 503 in Envoy, 502 in nginx."
+	lessonClusterBy        = "The request names its own cluster; what names none is 503. nginx would take it for a host, and send there."
 	lessonTimeout          = "nginx's time is silence between two reads (60 s unless told); Envoy's is the whole answer (15 s unless told)."
 	lessonNoTimeout        = "Without a route timeout only silence ends a request, in Envoy after stream_idle_timeout."
 	lessonConnect          = "Both wait this long for a connection; nginx then answers 504, Envoy 503."

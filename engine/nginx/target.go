@@ -2,6 +2,8 @@ package nginx
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -20,6 +22,7 @@ type target struct {
 	tls      *upstreamTLS // nil for plain text
 	cluster  Origin
 	connect  *durationpb.Duration // nil for Envoy's own 5 s
+	only     string               // expression for what the variable may hold, "" for anything
 	servers  int                  // that nginx sees, 0 where that is not known
 }
 
@@ -54,12 +57,30 @@ func (p *projection) target(o Origin, ra *routev3.RouteAction) target {
 		return p.splitTarget(o.at("weighted_clusters"), cs.WeightedClusters, key)
 	case *routev3.RouteAction_ClusterHeader:
 		m := exact(o.at("cluster_header"))
-		if v := variable("http_", cs.ClusterHeader); v != "" {
-			return target{mark: m.approx(lessonClusterBy), text: v, variable: true}
+		if v, only := variable("http_", cs.ClusterHeader), p.anyUpstream(); v != "" && only != "" {
+			return target{mark: m.approx(lessonClusterBy), text: v, variable: true, only: only}
 		}
 		return target{mark: m.approx(lessonNoAction)}
 	}
 	return target{mark: mark{from: o}.approx(lessonNoAction)}
+}
+
+// anyUpstream is the expression for the names of the clusters that a request may ask
+// for by itself; "" where they are none, or too many to write. Whatever else it
+// named nginx would take for a host, and send to it.
+func (p *projection) anyUpstream() string {
+	var names []string
+	length := 0
+	for _, r := range p.mesh.List(mesh.Cluster) {
+		name := r.Key.Name
+		if _, byName := p.named[name]; !byName && p.names.upstream(name) == name {
+			names, length = append(names, regexp.QuoteMeta(name)), length+len(name)+2
+		}
+	}
+	if len(names) == 0 || length > tokenLimit {
+		return ""
+	}
+	return "^(?:" + strings.Join(names, "|") + ")$"
 }
 
 // clusterTarget is one cluster; a return of 503 when the mesh does not have it.
