@@ -75,10 +75,10 @@ func (q request) rows(variable string, rows table) (out []request) {
 			if len(rows) > 1 {
 				one.name = strings.TrimSpace(q.name + " for $" + variable + "=" + strings.NewReplacer("${", "$", "}", "").Replace(r.value.String()))
 			}
-			if one.vars = maps.Clone(q.vars); one.vars == nil {
-				one.vars = map[string]template{}
+			one.vars = map[string]template{variable: r.value}
+			for name, value := range q.vars { // which may be put together of this one
+				one.vars[name] = value.expand(func(of string) (template, bool) { return r.value, of == variable })
 			}
-			one.vars[variable] = r.value
 			one.tables = maps.Clone(q.tables)
 			delete(one.tables, variable)
 			out = append(out, one)

@@ -1,9 +1,12 @@
 package importer
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	xffv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/original_ip_detection/xff/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -21,11 +24,70 @@ func (im *importer) clientAddress(s *site) {
 			im.none(d, "without real_ip_header nginx believes X-Real-IP, which Envoy cannot tie to the sender", "let the proxy before send X-Forwarded-For, and name that in real_ip_header")
 		}
 	}
-	if header == nil || len(trusted) == 0 || !im.realAddress(s, header, trusted) {
+	switch {
+	case header != nil && len(trusted) > 0 && im.realAddress(s, header, trusted):
+	case im.keepsProto(s):
+		im.peerAlone(s)
+	default:
 		// The peer is the client; X-Forwarded-For is neither believed nor changed.
 		s.manager.UseRemoteAddress = wrapperspb.Bool(true)
 		s.manager.SkipXffAppend = true
+		im.overwrittenProto(s)
 	}
+}
+
+// keepsProto reports whether the site's requests keep the X-Forwarded-Proto that
+// they come with: where a proxy before it is believed, or the file looks at that
+// header. Envoy sets it anew with use_remote_address, and takes the scheme from it
+// without.
+func (im *importer) keepsProto(s *site) bool {
+	if im.asksFor("http_x_forwarded_proto") {
+		return true
+	}
+	header := im.one(s.first.d, "real_ip_header")
+	return strings.EqualFold(header.Arg(0), "x-forwarded-for") &&
+		slices.ContainsFunc(im.inherited(s.first.d, "set_real_ip_from"), func(d *conf.Directive) bool { return cidrOf(d.Arg(0)) != nil })
+}
+
+// peerAlone takes the peer for the client without use_remote_address: Envoy looks
+// for the address in X-Forwarded-For so many places from its end that there is
+// none.
+func (im *importer) peerAlone(s *site) {
+	config := &xffv3.XffConfig{XffNumTrustedHops: math.MaxUint32, SkipXffAppend: wrapperspb.Bool(true)}
+	im.detect(s, config)
+	if l := s.first.listen; l != nil {
+		im.approx(l, at(config, ""), "the file looks at X-Forwarded-Proto, which Envoy here keeps as it came; a request without it has it with the scheme that it came by, and redirects to a path alone take the scheme from it", "")
+	}
+}
+
+// overwrittenProto says what becomes of the header where a route passes it on.
+func (im *importer) overwrittenProto(s *site) {
+	if im.overwritten || s.first.listen == nil {
+		return
+	}
+	for _, vh := range s.routes.GetVirtualHosts() {
+		for _, r := range vh.GetRoutes() {
+			if r.GetRoute() != nil && !setsProto(r) {
+				im.overwritten = true
+				im.approx(s.first.listen, at(s.manager, "use_remote_address"),
+					"nginx passes on the X-Forwarded-Proto that came, Envoy its own scheme in it: behind a proxy that ends TLS the upstreams hear http",
+					"name that proxy in set_real_ip_from, with real_ip_header X-Forwarded-For; or set the header with proxy_set_header")
+				return
+			}
+		}
+	}
+}
+
+func setsProto(r *routev3.Route) bool {
+	return slices.ContainsFunc(r.GetRequestHeadersToAdd(), func(h *corev3.HeaderValueOption) bool {
+		return strings.EqualFold(h.GetHeader().GetKey(), "x-forwarded-proto")
+	}) || slices.Contains(r.GetRequestHeadersToRemove(), "x-forwarded-proto")
+}
+
+// detect has an extension say who the client is.
+func (im *importer) detect(s *site, config *xffv3.XffConfig) {
+	im.packed[config] = at(s.manager, "original_ip_detection_extensions[0].typed_config")
+	s.manager.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "envoy.http.original_ip_detection.xff", TypedConfig: packed(config)}}
 }
 
 // realAddress is set_real_ip_from with real_ip_header. ok is false for what
@@ -60,8 +122,7 @@ func (im *importer) realAddress(s *site, header *conf.Directive, trusted []*conf
 	if len(cidrs.GetCidrs()) == 0 {
 		return false
 	}
-	im.packed[config] = at(s.manager, "original_ip_detection_extensions[0].typed_config")
-	s.manager.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{{Name: "envoy.http.original_ip_detection.xff", TypedConfig: packed(config)}}
+	im.detect(s, config)
 	recursive := im.one(s.first.d, "real_ip_recursive")
 	if recursive != nil && recursive.Arg(0) == "on" {
 		im.exact(recursive, at(config, "xff_trusted_cidrs"))

@@ -22,32 +22,33 @@ func Import(c *conf.Config) *Result {
 
 // importer is one run of Import.
 type importer struct {
-	conf      *conf.Config
-	claimed   map[*conf.Directive]bool // that some part has accounted for
-	report    []entry
-	links     []link
-	made      []made
-	taken     map[mesh.Key]bool
-	packed    map[proto.Message]place // messages within an Any, and where that stands
-	pools     map[string]*pool        // of http {}, by name in lower case
-	goals     map[*routev3.RouteAction]*goal
-	inside    map[*conf.Directive]map[string][]*conf.Directive // what stands in each block
-	uses      map[string]bool                                  // variables that the file uses; nil while nobody asked
-	scopes    map[*conf.Directive]*scope                       // the locations of each block
-	said      map[Entry]bool
-	told      map[telling]bool             // the same, before the words are put together
-	settled   map[*conf.Directive]bool     // blocks that moot has gone through
-	names     map[mesh.Key]int             // the number that a name last got
-	written   map[*conf.Directive]string   // long directives in words
-	answers   map[test]answer              // of the tests that are the same everywhere
-	placed    map[string]bool              // variables that hang on the place in the file
-	tables    map[string][]*conf.Directive // map and geo, by their variable
-	compiled  map[source]compiled          // expressions
-	space     int                          // the room that the file has, in bytes
-	room      int                          // what is left of it
-	slashed   bool                         // it is said that %2F stays
-	relocated bool                         // it is said that an upstream's Location stays
-	plain     bool                         // it is said what plain HTTP to a TLS port gets
+	conf        *conf.Config
+	claimed     map[*conf.Directive]bool // that some part has accounted for
+	report      []entry
+	links       []link
+	made        []made
+	taken       map[mesh.Key]bool
+	packed      map[proto.Message]place // messages within an Any, and where that stands
+	pools       map[string]*pool        // of http {}, by name in lower case
+	goals       map[*routev3.RouteAction]*goal
+	inside      map[*conf.Directive]map[string][]*conf.Directive // what stands in each block
+	uses        map[string]bool                                  // variables that the file uses; nil while nobody asked
+	scopes      map[*conf.Directive]*scope                       // the locations of each block
+	said        map[Entry]bool
+	told        map[telling]bool             // the same, before the words are put together
+	settled     map[*conf.Directive]bool     // blocks that moot has gone through
+	names       map[mesh.Key]int             // the number that a name last got
+	written     map[*conf.Directive]string   // long directives in words
+	answers     map[test]answer              // of the tests that are the same everywhere
+	placed      map[string]bool              // variables that hang on the place in the file
+	tables      map[string][]*conf.Directive // map and geo, by their variable
+	compiled    map[source]compiled          // expressions
+	space       int                          // the room that the file has, in bytes
+	room        int                          // what is left of it
+	slashed     bool                         // it is said that %2F stays
+	relocated   bool                         // it is said that an upstream's Location stays
+	overwritten bool                         // it is said that Envoy sets X-Forwarded-Proto anew
+	plain       bool                         // it is said what plain HTTP to a TLS port gets
 }
 
 func newImporter(c *conf.Config) *importer {

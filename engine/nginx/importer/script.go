@@ -59,8 +59,12 @@ func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
 	if s.mergesSlashes() && len(im.children(sv.d)["rewrite"]) > 0 {
 		w.script(sv.d, sv.d.Block, onSlashes(request{vars: map[string]template{}, proper: true}))
 	}
+	vars := map[string]template{}
+	if im.keepsProto(s) { // Envoy's scheme is then the one that X-Forwarded-Proto says
+		vars["scheme"] = template{{text: w.scheme()}}
+	}
 	all := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
-	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, name: "server", vars: map[string]template{}, proper: true})
+	w.script(sv.d, sv.d.Block, request{match: all, found: found{form: byPrefix, text: "/"}, name: "server", vars: vars, proper: true})
 	if im.full() {
 		return w.tooMuch()
 	}
