@@ -145,7 +145,7 @@ func (f *foretold) otherwise() string {
 		if shared && mine.Sent == theirs.Sent && strings.EqualFold(mine.Host, theirs.Host) {
 			return ""
 		}
-		return "to " + strings.TrimSpace(p.target()+" as "+theirs.Host+theirs.Sent)
+		return "to " + strings.Join(sorted(p), ", ") + " as " + theirs.Host + theirs.Sent
 	case mine.Action != predict.Proxy && theirs.Action != predict.Proxy && mine.Status == theirs.Status && mine.Redirect == theirs.Redirect:
 		return ""
 	}

@@ -132,9 +132,13 @@ func (a *App) otherwiseLines(f *foretold, w int) []string {
 	}
 	name := f.by.text.name()
 	says := f.otherwise()
+	why := "The mesh was edited since it was made of " + name + "."
+	if a.data.ws.Disk != nil {
+		why = "The file has changed on disk: o in the panes takes it into the draft."
+	}
 	switch {
 	case says != "" && f.stale:
-		return indented("the projection in pane 5 says otherwise: "+says+". The mesh was edited since it was made of "+name+", or that file was.", a.th.Glyph.Friend+" ", w, a.th.Warn)
+		return indented("the projection in pane 5 says otherwise: "+says+". "+why, a.th.Glyph.Friend+" ", w, a.th.Warn)
 	case says != "":
 		return indented("the projection in pane 5 says otherwise: "+says, a.th.Glyph.Friend+" ", w, a.th.Warn)
 	case f.stale:

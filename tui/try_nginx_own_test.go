@@ -8,6 +8,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"example.com/meshtui/engine"
 	"example.com/meshtui/engine/files"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx/conf"
@@ -103,6 +104,9 @@ func TestWhereTheOwnNginxConfAndTheProjectionPart(t *testing.T) {
 	a := asking(t, own, draft, "any.test", "/", 150)
 	shows(t, a, "Try a request on the draft", "nginx would by your own shop.conf", "here they part: nginx: to shop; Envoy: to blog (line 8)",
 		"the projection in pane 5 says otherwise: to blog as shop/.", "edited since it was made of shop.conf")
+	a.data.ws.Disk = &engine.DiskChange{Files: []string{own.Path}, Changes: 1}
+	run(a, nil)
+	shows(t, a, "o in the panes takes it into the draft")
 	shows(t, asking(t, own, draft, "any.test", "/", 80), "by shop.conf, otherwise by │ │ the projection; ctrl+n says how")
 	shows(t, asking(t, own, draft, "any.test", "/api/", 150), "The projection in pane 5 says the same, although it and shop.conf are no")
 }
