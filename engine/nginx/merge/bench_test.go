@@ -26,11 +26,11 @@ func manyLocations(b *testing.B, n int) (*mesh.Mesh, *nginx.Config) {
 		for i := range n / 10 {
 			switch i % 3 {
 			case 0:
-				fmt.Fprintf(&conf, "location /p%d { proxy_pass http://app; }\n", i)
+				fmt.Fprintf(&conf, "location /p%d-%d { proxy_pass http://app; }\n", s, i)
 			case 1:
-				fmt.Fprintf(&conf, "location = /e%d { proxy_pass http://api; proxy_read_timeout %ds; }\n", i, 1+i%50)
+				fmt.Fprintf(&conf, "location = /e%d-%d { proxy_pass http://api; proxy_read_timeout %ds; }\n", s, i, 1+i%50)
 			default:
-				fmt.Fprintf(&conf, "location /r%d/ { return 301 /q%d; }\n", i, i)
+				fmt.Fprintf(&conf, "location /r%d-%d/ { return 301 /q%d; }\n", s, i, i)
 			}
 		}
 		conf.WriteString("}\n")
@@ -40,8 +40,7 @@ func manyLocations(b *testing.B, n int) (*mesh.Mesh, *nginx.Config) {
 	return m, nginx.Project(m)
 }
 
-// changedLines is the text with every step-th of its proxy_read_timeout lines in
-// another form.
+// changedLines is the text with n of its redirects in another form.
 func changedLines(conf string, n int) string {
 	lines := strings.Split(conf, "\n")
 	for i, l := range lines {

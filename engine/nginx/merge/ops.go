@@ -2,13 +2,10 @@ package merge
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/text"
@@ -146,93 +143,6 @@ func (o *ops) edits() []Edit {
 		out = append(out, o.lists[s].edits(s)...)
 	}
 	return append(append(out, o.removed...), o.put...) // what goes may come again under its name
-}
-
-// Apply makes the edits of the change to a mesh: the one that it was made for, or
-// one that says the same where they go. It fails, naming the resource, where an
-// edit does not fit or its result does not decode.
-func (c *Change) Apply(m *mesh.Mesh) (*mesh.Mesh, error) {
-	if c.made != nil && m == c.base {
-		return c.made, nil
-	}
-	texts := map[mesh.Key]string{}
-	var order []mesh.Key
-	for _, e := range c.Edits {
-		switch e.Op {
-		case Put:
-			r, err := decoded(e.Key, e.Value)
-			if err != nil {
-				return nil, err
-			}
-			m = m.With(r)
-			continue
-		case Remove:
-			m = m.Without(e.Key)
-			continue
-		}
-		was, ok := texts[e.Key]
-		if !ok {
-			r := m.Get(e.Key)
-			if r == nil {
-				return nil, fmt.Errorf("there is no %s", e.Key)
-			}
-			was, order = r.Source.Text, append(order, e.Key)
-		}
-		now, err := e.made(was)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Key, err)
-		}
-		texts[e.Key] = now
-	}
-	for _, k := range order {
-		if m.Get(k) == nil || m.Get(k).Source.Text == texts[k] {
-			continue
-		}
-		r, err := decoded(k, texts[k])
-		if err != nil {
-			return nil, err
-		}
-		m = m.Replace(k, r)
-	}
-	return m, nil
-}
-
-// made is a resource's text with the edit made to it.
-func (e Edit) made(was string) (string, error) {
-	list, index := lastIndex(e.Path)
-	switch e.Op {
-	case Delete:
-		return text.Delete(was, e.Path)
-	case Move:
-		to, err := strconv.Atoi(e.Value)
-		if err != nil {
-			return "", fmt.Errorf("%q is no index", e.Value)
-		}
-		return text.Move(was, list, index, to)
-	}
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(e.Value), &n); err != nil || len(n.Content) == 0 {
-		return "", fmt.Errorf("%s: %q is no YAML", e.Path, e.Value)
-	}
-	if e.Op == Insert {
-		return text.Insert(was, list, index, n.Content[0])
-	}
-	return text.Set(was, e.Path, n.Content[0])
-}
-
-func decoded(k mesh.Key, yaml string) (*mesh.Resource, error) {
-	r, findings := text.Decode(k.Type, mesh.Source{Text: yaml})
-	if r == nil {
-		return nil, fmt.Errorf("%s cannot be read after the edit: %w", k, firstOf(findings))
-	}
-	return r, nil
-}
-
-func firstOf(fs []mesh.Finding) error {
-	if len(fs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s", fs[0])
 }
 
 // place is where the item that was to stand before index was would stand: before
