@@ -2,6 +2,7 @@ package predict
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"example.com/meshtui/engine/nginx/conf"
@@ -25,10 +26,8 @@ func (e *run) content() {
 }
 
 // within reports whether a directive stands in a block outside of the one whose
-// settings hold. try_files of a server holds where no location does.
-func (e *run) within(d *conf.Directive) bool {
-	return e.loc != nil && d.Parent != e.loc.at && d.Parent != e.ctx
-}
+// settings hold: try_files is not inherited, by an `if` of its location neither.
+func (e *run) within(d *conf.Directive) bool { return d.Parent != e.ctx }
 
 // handlers are what may answer for a location beside files.
 var handlers = append([]string{"stub_status", "empty_gif", "flv", "mp4", "perl", "echo", "js_content", "api", "dav_methods", "return_content", "content_by_lua_block", "content_by_lua_file"}, passes...)
@@ -54,14 +53,53 @@ func (e *run) static() {
 	if d := e.s.set.one(e.ctx, "alias"); d != nil && e.loc != nil && d.Parent == e.loc.at {
 		at = d
 	}
+	if e.req.NoFiles {
+		code := 404
+		if e.method != "GET" && e.method != "HEAD" && e.method != "POST" {
+			code = 405
+		}
+		e.answerStatus(code, "nginx looks for a file on its disk, and there is none", at, Static)
+		return
+	}
 	e.end(Static, 0, "nginx looks for a file on its disk: no directive here answers or passes the request on", at)
 	e.ans.Status = e.status
 }
 
 func (e *run) tryFiles(d *conf.Directive) {
+	if e.req.NoFiles {
+		e.tryLast(d)
+		return
+	}
 	e.end(Static, 0, "nginx serves the first of these files that is there", d)
 	e.ans.Status = 0
 	e.caveat(d, "goes on with "+d.Arg(len(d.Args)-1)+" where none of the files is there, and nothing is known of what lies on the disk")
+}
+
+// tryLast goes on where try_files does when there is no file.
+func (e *run) tryLast(d *conf.Directive) {
+	last := d.Arg(len(d.Args) - 1)
+	if code, err := strconv.Atoi(strings.TrimPrefix(last, "=")); err == nil && strings.HasPrefix(last, "=") {
+		e.answerStatus(code, "none of the files of `"+d.String()+"` is there", d, Static)
+		return
+	}
+	to := e.fill(parseTemplate(last, false), false)
+	if !to.known() {
+		e.giveUp(d, to.unknown)
+		return
+	}
+	e.step("action", d.String(), "none of the files is there, and it goes on with "+shown(to.s), d)
+	if !strings.HasPrefix(to.s, "@") {
+		e.path, e.args, _ = strings.Cut(to.s, "?")
+		e.asSent = false
+		e.again(nil)
+		return
+	}
+	if l := e.site.in.named[to.s]; l != nil {
+		e.again(l)
+		return
+	}
+	e.status = 0
+	e.end(Refused, 500, "there is no location "+to.s, d)
 }
 
 // proxy is what an upstream gets.

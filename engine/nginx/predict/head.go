@@ -102,9 +102,29 @@ func (e *run) badLines() (why string, code int) {
 	case e.count("host") > 1:
 		return "the request has two Host headers", 400
 	case e.count("content_length") > 1 || e.count("transfer_encoding") > 1:
-		return "a header that says how long the body is stands twice", 400
+		return twice, 400
 	}
 	return "", 0
+}
+
+const twice = "a header that says how long the body is stands twice"
+
+// twiceBeforeHost reports whether nginx refuses a header that stands twice before it
+// has come to a Host among the headers: the default server answers.
+func (e *run) twiceBeforeHost() bool {
+	seen := map[string]bool{}
+	for _, h := range e.headers {
+		switch {
+		case h[0] == "host":
+			return false
+		case h[0] != "content_length" && h[0] != "transfer_encoding":
+		case seen[h[0]]:
+			return true
+		default:
+			seen[h[0]] = true
+		}
+	}
+	return false
 }
 
 // badLengths says what nginx refuses about the length of the body.
@@ -136,6 +156,11 @@ func (e *run) byHost() bool {
 		if !e.enter(host) {
 			return false
 		}
+	}
+	if e.req.Host == "" && e.twiceBeforeHost() {
+		e.discarded = true
+		e.refuse(400, twice)
+		return false
 	}
 	if sent {
 		h, ok := cleanHost(e.hostHeader)

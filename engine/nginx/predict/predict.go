@@ -17,6 +17,10 @@ type Request struct {
 	Target  string // the request target as sent, query included; "" is "/"
 	Headers [][2]string
 	HTTP10  bool
+
+	// NoFiles says that nothing lies on nginx's disk, no folder either: then it is
+	// known what becomes of a request for a file, and where try_files goes on.
+	NoFiles bool
 }
 
 // Action is what becomes of a request.

@@ -251,8 +251,11 @@ func (m *maker) returns() {
 // content is what a location answers with.
 func (m *maker) content(name string, noURI bool) {
 	m.id++
-	if m.one(40) {
+	switch m.IntN(40) {
+	case 0:
 		return // files
+	case 1:
+		m.line("try_files %s;", m.pick("$uri @named", "$uri $uri/ /a?x=1", "$uri =404", "$uri /x$uri", "$uri =418", "$uri /b"))
 	}
 	if m.one(4) {
 		m.line("return 200 \"location %d $uri\";", m.id)

@@ -10,7 +10,7 @@ import (
 
 // request is a random request, and half of them are mutated.
 func (m *maker) request() predict.Request {
-	r := predict.Request{Port: uint32(m.port), Method: m.pick("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT"), Target: m.target(), Host: m.host()}
+	r := predict.Request{Port: uint32(m.port), Method: m.pick("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT"), Target: m.target(), Host: m.host(), NoFiles: true}
 	r.Address = netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + m.IntN(addresses+2))})
 	if m.one(3) {
 		r.Headers = append(r.Headers, [2]string{m.pick("X-Y", "x-y", "X_Y", "X.Y"), m.pick("1", "a", "", " 1 ")})
