@@ -44,6 +44,13 @@ func (im *importer) http(d *conf.Directive) {
 	im.pools = im.upstreams(d)
 	sites := im.sites(d)
 	for _, s := range sites {
+		if im.spend(siteCost); im.full() && s.first.listen != nil {
+			im.none(s.first.listen, "there are more addresses and servers than are made of a file of this length: this one is not opened", "name the ports that are used")
+			for _, sv := range s.servers {
+				im.moot(sv.d)
+			}
+			continue
+		}
 		im.site(s)
 	}
 	if len(sites) > 0 {

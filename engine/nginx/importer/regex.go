@@ -176,8 +176,18 @@ func (e *expression) stopping(sep byte) string {
 		cut.Sub = tree.Sub[1:]
 		head, tree = "", &cut
 	}
-	return head + "(?:" + within(tree, rune(sep), tail).String() + ")[^" + q + "]*" + tail
+	signs := !strings.Contains(strings.ToLower(e.re2), "10fff") && !strings.ContainsAny(e.re2, string(anyRune)+string(anyButNewline))
+	body := within(tree, rune(sep), tail, signs).String()
+	if signs {
+		body = strings.NewReplacer(`\x{10fffe}`, "[^"+q+"]", `\x{10ffff}`, `[^\n`+q+"]").Replace(body)
+	}
+	return head + "(?:" + body + ")[^" + q + "]*" + tail
 }
+
+// anyRune and anyButNewline stand for what they say while an expression is put
+// together, since package syntax takes milliseconds to write a class of nearly all
+// runes. No text has them.
+const anyRune, anyButNewline = '\U0010FFFE', '\U0010FFFF'
 
 // begins reports whether something in an expression asks for the begin of the
 // text, other than its head.
@@ -194,12 +204,23 @@ func begins(re *syntax.Regexp, head bool) bool {
 }
 
 // within rewrites an expression so that nothing in it takes the separator, and
-// its end of text is the separator or the end.
-func within(re *syntax.Regexp, sep rune, tail string) *syntax.Regexp {
+// its end of text is the separator or the end. signs says that anyRune and
+// anyButNewline are to stand for any.
+func within(re *syntax.Regexp, sep rune, tail string, signs bool) *syntax.Regexp {
 	out := *re
 	out.Sub = nil
 	for _, s := range re.Sub {
-		out.Sub = append(out.Sub, within(s, sep, tail))
+		out.Sub = append(out.Sub, within(s, sep, tail, signs))
+	}
+	switch re.Op {
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		if signs {
+			sign := anyRune
+			if re.Op == syntax.OpAnyCharNotNL {
+				sign = anyButNewline
+			}
+			return &syntax.Regexp{Op: syntax.OpLiteral, Rune: []rune{sign}}
+		}
 	}
 	switch re.Op {
 	case syntax.OpAnyChar:

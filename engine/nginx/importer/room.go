@@ -18,6 +18,7 @@ import (
 const (
 	leastRoom = 16 << 20 // bytes of an import, whatever the file
 	roomEach  = 2 << 10  // more of them for each directive
+	siteCost  = 4 << 10  // what a listener costs, with a route configuration and its servers' names
 	stepCost  = 16       // what following a directive costs, even if nothing comes of it
 )
 

@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	inspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
@@ -25,11 +26,12 @@ const (
 type streams struct {
 	pools     map[string]*pool // by upstream, and by address
 	listeners map[string]*listenerv3.Listener
+	chosen    map[string]bool // of the filter chains that there are: the listener's name, and the match as bytes
 }
 
 // stream makes TCP and UDP listeners of stream {}, and their clusters.
 func (im *importer) stream(d *conf.Directive) {
-	st := &streams{listeners: map[string]*listenerv3.Listener{}}
+	st := &streams{listeners: map[string]*listenerv3.Listener{}, chosen: map[string]bool{}}
 	st.pools = im.upstreams(d)
 	im.tuning(d)
 	for _, server := range d.Children("server") {
@@ -127,10 +129,12 @@ func (p *port) preread(l *listenerv3.Listener) {
 // add adds a filter chain for a branch.
 func (p *port) add(l *listenerv3.Listener, b *branch) {
 	match := p.named(b.match)
-	if slices.ContainsFunc(l.FilterChains, func(c *listenerv3.FilterChain) bool { return proto.Equal(c.FilterChainMatch, match) }) ||
-		match == nil && l.DefaultFilterChain != nil {
+	key, _ := proto.MarshalOptions{Deterministic: true}.Marshal(match)
+	if id := l.GetName() + " " + strconv.FormatBool(match == nil) + string(key); p.chosen[id] {
 		p.im.none(p.server, "an earlier server has this address", "")
 		return
+	} else {
+		p.chosen[id] = true
 	}
 	c, path := &listenerv3.FilterChain{FilterChainMatch: match}, index("filter_chains", len(l.FilterChains))
 	if match == nil && len(l.FilterChains) > 0 {

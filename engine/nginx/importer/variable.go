@@ -37,11 +37,12 @@ func pieces(s string) []piece {
 
 func variableAt(s string) (name, rest string) {
 	if inner, ok := strings.CutPrefix(s, "{"); ok {
-		name, rest, closed := strings.Cut(inner, "}")
-		if !closed || strings.Trim(name, letters) != "" {
+		rest = strings.TrimLeft(inner, letters)
+		after, closed := strings.CutPrefix(rest, "}")
+		if !closed {
 			return "", s
 		}
-		return name, rest
+		return inner[:len(inner)-len(rest)], after
 	}
 	rest = strings.TrimLeft(s, letters)
 	return s[:len(s)-len(rest)], rest
