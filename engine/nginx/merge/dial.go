@@ -50,8 +50,8 @@ func (v *verifier) connects(ds []*conf.Directive, want, got []*clusterv3.Cluster
 			return "Envoy speaks one HTTP to this upstream wherever it goes to it, HTTP/1.1 or HTTP/2, and the text says another here"
 		}
 	}
-	if pass == nil {
-		return "how Envoy connects would be otherwise than the text says"
+	if pass == nil || !v.touched(pass) {
+		return "how Envoy connects to an upstream is the same wherever requests go to it, and the edit would change it for other locations too: write an upstream of its own"
 	}
 	v.change.tell(importer.Entry{Kind: nginx.Approximate, Directive: pass.String(), File: file, Line: pass.Line,
 		Reason: "how Envoy connects is the cluster's: " + waysOf(got), Instead: "write an upstream of its own for what is to connect otherwise"})
