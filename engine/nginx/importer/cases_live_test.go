@@ -16,6 +16,7 @@ http {
   map $http_origin $cors { default ""; "~^https://([a-z0-9-]+\.)?example\.com$" $http_origin; }
   map $http_x_canary $by_header { default one; always two; }
   map $cookie_variant $chosen { default $by_header; b two; ~^old- one; }
+  map $http_x_request_id $id { default $http_x_request_id; "" $request_id; }
   map $server_port $color { default green; }
   upstream one { server ONE; }
   upstream two { server TWO; }
@@ -27,7 +28,7 @@ http {
     location /proto { proxy_pass http://one; proxy_set_header X-Proto $proto; }
     location /own { proxy_pass http://one; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Access $access; }
     location /cors { add_header Access-Control-Allow-Origin $cors always; if ($request_method = OPTIONS) { return 204; } proxy_pass http://one; }
-    location /chosen { proxy_pass http://$chosen; proxy_set_header X-Color $color; }
+    location /chosen { proxy_pass http://$chosen; proxy_set_header X-Color $color; proxy_set_header X-Id $id; }
     location /gone { root /nowhere; if (!-f $request_filename) { proxy_pass http://two; break; } }
     location /denied { deny 127.0.0.1; proxy_pass http://one; }
   }
@@ -60,6 +61,7 @@ func TestCasesAreThoseOfNginx(t *testing.T) {
 		{"a cookie", get("GET", "a.test", "/chosen", "Cookie: a=1; variant=b"), 200, "two", "Host", "two"},
 		{"a header", get("GET", "a.test", "/chosen", "X-Canary: always"), 200, "two", "Host", "two"},
 		{"a cookie before the header", get("GET", "a.test", "/chosen", "Cookie: variant=old-7", "X-Canary: always"), 200, "one", "Host", "one"},
+		{"an id of the client's", get("GET", "a.test", "/chosen", "X-Request-Id: abc"), 200, "one", "X-Id", "abc"},
 		{"no file", get("GET", "a.test", "/gone/x"), 200, "two", "", ""},
 		{"denied", get("GET", "a.test", "/denied", "X-Forwarded-For: 1.2.3.4"), 403, "", "", ""},
 		{"denied to whom says to be many", get("GET", "a.test", "/denied", "X-Forwarded-For: 1.2.3.4, 5.6.7.8, 9.9.9.9"), 403, "", "", ""},

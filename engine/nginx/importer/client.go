@@ -17,6 +17,8 @@ import (
 // proxy says.
 func (im *importer) clientAddress(s *site) {
 	s.manager.GenerateRequestId = wrapperspb.Bool(im.asksFor("request_id"))
+	// A map that takes the client's own before $request_id finds it in one header.
+	s.manager.PreserveExternalRequestId = im.asksFor("request_id") && im.asksFor("http_x_request_id")
 	header := im.one(s.first.d, "real_ip_header")
 	trusted := im.inherited(s.first.d, "set_real_ip_from")
 	if header == nil && len(trusted) > 0 {

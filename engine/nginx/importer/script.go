@@ -90,7 +90,8 @@ func (w *writer) locations(q request) {
 		at := q
 		at.match, at.name = besides(sl.match(), q.match), ""
 		if sl.slash {
-			w.redirectTo(sl, at.match, fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text))
+			at.name = fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text)
+			w.redirectTo(sl, at)
 			continue
 		}
 		at.captures = sl.re
@@ -108,7 +109,7 @@ func onSlashes(q request) request {
 // slashes is what "/" gets.
 func (w *writer) slashes(q request) {
 	if sls := w.root.decide("/", nil, map[string]bool{}); len(sls) > 0 && sls[0].slash {
-		w.redirectTo(sls[0], q.match, q.name)
+		w.redirectTo(sls[0], q)
 		return
 	}
 	w.location(w.root.search("/"), q)
@@ -121,21 +122,22 @@ func besides(m, conditions *routev3.RouteMatch) *routev3.RouteMatch {
 	return m
 }
 
-func (w *writer) redirectTo(sl slot, match *routev3.RouteMatch, name string) {
-	to := sl.text + "/"
-	r := &routev3.Route{Name: name, Match: match}
+// redirectTo is the routes of a name without its last slash.
+func (w *writer) redirectTo(sl slot, q request) {
 	if in := w.one(sl.loc.d, "internal"); in != nil { // which nginx looks at before
-		w.keptIn(sl.loc.d, in, r)
+		w.keptIn(sl.loc.d, in, &routev3.Route{Name: q.name, Match: q.match})
 		return
 	}
-	ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(to)}}
-	w.ownAddress(sl.loc.d, ra)
-	r.Action = &routev3.Route_Redirect{Redirect: ra}
-	w.exact(sl.loc.d, at(r, ""))
-	w.addedHeaders(sl.loc.d, r, request{})
-	w.expires(sl.loc.d, r)
-	w.body(sl.loc.d, r) // nginx asks who may come in after it has sent them here
-	w.out = append(w.out, r)
+	for _, q := range w.cases(q, w.headerTexts(sl.loc.d, nil)) {
+		ra := &routev3.RedirectAction{PathRewriteSpecifier: &routev3.RedirectAction_PathRedirect{PathRedirect: escaped(sl.text + "/")}}
+		w.ownAddress(sl.loc.d, ra)
+		r := &routev3.Route{Name: q.name, Match: q.match, Action: &routev3.Route_Redirect{Redirect: ra}}
+		w.exact(sl.loc.d, at(r, ""))
+		w.addedHeaders(sl.loc.d, r, q)
+		w.expires(sl.loc.d, r)
+		w.body(sl.loc.d, r) // nginx asks who may come in after it has sent them here
+		w.out = append(w.out, r)
+	}
 }
 
 // location adds the routes of what a location does with the requests; nil is
