@@ -63,3 +63,38 @@ func BenchmarkImport(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTwiceAsMuch is how many times as long a file of twice the length takes,
+// in the same run: about 2 where nothing is done for each pair of its lines.
+func BenchmarkTwiceAsMuch(b *testing.B) {
+	for _, c := range []struct {
+		name          string
+		n             int
+		before, after string // around the lines
+		line          string
+	}{
+		{"files", 2000, "http { server { listen 80;", "} }", "location /s#/ { root /srv/#; }"},
+		{"map", 5000, "http { map $http_x $ok { default 0;", "} server { listen 80; if ($ok = 0) { return 403; } return 200; } }", "key# 1;"},
+		{"names", 1000, "http {", "}", "server { listen 80; server_name www.e s#.e; return 200; }"},
+		{"rewrites", 500, "http { server { listen 80;", "return 200; } }", "rewrite ^/old#$ /new# permanent;"},
+		{"streams", 1000, "stream { map $ssl_preread_server_name $up {", "} server { listen 443; ssl_preread on; proxy_pass $up; } }", "n#.e 127.0.0.1:1#;"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			took := func(n int) time.Duration {
+				text := c.before + many(n, c.line) + c.after
+				began := time.Now()
+				parsed, err := conf.Parse("nginx.conf", conf.Text(text))
+				if err != nil {
+					b.Fatal(err)
+				}
+				Import(parsed)
+				return time.Since(began)
+			}
+			var once, twice time.Duration
+			for b.Loop() {
+				once, twice = once+took(c.n), twice+took(2*c.n)
+			}
+			b.ReportMetric(float64(twice)/float64(once), "x-for-twice")
+		})
+	}
+}
