@@ -356,6 +356,7 @@ func (w world) changeShare(root *node) bool {
 	if !ok || len(n.in) < 2 {
 		return false
 	}
-	n.in[0].text = w.one("20%", "50%", "75%") + n.in[0].text[strings.Index(n.in[0].text, " "):]
+	_, to, _ := strings.Cut(n.in[0].text, " ")
+	n.in[0].text = w.one("20%", "50%", "75%") + " " + to
 	return true
 }
