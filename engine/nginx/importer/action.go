@@ -13,6 +13,7 @@ import (
 
 	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
+	"example.com/meshtui/engine/nginx/spelling"
 )
 
 // direct is an answer of Envoy's own.
@@ -185,6 +186,10 @@ func (w *writer) rewritePath(a *routev3.RouteAction, uri template, dynamic bool,
 	case !dynamic:
 		if strings.Contains(text, "?") {
 			return "a query in the target of proxy_pass is not carried over"
+		}
+		if q.match.GetPrefix() == "" && q.match.GetPath() == "" && q.found.form == byPrefix && !q.slashes { // it would stand for the whole path
+			regexRewrite(a, "^"+spelling.Way{Merge: true}.Path(q.found.text), strings.ReplaceAll(text, `\`, `\\`))
+			return ""
 		}
 		a.PrefixRewrite = text
 		return ""

@@ -28,6 +28,7 @@ func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *req
 		return w.withoutFiles(d, absent, rest, *q)
 	}
 	yes, said, routed, why := w.condition(d, q)
+	refuses = refuses || (why != "" || !routed) && w.leadsToGates(d.Block)
 	switch {
 	case why != "" && refuses:
 		w.none(d, "all that comes here is refused (403), what nginx lets through too: "+why,
@@ -94,6 +95,20 @@ func (w *writer) withoutFiles(d *conf.Directive, absent bool, rest []*conf.Direc
 	w.say(nginx.Approximate, d, "Envoy has no files: it always holds", "serve the files from an nginx or a bucket behind a cluster of its own", place{})
 	w.script(d, slices.Concat(d.Block, rest), q)
 	return true
+}
+
+// leadsToGates reports whether the directives of an if rewrite to a path of a
+// location that keeps requests out.
+func (w *writer) leadsToGates(ds []*conf.Directive) bool {
+	return slices.ContainsFunc(ds, func(d *conf.Directive) bool {
+		if d.Name != "rewrite" || !strings.HasPrefix(d.Arg(1), "/") {
+			return false
+		}
+		path, _, _ := parse(d.Arg(1)).query()
+		text, known := path.literal()
+		l := w.root.search(text)
+		return known && l != nil && len(w.gatesOf(l.d)) > 0
+	})
 }
 
 // answers reports whether the directives of an if answer, or send elsewhere, so

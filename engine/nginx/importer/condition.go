@@ -150,7 +150,9 @@ func (w *writer) asks(t test, q *request, depth int) (p *predicate, e *expressio
 	}
 	positive := t
 	positive.op = strings.TrimPrefix(t.op, "!")
-	if p, why = onRequest(positive, e); why != "" {
+	if t.variable == "uri" {
+		p, e = w.onPath(positive, e)
+	} else if p, why = onRequest(positive, e); why != "" {
 		return nil, nil, why
 	}
 	if strings.HasPrefix(t.op, "!") {
@@ -181,8 +183,6 @@ func (im *importer) decided(t test, value string) (*predicate, string) {
 func onRequest(t test, e *expression) (*predicate, string) {
 	name := ""
 	switch {
-	case t.variable == "uri":
-		return onPath(t, e), ""
 	case t.variable == "remote_addr":
 		return onAddress(t, e)
 	case strings.HasPrefix(t.variable, "cookie_"):
@@ -228,17 +228,20 @@ func text(t test, e *expression) *matcherv3.StringMatcher {
 // notFalse is every value that nginx does not take for false: "" and "0".
 const notFalse = `(?s:[^0].*|0.+)`
 
-// onPath is a test of $uri, which is never empty and begins with a slash.
-func onPath(t test, e *expression) *predicate {
+// onPath is a test of $uri, which is never empty and begins with a slash, and its
+// expression, if it has one, for all spellings.
+func (w *writer) onPath(t test, e *expression) (*predicate, *expression) {
 	switch {
 	case e == nil && t.op == "":
-		return holds(true)
+		return holds(true), nil
 	case e == nil && !strings.HasPrefix(t.value, "/"):
-		return holds(false)
+		return holds(false), nil
 	case e == nil:
-		e, _ = compile("^"+regexp.QuoteMeta(t.value)+"$", t.fold) // quoted text always compiles
+		literal, _ := compile("^"+regexp.QuoteMeta(t.value)+"$", t.fold) // quoted text always compiles
+		return has(":path", safeRegex(w.spelled(literal, w.server.d).before('?')), false), nil
 	}
-	return has(":path", safeRegex(e.before('?')), false)
+	e = w.spelled(e, w.server.d)
+	return has(":path", safeRegex(e.before('?')), false), e
 }
 
 // onPart is a test of a part of a header: what stands before it, behind it, and

@@ -45,6 +45,7 @@ type importer struct {
 	compiled    map[source]compiled          // expressions
 	space       int                          // the room that the file has, in bytes
 	room        int                          // what is left of it
+	unevens     map[*conf.Directive]bool     // servers that keep requests out of some of their paths
 	slashed     bool                         // it is said that %2F stays
 	relocated   bool                         // it is said that an upstream's Location stays
 	overwritten bool                         // it is said that Envoy sets X-Forwarded-Proto anew
@@ -60,7 +61,7 @@ func newImporter(c *conf.Config) *importer {
 		packed: map[proto.Message]place{}, pools: map[string]*pool{}, goals: map[*routev3.RouteAction]*goal{},
 		inside: map[*conf.Directive]map[string][]*conf.Directive{},
 		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}, told: map[telling]bool{}, settled: map[*conf.Directive]bool{},
-		names: map[mesh.Key]int{}, compiled: map[source]compiled{}, answers: map[test]answer{}, space: space, room: space}
+		names: map[mesh.Key]int{}, compiled: map[source]compiled{}, answers: map[test]answer{}, unevens: map[*conf.Directive]bool{}, space: space, room: space}
 }
 
 func (im *importer) run() *Result {

@@ -45,9 +45,9 @@ func (im *importer) locate(s *scope, d *conf.Directive) {
 		re, why := im.compile(name, l.fold)
 		switch {
 		case why == "":
-			l.re = re
+			l.re = im.spelled(re, d)
 		case im.refuses(d):
-			l.re, l.closed = wider(name, l.fold), true
+			l.re, l.closed = im.spelled(wider(name, l.fold), d), true
 			im.none(d, fmt.Sprintf("%s, and the location refuses requests: all that %s takes is refused (403), more than nginx refuses", why, cmpName(l.re.text, "the server")),
 				"say it with a prefix, or with an expression that RE2 takes; to let the others in, write routes for them before the route of this name")
 		default:
@@ -136,7 +136,7 @@ func header(name string, m *matcherv3.StringMatcher) *routev3.HeaderMatcher {
 
 // kept are the bytes that Envoy's normalised path has as they are; the others
 // stand there as %XX, and nginx's names have them decoded.
-const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/!$&'()*+,;=:@[]^|"
+const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/!$&'()*+,;=:@[]"
 
 // escaped is a decoded path as it stands in Envoy's normalised one.
 func escaped(path string) string {

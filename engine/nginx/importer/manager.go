@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"example.com/meshtui/engine/mesh"
-	"example.com/meshtui/engine/nginx"
 )
 
 const (
@@ -56,12 +55,6 @@ func (im *importer) uriRules(s *site) {
 	if l := s.first.listen; l != nil && s.first.tls && !im.plain {
 		im.plain = true
 		im.approx(l, at(s.listener, ""), "plain HTTP to this port gets a page with 400 from nginx; Envoy closes the connection", "")
-	}
-	for _, sv := range s.servers {
-		if d := im.refusing(sv.d); d != nil {
-			im.say(nginx.None, d, "a request that nginx refuses here goes on when it says %2F for a slash of the location's name (/allow%2Fx)",
-				"set path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD, or REJECT_REQUEST where no client needs %2F", at(s.manager, "path_with_escaped_slashes_action"))
-		}
 	}
 	switch l := s.first.listen; {
 	case l == nil:

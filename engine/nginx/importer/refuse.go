@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/meshtui/engine/nginx"
 	"example.com/meshtui/engine/nginx/conf"
 )
 
@@ -48,34 +47,4 @@ func denial(d *conf.Directive) bool {
 func (im *importer) closedToAll(block *conf.Directive) bool {
 	rules := im.accessRules(block)
 	return len(rules) > 0 && rules[0].Name == "deny" && rules[0].Arg(0) == "all"
-}
-
-// spelledTwice are the bytes of a location's name that a client may send as they
-// are or as %XX, and Envoy tells apart: what RFC 3986 reserves, and all beyond
-// ASCII, whose escapes may be in small letters.
-const spelledTwice = "!$&'()*+,;=:@[]^|"
-
-// otherSpellings tells of a location that refuses, and has a name which a client
-// can spell so that Envoy does not know it.
-func (w *writer) otherSpellings(l *location) {
-	special := strings.ContainsAny(l.text, spelledTwice) || strings.ContainsFunc(l.text, func(r rune) bool { return r > 0x7e })
-	if l.form == byRegex || !special || strings.HasPrefix(l.text, "@") || !w.refuses(l.d) {
-		return
-	}
-	w.say(nginx.None, l.d, "requests that nginx refuses here go on when their path spells the name with other escapes (%40 for @, small letters in %c3): nginx decodes it, Envoy compares it as it was sent",
-		"give the location a name of plain letters, or refuse these spellings with a route of their own before all others", place{})
-}
-
-// refusing is the first location of a server that refuses requests and has a
-// slash within its name; nil for none.
-func (im *importer) refusing(server *conf.Directive) *conf.Directive {
-	for _, d := range server.Block {
-		if d.Name != "location" || len(d.Args) == 0 {
-			continue
-		}
-		if name := d.Args[len(d.Args)-1]; strings.LastIndexByte(name, '/') > 0 && im.refuses(d) {
-			return d
-		}
-	}
-	return nil
 }

@@ -10,13 +10,15 @@ import (
 
 // expression is one of nginx's, which PCRE searches for, in RE2's words.
 type expression struct {
-	text  string // as it stands in the file
-	plain string // in RE2's words, for a search
-	fold  bool   // without case
-	re2   string // plain, its case said within it
-	tree  *syntax.Regexp
-	find  *regexp.Regexp
-	names []string // of its groups, "" where one has none; [0] is the whole
+	text    string // as it stands in the file
+	plain   string // in RE2's words, for a search
+	fold    bool   // without case
+	re2     string // plain, its case said within it
+	splits  bool   // slashes that nginx merges may be taken for several
+	aligned bool   // what stands before a match must not end within an escape
+	tree    *syntax.Regexp
+	find    *regexp.Regexp
+	names   []string // of its groups, "" where one has none; [0] is the whole
 
 	upTo map[byte]string // what before has said
 }
@@ -50,6 +52,9 @@ var namedGroup = regexp.MustCompile(`\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')`)
 
 // anyText is what a full match has where a search would pass over it.
 const anyText = "(?s:.*)"
+
+// wholeEscapes is the same for a path, of which no escape is taken in part.
+const wholeEscapes = "(?:[^%]|%..)*"
 
 // compile turns a PCRE expression into RE2's. why is empty where RE2 reads it
 // alike, or what it looks ahead for can be spelled out.
@@ -105,6 +110,9 @@ func whyNotRE2(pcre string, err error) string {
 // something in it.
 func (e *expression) full() string {
 	body, head, tail := e.plain, anyText, anyText
+	if e.aligned {
+		head = wholeEscapes
+	}
 	switch {
 	case alternates(body):
 		body = "(?:" + body + ")"
@@ -171,6 +179,9 @@ func (e *expression) stopping(sep byte) string {
 	}
 	tail := "(?:" + q + anyText + ")?"
 	head, tree := "[^"+q+"]*", e.tree
+	if e.aligned {
+		head = "(?:[^%" + q + "]|%..)*"
+	}
 	if tree.Op == syntax.OpConcat && tree.Sub[0].Op == syntax.OpBeginText {
 		cut := *tree
 		cut.Sub = tree.Sub[1:]
@@ -272,6 +283,9 @@ func without(ranges []rune, c rune) []rune {
 func (e *expression) whole() string {
 	if strings.HasPrefix(e.plain, "^") && !alternates(e.plain) {
 		return "^" + e.full() + "$"
+	}
+	if e.aligned {
+		return "^" + wholeEscapes + "?(?:" + e.re2 + ")" + anyText + "$"
 	}
 	return "^(?s:.*?)(?:" + e.re2 + ")" + anyText + "$"
 }

@@ -19,6 +19,7 @@ func (w *writer) rewrite(block, d *conf.Directive, rest []*conf.Directive, q *re
 		w.none(d, why, "say it with an expression that RE2 takes")
 		return false
 	}
+	e = w.spelled(e, block)
 	to, flag := d.Arg(1), d.Arg(2)
 	away := flag == "redirect" || flag == "permanent" || strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "$scheme")
 	then := *q

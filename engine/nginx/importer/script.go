@@ -56,6 +56,9 @@ func (im *importer) routesOf(s *site, sv *server) []*routev3.Route {
 	if im.full() {
 		return w.tooMuch()
 	}
+	if im.uneven(sv.d) {
+		w.out = append(w.out, hidden())
+	}
 	if s.mergesSlashes() && len(im.children(sv.d)["rewrite"]) > 0 {
 		w.script(sv.d, sv.d.Block, onSlashes(request{vars: map[string]template{}, proper: true}))
 	}
@@ -83,12 +86,17 @@ func (w *writer) locations(q request) {
 		slashes.match = besides(slashes.match, q.match)
 		w.slashes(slashes)
 	}
-	for _, sl := range w.root.order(w.importer) {
+	slots, uneven := w.root.order(w.importer), w.uneven(w.server.d)
+	for i, sl := range slots {
 		if w.full() {
 			return
 		}
 		at := q
-		at.match, at.name = besides(sl.match(), q.match), ""
+		match := sl.match()
+		if uneven {
+			match = sl.spelled(w.way(w.server.d))
+		}
+		at.match, at.name = besides(match, q.match), ""
 		if sl.slash {
 			at.name = fmt.Sprintf("nginx: redirect %s to %s/", sl.text, sl.text)
 			w.redirectTo(sl, at)
@@ -96,6 +104,9 @@ func (w *writer) locations(q request) {
 		}
 		at.captures = sl.re
 		w.location(sl.loc, at)
+		if uneven {
+			w.otherwise(sl, slots[i+1:], q)
+		}
 	}
 }
 
@@ -175,7 +186,6 @@ func (w *writer) location(l *location, q request) {
 		}
 		return
 	}
-	w.otherSpellings(l)
 	from := len(w.out)
 	w.otherMethods(l.d, q)
 	w.script(l.d, l.d.Block, q)

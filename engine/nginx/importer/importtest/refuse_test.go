@@ -1,7 +1,6 @@
 package importtest
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,10 +24,10 @@ import (
 func TestWhomNginxRefusesEnvoyDoesNotLetIn(t *testing.T) {
 	t.Parallel()
 	first, n := uint64(number(t, "MESHTUI_SEED", 1)), number(t, "MESHTUI_FUZZ_REFUSED", 400)
-	refused, asked, failed := 0, 0, 0
+	refused, asked, failed, cleaned, said := 0, 0, 0, 0, 0
 	for seed := first; seed < first+uint64(n); seed++ {
 		m := newMaker(seed)
-		text := m.gated()
+		text := m.gatedFile()
 		c, err := conf.Parse("nginx.conf", conf.Text(text))
 		if err != nil || len(c.Problems) > 0 {
 			t.Fatalf("seed %d: %v %v\n%s", seed, err, c.Problems, text)
@@ -50,7 +49,17 @@ func TestWhomNginxRefusesEnvoyDoesNotLetIn(t *testing.T) {
 			}
 			refused++
 			way := envoy.Match(e)
-			if way.Action != match.Forward || shut(t, way, method) || admitted(a, made) {
+			if way.Action != match.Forward || shut(t, way, method) {
+				continue
+			}
+			if clean := q; way.Path != target {
+				if clean.Target = way.Path; !byRule(nginx.Answer(clean)) {
+					cleaned++
+					continue
+				}
+			}
+			if admitted(a, made) {
+				said++
 				continue
 			}
 			if failed++; failed > 4 {
@@ -63,7 +72,7 @@ func TestWhomNginxRefusesEnvoyDoesNotLetIn(t *testing.T) {
 			t.Errorf("seed %d: %s %s %v: nginx %d (%s), Envoy sends it to %s by the route %q\n%s", seed, method, target, headers, a.Status, strings.Join(steps, "; "), way.Cluster, way.Entry.GetName(), text)
 		}
 	}
-	t.Logf("%d files, %d requests, %d of them refused by nginx, %d not by Envoy", n, asked, refused, failed)
+	t.Logf("%d files, %d requests, %d of them refused by nginx, %d cleaned by Envoy into what nginx lets in, %d let in as the report says, %d let in unsaid", n, asked, refused, cleaned, said, failed)
 	if refused < asked/20 {
 		t.Errorf("nginx refuses %d of %d requests, which is too few to hold anything", refused, asked)
 	}
@@ -152,104 +161,4 @@ func takes(t *testing.T, p *rbacv3.Principal, maybe bool) bool {
 	}
 	t.Fatalf("a principal that this test does not know: %v", p)
 	return false
-}
-
-// gated writes a file whose locations refuse in one way or another.
-func (m *maker) gated() string {
-	m.f("events {}\nhttp {\n map $http_x_a $mapped { default 0; 1 1; ~^e 1; }\n geo $place { default 0; 127.0.0.0/8 1; }\n")
-	if m.chance(20) {
-		m.f("  %s\n", pick(m, "deny all;", "auth_basic x; auth_basic_user_file f;", "error_page 403 404 = /in;"))
-	}
-	m.f(" server {\n  listen 8080;\n  server_name a.test;\n")
-	for range m.IntN(3) {
-		m.gate("  ", true)
-	}
-	for i, name := range []string{"/", "/a", "/a/", "= /a/b", "^~ /b/", "/b/c", `~ \.php$`, `~* ^/C`, "/in"} {
-		if i > 0 && m.chance(35) {
-			continue
-		}
-		m.f("  location %s {\n", name)
-		for range m.IntN(4) {
-			m.gate("   ", false)
-		}
-		m.serve("   ")
-		m.f("  }\n")
-	}
-	for _, name := range []string{"@x", "@y"} {
-		m.f("  location %s {\n", name)
-		if m.chance(30) {
-			m.gate("   ", false)
-		}
-		m.f("   %s\n  }\n", pick(m, "proxy_pass http://127.0.0.1:9002;", "proxy_pass http://127.0.0.1:9002;", "return 403;", "try_files /none @x;"))
-	}
-	m.f(" }\n}\n")
-	return m.b.String()
-}
-
-// gate writes one directive that refuses, or nearly.
-func (m *maker) gate(indent string, server bool) {
-	condition := pick(m, `$http_x_a`, `$http_x_a = 1`, `$http_x_a ~* ^e`, `$http_x_a !~ ^(?!e)`, `$mapped`, `$mapped = 0`, `$place`, `$request_method = POST`, `$request_method !~ ^(GET|HEAD)$`,
-		`$arg_k != good`, `$arg_k = bad`, `$cookie_k != good`, `$cookie_k ~ bad`, `$v = 1`, `$v = 0`, `$uri ~ c`, `$request_uri ~ \.\.`, `$args ~ k`, `$remote_user = ""`, `$http_referer !~ a`, `$host = a.test`, `$query_string ~ bad`)
-	code := pick(m, "403", "403", "404", "401", "444")
-	n := m.IntN(14)
-	if server && (n == 3 || n == 4) || strings.Contains(m.b.String()[strings.LastIndex(m.b.String(), "{"):], "satisfy") && n == 5 {
-		n = 8
-	}
-	switch n {
-	case 0, 1:
-		m.once(indent, "deny all;")
-	case 2:
-		m.once(indent, pick(m, "allow 10.0.0.0/8; deny all;", "deny 10.0.0.1; allow all;", "allow all;"))
-	case 3:
-		m.once(indent, pick(m, "limit_except GET { deny all; }", "limit_except POST { deny all; }", "limit_except GET { auth_basic x; auth_basic_user_file f; }", "limit_except GET POST { allow 10.0.0.0/8; deny all; }"))
-	case 4:
-		m.once(indent, "internal;")
-	case 5:
-		m.once(indent, "satisfy any;")
-	case 6:
-		m.once(indent, "auth_basic x; auth_basic_user_file f;")
-	case 7:
-		m.once(indent, "auth_basic off;")
-	case 8, 9, 10:
-		if strings.HasPrefix(condition, "$v") || m.chance(20) {
-			m.f("%sset $v %d;\n%sif (%s) { set $v %d; }\n", indent, m.IntN(2), indent, pick(m, `$http_x_a ~* e`, `$request_method = POST`, `$mapped`, `$arg_k = bad`), m.IntN(2))
-		}
-		m.f("%sif (%s) { return %s; }\n", indent, condition, code)
-	case 11:
-		m.f("%sif (%s) { %s }\n", indent, condition, pick(m, "set $w 1;", "break;", "rewrite ^ /in last;", "set $w 2;"))
-	case 12:
-		m.once(indent, fmt.Sprintf("error_page %s %s;", code, pick(m, "= @x", "= /in", "/none.html", "=200 @y")))
-	case 13:
-		m.f("%srewrite %s %s;\n", indent, pick(m, "^/b/(.*)$ /a/$1", "^/c /in", `\.php$ /b/c`, "^/(?!b)c /in"), pick(m, "last", "break", ""))
-	}
-}
-
-// once writes a directive unless it stands in the block already.
-func (m *maker) once(indent, text string) {
-	all := m.b.String()
-	block := all[max(strings.LastIndex(all, "location "), strings.LastIndex(all, "server {"), 0):]
-	name, _, _ := strings.Cut(text, " ")
-	if !strings.Contains(block, "\n"+indent+strings.TrimSuffix(name, ";")) || name == "error_page" {
-		m.f("%s%s\n", indent, text)
-	}
-}
-
-func (m *maker) serve(indent string) {
-	m.f("%s%s\n", indent, pick(m, "proxy_pass http://127.0.0.1:9001;", "proxy_pass http://127.0.0.1:9001;", "proxy_pass http://127.0.0.1:9001;", "try_files /none @x;", "try_files /none @y;", "try_files /none /in;",
-		"return 418;", "return 403;"))
-}
-
-func (m *maker) gatedRequest() (method, target string, headers [][2]string) {
-	method = pick(m, "GET", "GET", "GET", "POST", "HEAD", "DELETE")
-	target = pick(m, "/", "/a", "/a/", "/a/b", "/a/bc", "/b/", "/b/c", "/b/c/d", "/x.php", "/a/x.php", "/b/x.php", "/c", "/C/x", "/in", "/in/x", "/zz", "/a/../b/c", "/%61/b", "//a/b")
-	if m.chance(30) {
-		target += pick(m, "?k=good", "?k=bad", "?k=bad&k=good", "?x=1&k=good", "?", "?k", "?K=good")
-	}
-	if m.chance(40) {
-		headers = append(headers, [2]string{"X-A", pick(m, "1", "0", "evil", "Evil", "")})
-	}
-	if m.chance(30) {
-		headers = append(headers, [2]string{"Cookie", pick(m, "k=good", "k=bad", "k=bad; k=good", "z=1; k=good", "z=1,k=good")})
-	}
-	return method, target, headers
 }
