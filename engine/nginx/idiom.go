@@ -20,6 +20,10 @@ func (sc *scope) byItself(i int) string {
 	switch {
 	case refuses(r, sc.site.manager.GetStripTrailingHostDot()):
 		return lessonRefuses
+	case hides(r):
+		return lessonHides
+	case respells(all, i):
+		return lessonRespells
 	case sc.site.manager.GetMergeSlashes() && onlySlashes(r.GetMatch()) && sameEffect(r, takes(all[i+1:], "/")):
 		return lessonOnlySlashes
 	case i+1 < len(all) && notRepeated(r, all[i+1]):

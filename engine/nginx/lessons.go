@@ -35,6 +35,8 @@ const (
 	lessonPresent          = "To nginx a header without a value is as good as none; Envoy takes it for present."
 	lessonArgument         = "nginx finds arguments and cookies without minding the case of their names; Envoy minds it."
 	lessonRefuses          = "nginx refuses this before it looks for a location; Envoy takes it unless a route refuses it."
+	lessonHides            = "nginx decodes %2F and resolves .. beside it before it looks for a location; Envoy leaves both to a route that refuses them."
+	lessonRespells         = "nginx decodes a path before it looks for a location; Envoy compares it as it was sent, so that other spellings of this name are refused."
 	lessonOnlySlashes      = "nginx makes one slash of a path of many; Envoy's merge_slashes leaves two, so that they need a route."
 	lessonNotRepeated      = "nginx does not repeat POST, LOCK and PATCH once they were sent; Envoy looks at no method, so that they have a route with fewer retries."
 	lessonSlashItself      = "A location that ends in / and proxies makes nginx redirect the path without the slash; in Envoy that is a route."

@@ -48,6 +48,7 @@ func (p *projection) virtualHosts(s *site, r *routing) {
 	all := r.config.GetVirtualHosts()
 	stands := standIn(all)
 	for i, vh := range all {
+		vh = decoded(vh)
 		sc := newScope(s, r, i)
 		subs, rest := subHosts(vh)
 		for _, one := range subs {

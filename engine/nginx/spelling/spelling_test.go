@@ -150,3 +150,47 @@ func TestHidden(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainTakesBack holds that what is written is taken back, to an expression
+// that is written alike.
+func TestPlainTakesBack(t *testing.T) {
+	back := 0
+	for _, merge := range []bool{true, false} {
+		w := Way{merge}
+		for _, text := range expressions {
+			tree, _ := syntax.Parse(text, syntax.Perl)
+			re, _, changed := w.Expression(tree)
+			plain, ok := Plain(re)
+			if !changed || !ok {
+				continue
+			}
+			back++
+			again, err := syntax.Parse(plain, syntax.Perl)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", text, plain, err)
+			}
+			if got, _, _ := w.Expression(again); got != re && text != "é" {
+				t.Errorf("%s is written %s, taken back %s, written %s", text, re, plain, got)
+			}
+		}
+		for _, name := range texts {
+			if name == "/c" || name == "/a" { // one slash is as good as any
+				continue
+			}
+			if got, prefix, ok := Literal(w.Path(name)); got != name || prefix || !ok {
+				t.Errorf("%q comes back as %q (%v)", name, got, ok)
+			}
+			if got, prefix, ok := Literal(w.Prefix(name)); got != name || !prefix || !ok {
+				t.Errorf("%q comes back as %q (%v)", name, got, ok)
+			}
+		}
+	}
+	if back < 30 {
+		t.Errorf("%d were taken back", back)
+	}
+	for _, other := range []string{`/a.*`, `/a%20b`, `(?:/|x)a`, `[0-9]+`, `%`} {
+		if plain, ok := Plain(other); ok && other != `/a%20b` {
+			t.Errorf("%s is taken back as %s", other, plain)
+		}
+	}
+}
