@@ -20,6 +20,8 @@ type class struct {
 var left = []class{
 	{"a raw byte: Envoy 400", "bytes above 0x7F",
 		func(q request) bool { return strings.ContainsFunc(q.target, func(r rune) bool { return r >= 0x80 }) }, refusedByEnvoy},
+	{"a newline or hidden dots where some paths are kept: Envoy 400", "%0A and .. beside %2F",
+		func(q request) bool { return hiddenDots.MatchString(pathIn(q.target)) }, refusedByEnvoy},
 	{"a comma in the Host: Envoy 400, as for two Hosts", "a comma",
 		func(q request) bool { return strings.Contains(q.host, ",") }, refusedByEnvoy},
 	{"two colons in the Host: Envoy 400", "a second colon",
@@ -65,6 +67,7 @@ func twice(q request) bool {
 }
 
 var (
+	hiddenDots  = regexp.MustCompile(`(?i)%0a|(?:/|%2f)(?:\.|%2e){1,2}%2f|%2f(?:\.|%2e){1,2}(?:/|%2f|$)`)
 	dotted      = regexp.MustCompile(`/\.\.?;`)
 	dotPortDot  = regexp.MustCompile(`\.:.*\.$`)
 	slashes     = regexp.MustCompile(`//+`)
