@@ -128,6 +128,10 @@ func (w *writer) relocate(d *conf.Directive, q request) {
 	q.proper, q.moved = true, false
 	text, known := path.literal()
 	if known {
+		if sls := w.root.decide(text, nil, map[string]bool{}); len(sls) > 0 && sls[0].slash {
+			w.redirectTo(sls[0], q)
+			return
+		}
 		w.location(w.root.search(text), q)
 		return
 	}

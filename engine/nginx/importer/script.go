@@ -346,6 +346,7 @@ var files = []string{"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"
 func (w *writer) unserved(block *conf.Directive, q request) {
 	r := &routev3.Route{Name: q.name, Match: q.match, Action: direct(404, "")}
 	if w.closedToAll(block) {
+		r.Action = direct(403, "")
 		w.add(block, r, q) // nobody comes as far as a file
 		return
 	}

@@ -50,7 +50,7 @@ func (p pair) entries() string {
 
 func about(e importer.Entry, what string, p pair) bool {
 	directive, rest, _ := strings.Cut(e.Directive, " ")
-	if directive == "rewrite" && strings.Contains(e.Reason, "may belong to several locations") {
+	if directive == "rewrite" && (strings.Contains(e.Reason, "may belong to several locations") || strings.Contains(e.Reason, "looks at a path that was rewritten before")) {
 		return true
 	}
 	header, has := strings.CutPrefix(what, "header to the upstream: ")

@@ -199,6 +199,7 @@ func (r *run) predicted(w match.Way, e answer) string {
 			return fmt.Sprintf("forward to %q", w.Path)
 		}
 	case e.status == 403 && slices.ContainsFunc(w.Caveats, func(c string) bool { return strings.Contains(c, "rbac") }): // as it says
+	case w.Status != e.status && slices.ContainsFunc(w.Caveats, func(c string) bool { return strings.Contains(c, "local_reply_config") }): // as it says
 	case w.Status != e.status:
 		return fmt.Sprintf("status %d (%s %s)", w.Status, w.Action, w.Reason)
 	case w.Action == match.DirectResponse && e.location != "": // which a header of the route says

@@ -74,7 +74,7 @@ func refusedByNginx(p pair) bool { return p.n.status == 400 && read(p) }
 func tooLong(p pair) bool { return p.n.status == 414 && p.e.status != 431 && p.e.status != 400 }
 
 // noFile: nginx looks for a file, and Envoy has none.
-func noFile(p pair) bool { return p.n.status == 405 && p.e.status == 404 && p.way.Status == 404 }
+func noFile(p pair) bool { return p.n.status == 405 && p.e.status >= 400 && p.way.Status == 404 }
 
 func without(headers [][2]string, name string) (out [][2]string) {
 	for _, h := range headers {
