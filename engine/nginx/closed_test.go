@@ -10,6 +10,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	templatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/path/match/uri_template/v3"
@@ -88,10 +89,20 @@ func settingsOf(action rbacv3.RBAC_Action) map[string]*anypb.Any {
 		"all": {Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Any{Any: true}}}, Principals: []*rbacv3.Principal{{Identifier: &rbacv3.Principal_Any{Any: true}}}}}}}})}
 }
 
+// aborting are settings of the fault filter for one route.
+func aborting(percent uint32) map[string]*anypb.Any {
+	return map[string]*anypb.Any{"envoy.filters.http.fault": packed(&faultv3.HTTPFault{Abort: &faultv3.FaultAbort{
+		ErrorType: &faultv3.FaultAbort_HttpStatus{HttpStatus: 503}, Percentage: &typev3.FractionalPercent{Numerator: percent}}})}
+}
+
 // turnedAway reports whether Envoy keeps the request from every upstream.
 func turnedAway(w match.Way) bool {
 	if w.Action != match.Forward {
 		return w.Action != match.Redirect && w.Status != 307
+	}
+	fault := &faultv3.HTTPFault{}
+	if a := w.Entry.GetTypedPerFilterConfig()["envoy.filters.http.fault"]; a != nil && a.UnmarshalTo(fault) == nil && fault.GetAbort().GetPercentage().GetNumerator() == 100 {
+		return true
 	}
 	r := &rbacfilterv3.RBACPerRoute{}
 	if a := w.Entry.GetTypedPerFilterConfig()["envoy.filters.http.rbac"]; a == nil || a.UnmarshalTo(r) != nil {
@@ -111,7 +122,11 @@ func (c refuser) tables(t testing.TB, port, echo, n int) *mesh.Mesh {
 		}
 		for range 1 + c.IntN(most) {
 			r := &routev3.Route{Match: c.match(), Action: forwardTo("echo")}
-			switch c.IntN(6) {
+			switch c.IntN(8) {
+			case 5:
+				r.TypedPerFilterConfig = aborting(100)
+			case 6:
+				r.TypedPerFilterConfig = aborting(0)
 			case 0, 1, 2:
 				r.Action = &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: []uint32{403, 404, 401, 503}[c.IntN(4)]}}
 			case 3:
@@ -143,7 +158,8 @@ func (c refuser) settings(t testing.TB, m *mesh.Mesh) *mesh.Mesh {
 	}
 	h.NormalizePath, h.MergeSlashes = wrapperspb.Bool(c.IntN(2) == 0), c.IntN(2) == 0
 	h.PathWithEscapedSlashesAction = []hcmv3.HttpConnectionManager_PathWithEscapedSlashesAction{0, 1, 2, 4}[c.IntN(4)] // 3 sends the client away with another spelling
-	h.HttpFilters = []*hcmv3.HttpFilter{{Name: "envoy.filters.http.rbac", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&rbacfilterv3.RBAC{})}}}
+	h.HttpFilters = []*hcmv3.HttpFilter{{Name: "envoy.filters.http.rbac", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&rbacfilterv3.RBAC{})}},
+		{Name: "envoy.filters.http.fault", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(&faultv3.HTTPFault{})}}}
 	l.GetFilterChains()[0].GetFilters()[0].ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: packed(h)}
 	return m
 }

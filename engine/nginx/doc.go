@@ -31,6 +31,14 @@
 // network) asks what nginx cannot, the location answers 403 to everybody. A script or a
 // filter of an unknown kind is taken to guard nothing, and is named in a comment.
 //
+// A route that refuses, or that more guards than others, and whose match nginx has no
+// words for, refuses all of the nearest match around it that nginx can write: its
+// requests would come to the next location otherwise. Paths that nginx decodes and
+// Envoy does not must not slip past such a route; a line of the server refuses them.
+// Where nginx refuses more than Envoy does the head of the text says so. What it
+// cannot see at all stays open, and its line says so: a second header of one name, and
+// a header without a value.
+//
 // Nothing that comes from the mesh reaches the text unquoted. What nginx has no
 // way to write (a dollar sign where it expands variables, a control character,
 // a value beyond its buffer) becomes a comment.

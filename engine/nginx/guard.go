@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	basicv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/basic_auth/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	rbacnetv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -21,7 +21,7 @@ import (
 // ask, it answers with 403 for everybody.
 
 // guards are the kinds of HTTP filter that decide whom to let in.
-var guards = map[string]bool{"rbac": true, "jwt_authn": true, "ext_authz": true, "basic_auth": true, "oauth2": true, "api_key_auth": true, "csrf": true}
+var guards = map[string]bool{"rbac": true, "jwt_authn": true, "ext_authz": true, "basic_auth": true, "oauth2": true, "api_key_auth": true, "csrf": true, "fault": true}
 
 // guardKind is the kind of filter of that type, "" for one that guards nothing.
 func guardKind(typeURL string) string {
@@ -127,6 +127,12 @@ func (sc *scope) guard(pl *place, f *hcmv3.HttpFilter, kind string, s setting) (
 	case *authzv3.ExtAuthz:
 		r, _ := own.(*authzv3.ExtAuthzPerRoute)
 		return g, !r.GetDisabled()
+	case *faultv3.HTTPFault:
+		if r, per := own.(*faultv3.HTTPFault); per {
+			m = r
+		}
+		g.lesson = lessonFault
+		return g, !known || abortsAll(m)
 	case *basicv3.BasicAuth:
 		users := m
 		if r, per := own.(*basicv3.BasicAuthPerRoute); per {
@@ -137,6 +143,13 @@ func (sc *scope) guard(pl *place, f *hcmv3.HttpFilter, kind string, s setting) (
 		}
 	}
 	return g, true
+}
+
+// abortsAll reports whether the filter refuses every request.
+func abortsAll(m *faultv3.HTTPFault) bool {
+	share := m.GetAbort().GetPercentage()
+	of := map[typev3.FractionalPercent_DenominatorType]uint32{typev3.FractionalPercent_TEN_THOUSAND: 10_000, typev3.FractionalPercent_MILLION: 1_000_000}[share.GetDenominator()]
+	return m.GetAbort().GetHeaderAbort() == nil && len(m.GetHeaders()) == 0 && m.GetUpstreamCluster() == "" && share.GetNumerator() >= max(of, 100)
 }
 
 // behind gives what stands before the site to it, with the addresses that nginx
@@ -275,42 +288,6 @@ func (p *projection) admission(m mark, a admission) {
 		p.add(m, "deny all;")
 		p.end()
 	}
-}
-
-// sources are the addresses that a filter chain is for, as a check that the
-// others do not pass: Envoy closes their connections, or has another chain for
-// them.
-func (c chain) sources() (out []guard) {
-	match := c.GetFilterChainMatch()
-	o := c.origin.at("filter_chain_match")
-	for _, one := range []struct {
-		field string
-		of    []*corev3.CidrRange
-		who   func(*corev3.CidrRange) *rbacv3.Principal
-	}{
-		{"source_prefix_ranges", match.GetSourcePrefixRanges(), func(c *corev3.CidrRange) *rbacv3.Principal {
-			return &rbacv3.Principal{Identifier: &rbacv3.Principal_SourceIp{SourceIp: c}} //nolint:staticcheck // it is the connection's own
-		}},
-		{"direct_source_prefix_ranges", match.GetDirectSourcePrefixRanges(), func(c *corev3.CidrRange) *rbacv3.Principal {
-			return &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: c}}
-		}},
-	} {
-		if len(one.of) == 0 {
-			continue
-		}
-		policy := &rbacv3.Policy{Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Any{Any: true}}}}
-		for _, network := range one.of {
-			policy.Principals = append(policy.Principals, one.who(network))
-		}
-		out = append(out, guard{from: o.at(one.field), check: &check{rules: &rbacv3.RBAC{Policies: map[string]*rbacv3.Policy{"sources": policy}}}})
-	}
-	if match.GetSourceType() != 0 {
-		out = append(out, guard{from: o.at("source_type"), lesson: lessonSources})
-	}
-	if len(match.GetSourcePorts()) > 0 {
-		out = append(out, guard{from: o.at("source_ports"), lesson: lessonSources})
-	}
-	return out
 }
 
 // networkGuard is what a network filter asks of a connection; ok is false for

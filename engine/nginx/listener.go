@@ -82,7 +82,7 @@ func (p *projection) listener(r *mesh.Resource) {
 	}
 	var sites []*site
 	for _, c := range chains {
-		sites = append(sites, p.sites(c, pt)...)
+		sites = append(sites, p.sites(c, pt, c.narrower(chains))...)
 	}
 	refused := p.refusedNames(chains, pt)
 	p.survey(sites, pt)
@@ -193,11 +193,12 @@ func ipPort(s *corev3.SocketAddress) (string, bool) {
 }
 
 // sites goes through a filter chain. HTTP connection managers come back, TCP
-// proxies are kept for stream {}, and other filters are noted.
-func (p *projection) sites(c chain, pt *port) []*site {
+// proxies are kept for stream {}, and other filters are noted. taken are the clients
+// that other chains take.
+func (p *projection) sites(c chain, pt *port, taken []guard) []*site {
 	var out []*site
 	tls := p.downstreamTLS(c)
-	before := c.sources()
+	before := append(c.sources(), taken...)
 	for i, f := range c.GetFilters() {
 		o := c.origin.at(fmt.Sprintf("filters[%d]", i))
 		switch m := unpack(f.GetTypedConfig()).(type) {
