@@ -151,6 +151,7 @@ func (w *writer) otherMethods(loc *conf.Directive, q request) {
 		} else {
 			w.exact(d, at(r, "match"))
 		}
+		w.addedHeaders(d, r, q)
 		w.out = append(w.out, r)
 	}
 }

@@ -76,7 +76,7 @@ func (im *importer) uriRules(s *site) {
 const (
 	oddlyRefused = "of odd requests Envoy alone refuses bytes above 0x7F, and a comma, a second colon or an odd port in the Host, and, of a server that keeps requests out of some paths, %0A and .. beside %2F; nginx alone %zz before an escape or .., " +
 		"a bad Host beside an absolute target, an empty one before another, and 8 KB; refusals may differ in add_header"
-	oddlyRead = "Envoy takes a backslash for a slash, /.; for /., .. before //, the dot off the Host, and nohost.invalid for no Host; it decodes letters, digits and -._~ alone, " +
+	oddlyRead = "Envoy takes a backslash for a slash, as it takes %2F in expressions beside a location that keeps requests out, /.; for /., .. before //, the dot off the Host, and nohost.invalid for no Host; it decodes letters, digits and -._~ alone, " +
 		"keeps a bare ?, drops a #; a PUT that no location takes gets 404, not 405"
 )
 

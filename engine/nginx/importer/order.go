@@ -261,14 +261,18 @@ func (s *scope) decide(u string, out []slot, done map[string]bool) []slot {
 	}
 }
 
-// slashedOf is the location named u with a slash that redirects u there.
+// slashedOf is the location of which the redirect from u to u with a slash is. Where
+// nginx has an `=` location of that name, it is this one, whichever of the two passes
+// requests on.
 func (s *scope) slashedOf(u string) *location {
-	for _, l := range []*location{s.exact[u+"/"], s.prefix[u+"/"]} {
-		if l != nil && l.slashed() {
-			return l
-		}
+	exact, prefix := s.exact[u+"/"], s.prefix[u+"/"]
+	switch {
+	case (exact == nil || !exact.slashed()) && (prefix == nil || !prefix.slashed()):
+		return nil
+	case exact != nil:
+		return exact
 	}
-	return nil
+	return prefix
 }
 
 // passes are the directives that make nginx redirect a name without its last

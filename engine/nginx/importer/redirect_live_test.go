@@ -20,6 +20,11 @@ http {
     location /named/ { server_name_in_redirect on; port_in_redirect off; proxy_pass http://UP/; }
     location /portless/ { port_in_redirect off; proxy_pass http://UP/; }
     location /own/ { proxy_pass http://UP/; }
+    location /inner/ { proxy_pass http://UP/; }
+    location = /inner/ { internal; return 200; }
+    location /reads { add_header X-R yes always; limit_except GET { deny all; } rewrite ^/reads/none$ /plain break; proxy_pass http://UP; }
+    location /no/more { return 410; }
+    location / { proxy_pass http://UP; }
   }
 }`
 
@@ -49,5 +54,32 @@ func TestRedirectsLeadWhereNginxSends(t *testing.T) {
 	}
 	if seen, _ := nginxtest.ParseSeen(e.Body); seen.Header("Upgrade") != "" {
 		t.Errorf("the upstream is asked for the upgrade: %q", seen.Headers)
+	}
+}
+
+// TestRefusalsBesideRedirects holds what nginx looks at before it redirects, and what
+// it says to whom it refuses.
+func TestRefusalsBesideRedirects(t *testing.T) {
+	t.Parallel()
+	b := onBoth(t, strings.ReplaceAll(sendsAway, "UP", nginxtest.NewEcho(t, "up").Address))
+	for _, row := range []struct {
+		raw    string
+		status int
+		header string // X-R
+	}{
+		{get("GET", "a.test", "/inner"), 404, ""},
+		{get("GET", "a.test", "/inner/"), 404, ""},
+		{get("GET", "a.test", "/inner/x"), 200, ""},
+		{get("GET", "a.test", "/reads"), 200, "yes"},
+		{get("POST", "a.test", "/reads", "Content-Length: 0"), 403, "yes"},
+		{get("GET", "a.test", "/no/more"), 410, ""},
+		{get("GET", "a.test", "/no%2Fmore"), 410, ""},
+	} {
+		n, e := b.ask(row.raw)
+		for who, a := range map[string]nginxtest.Reply{"nginx": n, "Envoy": e} {
+			if got := strings.Join(a.Headers.Values("X-R"), ","); a.Status != row.status || got != row.header {
+				t.Errorf("%q: %s %d with X-R %q, want %d with %q", row.raw, who, a.Status, got, row.status, row.header)
+			}
+		}
 	}
 }

@@ -105,7 +105,7 @@ func (w *writer) locations(q request) {
 		at.captures = sl.re
 		w.location(sl.loc, at)
 		if uneven {
-			w.otherwise(sl, slots[i+1:], q)
+			w.otherwise(slots, i, q)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package importer
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -148,23 +151,53 @@ func (s slot) splits() bool {
 }
 
 // otherwise adds the route that refuses what spells the name of a location which
-// keeps requests out with escaped slashes. after are the slots that would take it.
-func (w *writer) otherwise(s slot, after []slot, q request) {
+// keeps requests out with escaped slashes, where a slot behind the i-th would take it.
+func (w *writer) otherwise(slots []slot, i int, q request) {
+	s := slots[i]
 	plain := s.form != byRegex && s.text != "/" && !spelling.Special(s.text)
 	if s.loc == nil || s.slash || !plain && !s.splits() {
 		return
 	}
 	gates := append(w.gatesOf(s.loc.d), detours(s.loc.d)...)
-	if !w.passedBy(s, gates, after) {
+	if !w.passedBy(s, gates, slots[i+1:]) {
 		return
 	}
-	r := &routev3.Route{Name: "nginx: " + title(s.loc.d) + " in other letters", Action: direct(403, ""), Match: besides(s.anySpelling(w.way(w.server.d)), q.match)}
-	if w.closedToAll(s.loc.d) || w.one(s.loc.d, "internal") != nil || slices.ContainsFunc(s.loc.d.Block, func(d *conf.Directive) bool { return d.Name == "return" && denial(d) }) {
+	closed := w.refusal(s.loc.d)
+	status := cmp.Or(closed, 403)
+	r := &routev3.Route{Name: "nginx: " + title(s.loc.d) + " in other letters", Action: direct(status, ""), Match: besides(s.anySpelling(w.way(w.server.d)), q.match)}
+	if closed != 0 && !w.opened(s, slots[:i]) {
 		w.near(s.loc.d, at(r, "match"))
 	} else {
-		w.approx(s.loc.d, at(r, "match"), "a path that spells the location's name with escaped slashes (/%2Fx) is refused here (403), to those too whom nginx lets in", "")
+		w.approx(s.loc.d, at(r, "match"), fmt.Sprintf("a path that spells the location's name with escaped slashes (/%%2Fx) is refused here (%d), to those too whom nginx lets in", status), "")
 	}
 	w.out = append(w.out, r)
+}
+
+// refusal is what everybody gets from a location that lets nobody in; 0 of one that
+// may let some in.
+func (w *writer) refusal(loc *conf.Directive) uint32 {
+	if w.one(loc, "internal") != nil {
+		return 404
+	}
+	for _, d := range loc.Block {
+		if d.Name == "return" && denial(d) {
+			if status, err := strconv.ParseUint(d.Arg(0), 10, 32); err == nil {
+				return uint32(status)
+			}
+		}
+	}
+	if w.closedToAll(loc) {
+		return 403
+	}
+	return 0
+}
+
+// opened reports whether some of the slot's paths belong to a longer name that may
+// let requests in.
+func (w *writer) opened(s slot, before []slot) bool {
+	return s.form == byPrefix && slices.ContainsFunc(before, func(o slot) bool {
+		return o.form != byRegex && o.loc != nil && o.loc != s.loc && strings.HasPrefix(o.text, s.text) && w.refusal(o.loc.d) == 0
+	})
 }
 
 // anySpelling takes all that nginx may take for the slot.

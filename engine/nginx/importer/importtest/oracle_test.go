@@ -219,6 +219,7 @@ func (r *run) report() {
 	}
 	shown := map[string]int{}
 	for _, f := range r.failures {
+		r.t.Logf("seed %d: %s, %q: nginx %d, Envoy %d by %s ▸ %s", f.c.seed, f.what, f.q.raw[:min(len(f.q.raw), 120)], f.n.status, f.e.status, f.way.VirtualHost, f.way.Route.Name)
 		sort := f.what + fmt.Sprint(f.n.status, f.e.status)
 		if shown[sort]++; shown[sort] > 1 || len(shown) > 12 {
 			continue

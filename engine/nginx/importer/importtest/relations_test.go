@@ -7,6 +7,7 @@ import (
 	"example.com/meshtui/engine/match/routes"
 	"example.com/meshtui/engine/nginx/conf"
 	"example.com/meshtui/engine/nginx/importer"
+	"example.com/meshtui/engine/nginx/predict"
 )
 
 // TestRelationsCanFail gives each relation an answer that it is not about: of an
@@ -25,6 +26,12 @@ func TestRelationsCanFail(t *testing.T) {
 			way:   match.Way{Seen: routes.Request{Authority: "a.com", Path: "/x"}},
 			again: func(q request) pair { return pair{q: q, n: again, lab: l} }}
 	}
+	by := func(route string, p pair) pair {
+		p.way.Route.Name = route
+		p.nginx.Losers = []predict.Loser{{Name: "location ~ b", Reason: "its expression was not tried: `location = /a/b` is exact, and that ends the search"},
+			{Name: "location ~ c", Reason: "its expression does not match \"/a/b\""}}
+		return p
+	}
 	for _, c := range []struct {
 		name  string
 		holds relation
@@ -41,6 +48,12 @@ func TestRelationsCanFail(t *testing.T) {
 		{"Envoy lets in what nginx refuses again", refusedByNginx, pairOf(refused, at("2"), answer{status: 403}), false},
 		{"too long", tooLong, pairOf(answer{status: 414}, at("1"), answer{}), true},
 		{"not too long", tooLong, pairOf(at("2"), at("1"), answer{}), false},
+		{"refused in other letters", closed, by("nginx: /a in other letters", pairOf(at("1"), answer{status: 403}, answer{})), true},
+		{"refused by another route", closed, by("/a", pairOf(at("1"), answer{status: 403}, answer{})), false},
+		{"let in in other letters", closed, by("nginx: /a in other letters", pairOf(at("1"), at("2"), answer{})), false},
+		{"an expression that nginx does not try", byExpression, by("~ b", pairOf(at("1"), at("2"), answer{})), true},
+		{"an expression that does not match", byExpression, by("~ c", pairOf(at("1"), at("2"), answer{})), false},
+		{"an expression lets in whom nginx refuses", byExpression, by("~ b", pairOf(answer{status: 403}, at("2"), answer{})), false},
 		{"a file is let through", noFile, pairOf(answer{status: 405}, at("1"), answer{}), false},
 	} {
 		if got := c.holds(c.p); got != c.want {
