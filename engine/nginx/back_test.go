@@ -124,3 +124,30 @@ func TestThereAndBack(t *testing.T) {
 		t.Logf("%d of %d", wrong, servers*50)
 	}
 }
+
+// TestWhatKeepsOutComesBackAsItWas: a server of an nginx.conf that keeps requests out
+// is guarded in Envoy against paths in other letters; nginx needs no such guard.
+func TestWhatKeepsOutComesBackAsItWas(t *testing.T) {
+	c, err := conf.Parse("nginx.conf", conf.Text(`events {}
+http {
+	upstream up { server 127.0.0.1:9001; }
+	server {
+		listen 127.0.0.1:8080;
+		location / { proxy_pass http://up; }
+		location /admin/ { allow 10.0.0.0/8; deny all; proxy_pass http://up; }
+		location ~ \.bak$ { deny all; }
+	}
+}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := nginx.Project(importer.Import(c).Mesh).String()
+	for _, want := range []string{"location /admin/ {", "allow 10.0.0.0/8;", "location ~ \\.bak$ {"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("without %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "$request_uri") {
+		t.Errorf("it asks for the path as it was sent:\n%s", text)
+	}
+}

@@ -24,6 +24,6 @@ const (
 	lessonNarrow        = "Envoy checks more of the client's certificate than who signed it; nginx does not, and refuses the handshake rather than take any."
 	lessonRefusedName   = "Envoy hangs up on these names in the handshake; ssl_reject_handshake does so here."
 	lessonRealIP        = "Both go back through X-Forwarded-For as far as these networks are trusted."
-	lessonFault           = "Envoy's fault filter aborts every request here; nginx injects no faults, and lets nobody in rather than everybody."
+	lessonFault         = "Envoy's fault filter aborts every request here; nginx injects no faults, and lets nobody in rather than everybody."
 	lessonGuardUnset    = "The filter stands there for the routes that say what it checks; allow, deny or 403 stand with them."
 )

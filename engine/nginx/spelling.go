@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
 
@@ -40,12 +41,17 @@ const (
 var misreadings = []string{sentDotted, sentUp, sentUpTo, sentThenUp, sentUpThen, sentMerged, sentUpMerged, sentTwice, sentEscaped, sentUnreserved, sentDelimiter, sentControl, sentSlashes}
 
 // spelling refuses the paths of a virtual host with which a request could come to
-// another location than Envoy's route, where some of them keep out.
+// another location than Envoy's route, where some of them keep out. A virtual host
+// that was made of an nginx.conf needs none of it: its routes that keep out take each
+// spelling that nginx decodes to their names.
 func (p *projection) spelling(sc *scope) {
 	m := sc.site.manager
 	o := sc.site.origin
 	if m.GetPathWithEscapedSlashesAction() == hcmv3.HttpConnectionManager_REJECT_REQUEST {
 		p.add(exact(o.at("path_with_escaped_slashes_action")).with(lessonSlashRejected), "if ($request_uri ~* %s) { return 400; }", token(sentRejected))
+	}
+	if spelledOut(sc.host.GetRoutes()) {
+		return
 	}
 	if !slices.ContainsFunc(sc.places, func(pl *place) bool { return pl.said == "" && !pl.isLast() && sc.keepsOut(p, pl) }) {
 		return
@@ -54,6 +60,17 @@ func (p *projection) spelling(sc *scope) {
 	for _, re := range p.misread(sc) {
 		p.add(from, "if ($request_uri ~* %s) { return 403; }", token(re))
 	}
+}
+
+// spelledOut reports whether the routes begin, before any that leads somewhere, with
+// the guard that stands before routes which take every spelling of a path.
+func spelledOut(all []*routev3.Route) bool {
+	for _, r := range all {
+		if hides(r) || r.GetDirectResponse() == nil {
+			return hides(r)
+		}
+	}
+	return false
 }
 
 // isLast reports whether the place answers 404 to all that comes to it, which is what
