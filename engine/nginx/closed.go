@@ -200,8 +200,18 @@ type closure struct {
 // resources.
 const mostNamed = 100
 
-// announce says at the head of the text that it refuses more than Envoy does.
+// opening is a filter that may refuse requests by a program of its own.
+type opening struct {
+	mark   mark
+	filter string
+}
+
+// announce says at the head of the text that it refuses more than Envoy does, and
+// what may refuse in Envoy and not here.
 func (p *projection) announce() {
+	for _, o := range p.openings {
+		p.note(o.mark, "OPEN: http filter %s may refuse requests in Envoy, by a program that does not run in nginx.", o.filter)
+	}
 	for _, c := range p.closures {
 		in := "1 place"
 		if c.places > 1 {

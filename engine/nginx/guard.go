@@ -6,6 +6,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	basicv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/basic_auth/v3"
+	csrfv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/csrf/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
@@ -46,7 +47,7 @@ type guard struct {
 func (sc *scope) guardsOf(pl *place) []guard {
 	out := append([]guard(nil), sc.site.guards...)
 	for i, f := range sc.site.manager.GetHttpFilters() {
-		kind := guardKind(f.GetTypedConfig().GetTypeUrl())
+		kind := guardKind(typeOf(f.GetTypedConfig()))
 		for _, u := range f.GetConfigDiscovery().GetTypeUrls() {
 			kind = orElse(kind, guardKind(u))
 		}
@@ -127,6 +128,11 @@ func (sc *scope) guard(pl *place, f *hcmv3.HttpFilter, kind string, s setting) (
 	case *authzv3.ExtAuthz:
 		r, _ := own.(*authzv3.ExtAuthzPerRoute)
 		return g, !r.GetDisabled()
+	case *csrfv3.CsrfPolicy:
+		if r, per := own.(*csrfv3.CsrfPolicy); per {
+			m = r
+		}
+		return g, !known || m.GetFilterEnabled().GetDefaultValue().GetNumerator() > 0 || m.GetFilterEnabled().GetRuntimeKey() != ""
 	case *faultv3.HTTPFault:
 		if r, per := own.(*faultv3.HTTPFault); per {
 			m = r
@@ -311,14 +317,14 @@ func networkGuard(o Origin, kind string, m proto.Message) (g guard, ok bool) {
 // what they come to stands with each route.
 func setsGuard(name string, a *anypb.Any) bool {
 	if w, ok := unpack(a).(*routev3.FilterConfig); ok {
-		return guards[strings.TrimPrefix(name, "envoy.filters.http.")] || guardKind(w.GetConfig().GetTypeUrl()) != ""
+		return guards[strings.TrimPrefix(name, "envoy.filters.http.")] || guardKind(typeOf(w.GetConfig())) != ""
 	}
-	return guardKind(a.GetTypeUrl()) != ""
+	return guardKind(typeOf(a)) != ""
 }
 
 // unset reports whether the filter checks nothing but what routes say.
 func unset(f *hcmv3.HttpFilter) bool {
-	if guardKind(f.GetTypedConfig().GetTypeUrl()) == "" {
+	if guardKind(typeOf(f.GetTypedConfig())) == "" {
 		return false
 	}
 	m, ok := unpack(f.GetTypedConfig()).(*rbacfilterv3.RBAC)

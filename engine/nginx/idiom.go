@@ -61,8 +61,9 @@ const brokenEscape = `[^?]*%(?:00.*|[^0-9A-Fa-f].*|[0-9A-Fa-f]|[0-9A-Fa-f][^0-9A
 // that no client sends, and for nothing else: one that is only like it may refuse
 // more.
 func impossibleHosts(re string, stripped bool) bool {
-	inner, ok := strings.CutPrefix(re, "(?:")
-	if inner, ok = strings.CutSuffix(inner, ")(?::.*)?"); !ok || closes(inner) >= 0 {
+	inner, begins := strings.CutPrefix(re, "(?:")
+	inner, ends := strings.CutSuffix(inner, ")(?::.*)?")
+	if !begins || !ends || closes(inner) >= 0 {
 		return false
 	}
 	return !slices.ContainsFunc(alternatives(inner), func(one string) bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	xdstype "github.com/cncf/xds/go/xds/type/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -114,7 +115,7 @@ func (p *projection) survey(sites []*site, pt *port) {
 // chain.
 func (p *projection) listenerRest(o Origin, l *listenerv3.Listener, chains []chain, pt *port) {
 	for i, f := range l.GetListenerFilters() {
-		kind := f.GetTypedConfig().GetTypeUrl()
+		kind := typeOf(f.GetTypedConfig())
 		if strings.Contains(kind, ".tls_inspector.") || strings.Contains(kind, ".http_inspector.") || proxied(f) {
 			continue
 		}
@@ -214,13 +215,26 @@ func (p *projection) sites(c chain, pt *port, taken []guard) []*site {
 		case *tcpv3.TcpProxy:
 			p.tcp = append(p.tcp, stream{port: pt, origin: o.at("typed_config"), proxy: m, sni: c.GetFilterChainMatch().GetServerNames(), tls: tls, guards: before})
 		default:
-			if g, ok := networkGuard(o, f.GetTypedConfig().GetTypeUrl(), m); ok {
+			if g, ok := networkGuard(o, typeOf(f.GetTypedConfig()), m); ok {
 				before = append(before[:len(before):len(before)], g)
 			}
 			p.note(mark{from: o}.none(lessonNetwork), "network filter %s", strings.TrimPrefix(f.GetName(), "envoy.filters.network."))
 		}
 	}
 	return out
+}
+
+// typeOf is the type of an extension's configuration, also of one that is not
+// linked in and is carried as a struct.
+func typeOf(a *anypb.Any) string {
+	url := a.GetTypeUrl()
+	if !strings.HasSuffix(url, ".TypedStruct") {
+		return url
+	}
+	if carried, ok := unpack(a).(*xdstype.TypedStruct); ok {
+		return carried.GetTypeUrl()
+	}
+	return url
 }
 
 // unpack is the message in an Any, nil when its type is not known here.

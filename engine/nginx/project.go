@@ -105,6 +105,7 @@ type projection struct {
 	resolved   []*clusterv3.Cluster
 	counted    map[string]counted // by cluster
 	closures   []closure          // where nginx refuses more than Envoy does
+	openings   []opening          // what may refuse in Envoy, and does not run in nginx
 	everywhere map[string]*agreed // directives of the connection managers, by name
 	inStream   bool               // within stream {}
 	tcpKeys    map[string]hashKey // by cluster, within stream {}

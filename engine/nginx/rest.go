@@ -74,12 +74,16 @@ var filterLessons = map[string]string{
 	"wasm":            "The module does not run in nginx.",
 }
 
+// programs are the filters that run what the operator wrote: they may refuse
+// requests, and nobody but they can tell which.
+var programs = map[string]bool{"lua": true, "wasm": true, "ext_proc": true, "golang": true, "dynamic_modules": true, "composite": true}
+
 // httpFilters names the filters besides the router, which is what nginx does
 // anyway.
 func (p *projection) httpFilters(o Origin, m *hcmv3.HttpConnectionManager) {
 	for i, f := range m.GetHttpFilters() {
 		at := o.at(fmt.Sprintf("http_filters[%d]", i))
-		kind := f.GetTypedConfig().GetTypeUrl()
+		kind := typeOf(f.GetTypedConfig())
 		if strings.HasSuffix(kind, ".router.v3.Router") || strings.HasSuffix(kind, ".buffer.v3.Buffer") {
 			continue
 		}
@@ -100,7 +104,11 @@ func (p *projection) httpFilters(o Origin, m *hcmv3.HttpConnectionManager) {
 			p.note(exact(at).with(lessonGuardUnset), "http filter %s: where a route says so", name)
 			continue
 		}
-		p.note(mark{from: at}.none(lesson), "http filter %s: not in nginx", name)
+		none := mark{from: at}.none(lesson)
+		if programs[kind] && !f.GetDisabled() {
+			p.openings = append(p.openings, opening{none, name})
+		}
+		p.note(none, "http filter %s: not in nginx", name)
 	}
 }
 
