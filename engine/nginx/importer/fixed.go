@@ -15,7 +15,7 @@ func (w *writer) asked(t test, q *request) (*predicate, *expression, string) {
 	a, ok := w.answers[t]
 	if !ok {
 		a.p, a.e, a.why = w.asks(t, q, 0)
-		w.importer.answers[t] = a
+		w.answers[t] = a
 	}
 	return a.p, a.e, a.why
 }

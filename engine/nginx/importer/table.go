@@ -74,7 +74,8 @@ func (w *writer) tableOf(name string, q *request, depth int) (rows table, ok boo
 	if http == nil {
 		return nil, false
 	}
-	for _, d := range w.maps()[name] { // the first of them
+	if all := w.maps()[name]; len(all) > 0 {
+		d := all[0]
 		if w.spend(stepCost * len(d.Block)); d.Name == "map" {
 			return w.mapped(d, q, depth), true
 		}

@@ -55,7 +55,7 @@ func repeatedEnds(re *syntax.Regexp, slash bool) (after, splits bool) {
 		return slash, false
 	}
 	after, splits = ends(sub, slash)
-	if re.Op != syntax.OpQuest && !(one && re.Op == syntax.OpPlus) {
+	if once := re.Op == syntax.OpQuest || one && re.Op == syntax.OpPlus; !once {
 		_, again := ends(sub, after)
 		splits = splits || again
 	}
