@@ -27,6 +27,9 @@ func byNginx(c *nginxconf.Config, a predict.Answer, told map[int]bool) did {
 	for d := a.Server; d != nil; d = d.Parent {
 		out.reported = out.reported || told[d.Line] || slices.ContainsFunc(d.Block, func(in *nginxconf.Directive) bool { return !in.IsBlock && told[in.Line] })
 	}
+	for _, step := range a.Steps { // a location that leads to a named one
+		out.reported = out.reported || step.Kind == "location" && step.At != nil && slices.ContainsFunc(step.At.Block, func(in *nginxconf.Directive) bool { return told[in.Line] })
+	}
 	switch a.Action {
 	case predict.Closed:
 		out.status = -1

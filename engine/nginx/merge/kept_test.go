@@ -3,6 +3,7 @@ package merge_test
 import (
 	"strings"
 
+	"example.com/meshtui/engine/check"
 	"example.com/meshtui/engine/match"
 	"example.com/meshtui/engine/mesh"
 	"example.com/meshtui/engine/nginx"
@@ -42,6 +43,10 @@ func (e *experiment) isThere(w world) {
 	c, err := merge.Merge(e.now, e.again, e.edited)
 	if err != nil {
 		e.errorf("the same edit again: %v", err)
+		return
+	}
+	if err := c.Verify(e.now, e.again, e.edited, check.Mesh); err != nil {
+		e.count["again refused"]++ // nothing is lost by that
 		return
 	}
 	then, err := c.Apply(e.now)

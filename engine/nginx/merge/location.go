@@ -131,6 +131,7 @@ func (m *merger) location(o nginx.Origin, was, now *conf.Directive) {
 		return
 	}
 	from, to := m.before.route1(a), m.after.route1(b)
+	m.conditions(o, was, now)
 	m.about(a, b)
 	if proto.Equal(from, to) && len(m.concerns) == 0 {
 		return

@@ -130,7 +130,7 @@ func (o *ops) edits() []Edit {
 		return cmp.Or(cmp.Compare(a.key.Type, b.key.Type), cmp.Compare(a.key.Name, b.key.Name), compare(a.path, b.path))
 	}
 	for _, s := range slices.SortedFunc(maps.Keys(o.gone), order) {
-		if _, set := o.set[s]; !set {
+		if _, set := o.set[s]; !set && !o.goesWithin(s) {
 			out = append(out, Edit{Op: Delete, Key: s.key, Path: s.path})
 		}
 	}
@@ -143,6 +143,16 @@ func (o *ops) edits() []Edit {
 		out = append(out, o.lists[s].edits(s)...)
 	}
 	return append(append(out, o.removed...), o.put...) // what goes may come again under its name
+}
+
+// goesWithin reports whether a field goes with one around it.
+func (o *ops) goesWithin(s spot) bool {
+	for path := text.Parent(s.path); path != ""; path = text.Parent(path) {
+		if o.gone[spot{s.key, path}] {
+			return true
+		}
+	}
+	return false
 }
 
 // place is where the item that was to stand before index was would stand: before

@@ -76,7 +76,7 @@ func (m *merger) account() {
 		switch {
 		case c.now == nil:
 			m.accountGone(c.was)
-		case at[c.now.Line] || m.part(c.now) || m.told(c.now, at):
+		case at[c.now.Line] || m.part(c.now) || m.told(c.now, at) || m.becameRoutes(c.now):
 		case len(m.after.links[c.now]) == 0:
 			e := importer.Entry{Kind: nginx.None, Directive: c.now.String(), File: file, Line: c.now.Line, Reason: "it changes nothing in Envoy"}
 			if block := m.lost(c.now); block != nil {

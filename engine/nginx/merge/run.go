@@ -68,7 +68,11 @@ func Merge(base *mesh.Mesh, shown *nginx.Config, edited string) (*Change, error)
 	if wrong := unfit(was, now); len(wrong) > 0 {
 		return nil, &SyntaxError{wrong}
 	}
-	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: align(was, now), mirrorsOf: map[spot][]*conf.Directive{},
+	aligned := align(was, now)
+	if wrong := aligned.overtaken(now); len(wrong) > 0 {
+		return nil, &SyntaxError{wrong}
+	}
+	m := &merger{mesh: base, shown: shown, ops: newOps(), trees: aligned, mirrorsOf: map[spot][]*conf.Directive{},
 		concerned: map[bool]map[nginx.Origin][]*concern{false: {}, true: {}}, hosts: map[*conf.Directive][]spot{},
 		steady: map[nginx.Origin][]string{}, remade: map[*conf.Directive]bool{}, handled: map[*conf.Directive]bool{}, renamed: map[string]string{}, lone: map[string]mesh.Key{}, placed: map[nginx.Origin]string{}, localities: map[locality]*endpointv3.LocalityLbEndpoints{}, made: map[mesh.Key]*endpointv3.ClusterLoadAssignment{}}
 	if !sameTree(was.Main, now.Main) {

@@ -35,6 +35,9 @@ func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, fin
 	}
 	refused := v.broken(worse(base, now, findings))
 	if len(refused) == 0 {
+		refused = v.open()
+	}
+	if len(refused) == 0 {
 		refused = v.unsaid()
 	}
 	if len(refused) > 0 {
