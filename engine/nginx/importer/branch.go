@@ -28,6 +28,13 @@ func (w *writer) branch(block, d *conf.Directive, rest []*conf.Directive, q *req
 		return w.withoutFiles(d, absent, rest, *q)
 	}
 	yes, said, routed, why := w.condition(d, q)
+	if why == "" && said.asksAddress() {
+		why = w.mistaken(w.server.d) // nginx asks a location's real_ip_header only after its ifs
+	}
+	if why == "" {
+		why = w.hidesRefusal(said, refuses, rest)
+		refuses = refuses || why != ""
+	}
 	refuses = refuses || (why != "" || !routed) && w.leadsToGates(d.Block)
 	switch {
 	case why != "" && refuses:

@@ -19,8 +19,9 @@ func (im *importer) clientAddress(s *site) {
 	s.manager.GenerateRequestId = wrapperspb.Bool(im.asksFor("request_id"))
 	// A map that takes the client's own before $request_id finds it in one header.
 	s.manager.PreserveExternalRequestId = im.asksFor("request_id") && im.asksFor("http_x_request_id")
-	header := im.one(s.first.d, "real_ip_header")
-	trusted := im.inherited(s.first.d, "set_real_ip_from")
+	im.beliefs(s)
+	header := im.one(s.believer, "real_ip_header")
+	trusted := im.inherited(s.believer, "set_real_ip_from")
 	if header == nil && len(trusted) > 0 {
 		for _, d := range trusted {
 			im.none(d, "without real_ip_header nginx believes X-Real-IP, which Envoy cannot tie to the sender", "let the proxy before send X-Forwarded-For, and name that in real_ip_header")
@@ -46,9 +47,9 @@ func (im *importer) keepsProto(s *site) bool {
 	if im.asksFor("http_x_forwarded_proto") {
 		return true
 	}
-	header := im.one(s.first.d, "real_ip_header")
+	header := im.one(s.believer, "real_ip_header")
 	return strings.EqualFold(header.Arg(0), "x-forwarded-for") &&
-		slices.ContainsFunc(im.inherited(s.first.d, "set_real_ip_from"), func(d *conf.Directive) bool { return cidrOf(d.Arg(0)) != nil })
+		slices.ContainsFunc(im.inherited(s.believer, "set_real_ip_from"), func(d *conf.Directive) bool { return cidrOf(d.Arg(0)) != nil })
 }
 
 // peerAlone takes the peer for the client without use_remote_address: Envoy looks
@@ -125,7 +126,7 @@ func (im *importer) realAddress(s *site, header *conf.Directive, trusted []*conf
 		return false
 	}
 	im.detect(s, config)
-	recursive := im.one(s.first.d, "real_ip_recursive")
+	recursive := im.one(s.believer, "real_ip_recursive")
 	if recursive != nil && recursive.Arg(0) == "on" {
 		im.exact(recursive, at(config, "xff_trusted_cidrs"))
 		im.exact(header, at(config, ""))

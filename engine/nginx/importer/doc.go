@@ -19,6 +19,8 @@
 //	one location as several routes      spread.go
 //	add_header, limits, access, bodies  answer.go, limit.go, gate.go, body.go
 //	the connection manager, its logs    filter.go, client.go, ownanswer.go, log.go
+//	whom a block believes, and may      realip.go
+//	headers that routes do not see      unseen.go
 //	variables                           variable.go
 //	what changes nothing, what is none  moot.go, moots.go, verdict.go
 //	ssl_*                               tls.go

@@ -28,7 +28,7 @@ func (im *importer) gate(loc *conf.Directive, r *routev3.Route) {
 
 // gates is the same of a route of which it is known that nginx looks at them.
 func (im *importer) gates(loc *conf.Directive, r *routev3.Route) {
-	rules, from := im.access(loc, client)
+	rules, from := im.clients(loc)
 	rules, from = im.byMethods(loc, rules, from)
 	asked := im.subrequestGate(loc, r)
 	if d := im.basic(loc); d != nil {
@@ -90,7 +90,7 @@ func (im *importer) byMethods(loc *conf.Directive, rules *rbacv3.RBAC, from []*c
 		loc = loc.Parent // it holds within an if too
 	}
 	for _, d := range im.children(loc)["limit_except"] {
-		inner, lines := im.access(d, client)
+		inner, lines := im.clients(d)
 		im.claimed[d] = true
 		for _, in := range d.Block {
 			switch {

@@ -35,21 +35,22 @@ type importer struct {
 	uses        map[string]bool                                  // variables that the file uses; nil while nobody asked
 	scopes      map[*conf.Directive]*scope                       // the locations of each block
 	said        map[Entry]bool
-	told        map[telling]bool             // the same, before the words are put together
-	settled     map[*conf.Directive]bool     // blocks that moot has gone through
-	names       map[mesh.Key]int             // the number that a name last got
-	written     map[*conf.Directive]string   // long directives in words
-	answers     map[test]answer              // of the tests that are the same everywhere
-	placed      map[string]bool              // variables that hang on the place in the file
-	tables      map[string][]*conf.Directive // map and geo, by their variable
-	compiled    map[source]compiled          // expressions
-	space       int                          // the room that the file has, in bytes
-	room        int                          // what is left of it
-	unevens     map[*conf.Directive]bool     // servers that keep requests out of some of their paths
-	slashed     bool                         // it is said that %2F stays
-	relocated   bool                         // it is said that an upstream's Location stays
-	overwritten bool                         // it is said that Envoy sets X-Forwarded-Proto anew
-	plain       bool                         // it is said what plain HTTP to a TLS port gets
+	told        map[telling]bool                      // the same, before the words are put together
+	settled     map[*conf.Directive]bool              // blocks that moot has gone through
+	names       map[mesh.Key]int                      // the number that a name last got
+	written     map[*conf.Directive]string            // long directives in words
+	answers     map[test]answer                       // of the tests that are the same everywhere
+	placed      map[string]bool                       // variables that hang on the place in the file
+	tables      map[string][]*conf.Directive          // map and geo, by their variable
+	compiled    map[source]compiled                   // expressions
+	space       int                                   // the room that the file has, in bytes
+	room        int                                   // what is left of it
+	believers   map[*conf.Directive][]*conf.Directive // of the sites of a server
+	unevens     map[*conf.Directive]bool              // servers that keep requests out of some of their paths
+	slashed     bool                                  // it is said that %2F stays
+	relocated   bool                                  // it is said that an upstream's Location stays
+	overwritten bool                                  // it is said that Envoy sets X-Forwarded-Proto anew
+	plain       bool                                  // it is said what plain HTTP to a TLS port gets
 }
 
 func newImporter(c *conf.Config) *importer {
@@ -61,7 +62,7 @@ func newImporter(c *conf.Config) *importer {
 		packed: map[proto.Message]place{}, pools: map[string]*pool{}, goals: map[*routev3.RouteAction]*goal{},
 		inside: map[*conf.Directive]map[string][]*conf.Directive{},
 		scopes: map[*conf.Directive]*scope{}, said: map[Entry]bool{}, told: map[telling]bool{}, settled: map[*conf.Directive]bool{},
-		names: map[mesh.Key]int{}, compiled: map[source]compiled{}, answers: map[test]answer{}, unevens: map[*conf.Directive]bool{}, space: space, room: space}
+		names: map[mesh.Key]int{}, compiled: map[source]compiled{}, answers: map[test]answer{}, unevens: map[*conf.Directive]bool{}, believers: map[*conf.Directive][]*conf.Directive{}, space: space, room: space}
 }
 
 func (im *importer) run() *Result {

@@ -43,6 +43,7 @@ func (im *importer) main() {
 func (im *importer) http(d *conf.Directive) {
 	im.pools = im.upstreams(d)
 	sites := im.sites(d)
+	im.believes(sites)
 	for _, s := range sites {
 		if im.spend(siteCost); im.full() && s.first.listen != nil {
 			im.none(s.first.listen, "there are more addresses and servers than are made of a file of this length: this one is not opened", "name the ports that are used")

@@ -46,6 +46,16 @@ http {
     location @o { allow all; proxy_pass http://one; }
     location /set { proxy_pass http://one; proxy_set_header X-Arg $arg_q; proxy_set_header X-Same $http_x_same;
       proxy_set_header X-Swap $http_x_other; proxy_set_header X-Other $http_x_swap; proxy_set_header X-User $remote_user; }
+    location /real { set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP; deny 1.2.3.4; allow all; proxy_pass http://one; }
+    location /forwarded { set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For; allow 127.0.0.0/8; deny all; proxy_pass http://one; }
+    location /writes { set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP; limit_except GET { deny 1.2.3.4; } proxy_pass http://one; }
+    location /peer { set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP; if ($remote_addr = 1.2.3.4) { return 403; } proxy_pass http://one; }
+    location /upgrade { if ($http_upgrade) { return 403; } proxy_pass http://one; }
+    location /sockets { if ($http_upgrade != "websocket") { return 403; } proxy_pass http://one; }
+    location /close { if ($http_connection !~ close) { rewrite ^ /x break; } return 403; }
+    location /internals { if ($http_x_envoy_internal) { return 403; } proxy_pass http://one; }
+    location /proto { if ($http_x_forwarded_proto = "") { return 403; } proxy_pass http://one; }
+    location /secure { if ($http_x_forwarded_proto != "https") { return 403; } proxy_pass http://one; }
     location /reading { limit_except GET { auth_basic "x"; auth_basic_user_file /dev/null; } proxy_pass http://one; }
   }
   server { listen LISTEN; server_name flag.test; set $bl 0; if ($http_user_agent ~* evil) { set $bl 1; } if ($bl = 1) { return 403; } location / { proxy_pass http://one; } }
@@ -131,6 +141,19 @@ func refusedAlike(t *testing.T, b both) {
 		{get("GET", "a.test", "/le?a=1"), false},
 		{get("GET", "a.test", "/says"), false},
 		{get("POST", "a.test", "/says", "Content-Length: 0"), false},
+		{get("GET", "a.test", "/real", "X-Real-IP: 1.2.3.4"), true},
+		{get("GET", "a.test", "/real"), true},
+		{get("GET", "a.test", "/forwarded", "X-Forwarded-For: 1.2.3.4"), true},
+		{get("POST", "a.test", "/writes", "X-Real-IP: 1.2.3.4", "Content-Length: 0"), true},
+		{get("GET", "a.test", "/writes", "X-Real-IP: 1.2.3.4"), false},
+		{get("GET", "a.test", "/peer", "X-Real-IP: 1.2.3.4"), false},
+		{get("GET", "a.test", "/upgrade", "Upgrade: x"), true},
+		{get("GET", "a.test", "/sockets"), false},
+		{get("GET", "a.test", "/close", "Connection: close"), true},
+		{get("GET", "a.test", "/internals", "X-Envoy-Internal: true"), true},
+		{get("GET", "a.test", "/proto"), true},
+		{get("GET", "a.test", "/secure"), false},
+		{get("GET", "a.test", "/secure", "X-Forwarded-Proto: https"), false},
 		{get("GET", "a.test", "/try"), false},
 		{get("GET", "a.test", "/tries"), false},
 		{get("POST", "a.test", "/tries", "Content-Length: 0"), false},

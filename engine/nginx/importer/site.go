@@ -17,7 +17,8 @@ type site struct {
 	port     uint32 // 0 for a unix socket
 	pipe     bool
 	servers  []*server
-	first    *server // the default server: the one that says so, else the first
+	first    *server         // the default server: the one that says so, else the first
+	believer *conf.Directive // whose set_real_ip_from and real_ip_header the listener has
 	listener *listenerv3.Listener
 	manager  *hcmv3.HttpConnectionManager
 	routes   *routev3.RouteConfiguration
