@@ -63,6 +63,8 @@ func about(e importer.Entry, what string, p pair) bool {
 		return directive == "proxy_method"
 	case what == "target" || what == "Location":
 		return strings.Contains(e.Reason, "query")
+	case directive == "error_page" && what == "location hit" && p.e.hit == "" && p.n.status == p.e.status && strings.Contains(e.Reason, "the page does not come"):
+		return true
 	case directive == "error_page":
 		return strings.Contains(e.Reason, "its own answer stays") || strings.Contains(e.Reason, "stays as it is") || strings.Contains(e.Reason, "get the status that is answered there")
 	case what == "status" || what == "location hit":
