@@ -137,23 +137,37 @@ func (w *writer) otherMethods(loc *conf.Directive, q request) {
 		if inner == nil && !slices.ContainsFunc(d.Block, decidesAccess) {
 			continue
 		}
-		methods := strings.ToUpper(strings.Join(d.Args, "|"))
-		if strings.Contains("|"+methods+"|", "|GET|") {
-			methods += "|HEAD"
-		}
-		others := byMethod(methods)
-		others.InvertMatch = true
-		r := &routev3.Route{Name: strings.TrimSpace(q.name + " other methods"), Match: clone(q.match), Action: direct(403, "")}
-		r.Match.Headers = append(r.Match.Headers, others)
-		if slices.ContainsFunc(d.Block, func(in *conf.Directive) bool { return in.Name != "deny" || in.Arg(0) != "all" }) {
+		if !deniesAll(d) {
 			w.none(d, "all requests with other methods than "+strings.Join(d.Args, ", ")+" are refused here (403), those too that nginx lets in: beside an if or a rewrite Envoy is told no more of them",
 				"write a location without if and rewrite, or a route for these methods before this one")
-		} else {
-			w.exact(d, at(r, "match"))
 		}
-		w.addedHeaders(d, r, q)
-		w.out = append(w.out, r)
+		for _, q := range w.cases(q, w.headerTexts(d, nil)) {
+			w.refuseOthers(d, q)
+		}
 	}
+}
+
+// refuseOthers is the answer to the methods that a limit_except does not name.
+func (w *writer) refuseOthers(limit *conf.Directive, q request) {
+	methods := strings.ToUpper(strings.Join(limit.Args, "|"))
+	if strings.Contains("|"+methods+"|", "|GET|") {
+		methods += "|HEAD"
+	}
+	others := byMethod(methods)
+	others.InvertMatch = true
+	r := &routev3.Route{Name: strings.TrimSpace(q.name + " other methods"), Match: clone(q.match), Action: direct(403, "")}
+	r.Match.Headers = append(r.Match.Headers, others)
+	if deniesAll(limit) {
+		w.exact(limit, at(r, "match"))
+	}
+	w.addedHeaders(limit, r, q)
+	w.spendOn(r)
+	w.out = append(w.out, r)
+}
+
+// deniesAll reports whether there is nothing but `deny all` in a block.
+func deniesAll(d *conf.Directive) bool {
+	return !slices.ContainsFunc(d.Block, func(in *conf.Directive) bool { return in.Name != "deny" || in.Arg(0) != "all" })
 }
 
 // decidesAccess reports whether a directive has somebody decide who may come in.

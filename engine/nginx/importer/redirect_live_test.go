@@ -10,6 +10,7 @@ import (
 const sendsAway = `
 events {}
 http {
+  map $request_method $verb { default reads; POST writes; }
   server {
     listen LISTEN;
     server_name a.test;
@@ -22,7 +23,7 @@ http {
     location /own/ { proxy_pass http://UP/; }
     location /inner/ { proxy_pass http://UP/; }
     location = /inner/ { internal; return 200; }
-    location /reads { add_header X-R yes always; limit_except GET { deny all; } rewrite ^/reads/none$ /plain break; proxy_pass http://UP; }
+    location /reads { add_header X-R $verb always; limit_except GET { deny all; } rewrite ^/reads/none$ /plain break; proxy_pass http://UP; }
     location /no/more { return 410; }
     location / { proxy_pass http://UP; }
   }
@@ -70,8 +71,9 @@ func TestRefusalsBesideRedirects(t *testing.T) {
 		{get("GET", "a.test", "/inner"), 404, ""},
 		{get("GET", "a.test", "/inner/"), 404, ""},
 		{get("GET", "a.test", "/inner/x"), 200, ""},
-		{get("GET", "a.test", "/reads"), 200, "yes"},
-		{get("POST", "a.test", "/reads", "Content-Length: 0"), 403, "yes"},
+		{get("GET", "a.test", "/reads"), 200, "reads"},
+		{get("POST", "a.test", "/reads", "Content-Length: 0"), 403, "writes"},
+		{get("DELETE", "a.test", "/reads"), 403, "reads"},
 		{get("GET", "a.test", "/no/more"), 410, ""},
 		{get("GET", "a.test", "/no%2Fmore"), 410, ""},
 	} {
