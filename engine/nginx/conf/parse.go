@@ -42,6 +42,33 @@ func (Text) Glob(string) ([]string, error) { return nil, nil }
 // maxFile is more than any configuration has.
 const maxFile = 64 << 20
 
+// maxDepth is deeper than any configuration goes.
+const maxDepth = 1000
+
+// deep reports whether more braces are open at once than blocks ever are. Those in
+// texts come in pairs.
+func deep(data []byte) bool {
+	open := 0
+	for _, c := range data {
+		switch c {
+		case '{':
+			if open++; open > maxDepth {
+				return true
+			}
+		case '}':
+			open--
+		}
+	}
+	return false
+}
+
+// tooDeep is a file with deeper blocks than that.
+type tooDeep struct{ file string }
+
+func (t *tooDeep) Error() string {
+	return fmt.Sprintf("its blocks are nested more than %d deep", maxDepth)
+}
+
 // Parse reads the nginx.conf at path. It never fails on what stands in the
 // files: that is in Problems, and the rest is read on. It fails only when the
 // file itself cannot be read, or a file is too large to be a configuration.
@@ -55,6 +82,9 @@ func Parse(path string, src Source) (*Config, error) {
 		}
 		if len(data) > maxFile {
 			return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
+		}
+		if deep(data) {
+			return nil, &tooDeep{name}
 		}
 		if !seen[name] {
 			seen[name] = true
@@ -76,6 +106,11 @@ func Parse(path string, src Source) (*Config, error) {
 	var gave *gaveUp
 	if errors.As(err, &gave) {
 		c.Problems = append(c.Problems, mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", File: path, Message: gave.Error()})
+		return c, nil
+	}
+	var depth *tooDeep
+	if errors.As(err, &depth) {
+		c.Problems = append(c.Problems, mesh.Finding{Severity: mesh.Error, Rule: "nginx-syntax", File: depth.file, Message: depth.Error()})
 		return c, nil
 	}
 	if err != nil {
@@ -170,6 +205,7 @@ func tree(in crossplane.Directives, parent *Directive, file string) []*Directive
 		for _, a := range d.Args {
 			n.Args = append(n.Args, unescape(a))
 		}
+		n.fold()
 		n.Block = tree(d.Block, n, file)
 		out = append(out, n)
 	}

@@ -38,6 +38,7 @@ func (c *Config) strict(options crossplane.ParseOptions) {
 	}
 	for d := range c.All() {
 		c.swallowed(d)
+		c.impossible(d)
 	}
 	c.twice(c.Main)
 }
