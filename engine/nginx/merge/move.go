@@ -137,11 +137,22 @@ func (m *merger) cutFrom(d *conf.Directive) (nginx.Origin, bool) {
 		if !isLocation(g) || m.trees.now[g] != nil || identity(g) != identity(d) || answering(g) != answering(d) {
 			continue
 		}
-		if o, ok := m.routeOf(g); ok && !m.borrows(o, g) && !isNamed(g) {
+		if o, ok := m.routeOf(g); ok && !m.borrows(o, g) && !isNamed(g) && !m.divided(o, g) {
 			return o, true
 		}
 	}
 	return nginx.Origin{}, false
+}
+
+// divided reports whether another location than d stands for the route too, as for a
+// path_separated_prefix: it takes more than d does.
+func (m *merger) divided(o nginx.Origin, d *conf.Directive) bool {
+	for other := range m.before.conf.All() {
+		if of, ok := m.routeOf(other); ok && other != d && isLocation(other) && !isNamed(other) && of == o {
+			return true
+		}
+	}
+	return false
 }
 
 // moved brings the servers that listen elsewhere now to the virtual hosts of
