@@ -43,6 +43,7 @@ func (c *Change) Verify(base *mesh.Mesh, shown *nginx.Config, edited string, fin
 	if len(refused) > 0 {
 		return &SyntaxError{refused}
 	}
+	v.beside()
 	return nil
 }
 
