@@ -71,6 +71,7 @@ func (im *importer) handshakes(s *site) (groups []*handshake, asked []asks) {
 	http2 := s.flagged("http2")
 	put := func(v *server) {
 		h := im.handshake(s, v, http2)
+		v.own = h.context
 		key := "refused"
 		if h.context != nil {
 			raw, _ := proto.MarshalOptions{Deterministic: true}.Marshal(h.context)

@@ -158,6 +158,7 @@ func (im *importer) virtualHosts(s *site) {
 		without = without && !slices.Contains(h.domains, noHost)
 	}
 	names := map[string]int{}
+	s.of = map[*routev3.VirtualHost]*server{}
 	var last *routev3.VirtualHost
 	for _, h := range hosts {
 		vh := &routev3.VirtualHost{Domains: h.domains}
@@ -175,6 +176,7 @@ func (im *importer) virtualHosts(s *site) {
 			}
 			continue
 		}
+		s.of[vh] = h.server
 		vh.Name = unique(names, h.title(isDefault))
 		vh.Routes = append(im.refused(s), im.routesOf(s, h.server)...)
 		im.named(h.server, vh)
@@ -184,6 +186,7 @@ func (im *importer) virtualHosts(s *site) {
 	}
 	if byRegex {
 		last = &routev3.VirtualHost{Name: unique(names, "default"), Domains: []string{"*"}, Routes: im.refused(s)}
+		s.of[last] = s.first
 		im.regexHosts(s, hosts, last)
 		last.Routes = append(last.Routes, im.routesOf(s, s.first)...)
 		im.exact(s.first.d, at(last, ""))

@@ -5,6 +5,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
 	"example.com/meshtui/engine/nginx/conf"
 )
@@ -22,7 +23,8 @@ type site struct {
 	listener *listenerv3.Listener
 	manager  *hcmv3.HttpConnectionManager
 	routes   *routev3.RouteConfiguration
-	merge    *conf.Directive // merge_slashes of the default server, nil for nginx's own
+	of       map[*routev3.VirtualHost]*server // whose virtual host it is
+	merge    *conf.Directive                  // merge_slashes of the default server, nil for nginx's own
 }
 
 // server is one server block, at one of the addresses that it listens on.
@@ -31,6 +33,7 @@ type server struct {
 	listen *conf.Directive // nil where nginx listens on 80 by itself
 	names  []string        // lower case; "" is a request without Host, "~re" an expression
 	tls    bool
+	own    *tlsv3.DownstreamTlsContext // how it would shake hands; nil for not at all
 }
 
 // form is how a location is found.

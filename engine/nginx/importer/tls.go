@@ -75,31 +75,40 @@ func (im *importer) secureSite(s *site, l *listenerv3.Listener, manager *listene
 	groups, asked := im.handshakes(s)
 	first := groups[0] // of the default server
 	shares(first, asked)
-	for _, g := range groups {
+	tell, own := apart(groups), "filters[0].typed_config"
+	if tell {
+		own = "filters[1].typed_config"
+	}
+	chain := func(i int, path string) *listenerv3.FilterChain {
+		c := im.chain(l, groups[i], manager, path)
+		if tell && groups[i].context != nil {
+			c.Filters = slices.Insert(c.Filters, 0, tells(i))
+		}
+		return c
+	}
+	for i, g := range groups {
 		switch {
 		case g != first && len(g.names) > 0:
-			l.FilterChains = append(l.FilterChains, im.chain(l, g, manager, fmt.Sprintf("filter_chains[%d]", len(l.FilterChains))))
+			l.FilterChains = append(l.FilterChains, chain(i, fmt.Sprintf("filter_chains[%d]", len(l.FilterChains))))
 		case g != first: // no handshake tells it: the default server's holds
 			im.settleNotes(g, at(l, ""), true)
 		}
 	}
 	if len(l.FilterChains) == 0 {
-		c := im.chain(l, first, manager, "filter_chains[0]")
+		c := chain(0, "filter_chains[0]")
 		l.FilterChains, c.FilterChainMatch = append(l.FilterChains, c), nil
-		im.packed[s.manager] = at(l, "filter_chains[0].filters[0].typed_config")
-		if len(groups) > 1 {
-			im.guardClients(s, groups)
-		}
+		im.packed[s.manager] = at(l, "filter_chains[0]."+own)
+		im.guardClients(s, groups)
 		return
 	}
 	if len(first.names) > 0 {
-		l.FilterChains = append(l.FilterChains, im.chain(l, first, manager, fmt.Sprintf("filter_chains[%d]", len(l.FilterChains))))
+		l.FilterChains = append(l.FilterChains, chain(0, fmt.Sprintf("filter_chains[%d]", len(l.FilterChains))))
 	}
-	im.packed[s.manager] = at(l, "filter_chains[0].filters[0].typed_config")
+	im.packed[s.manager] = at(l, "filter_chains[0]."+own)
 	if first.context != nil { // one that refuses all names needs no chain: Envoy hangs up
-		l.DefaultFilterChain = im.chain(l, first, manager, "default_filter_chain")
+		l.DefaultFilterChain = chain(0, "default_filter_chain")
 		l.DefaultFilterChain.FilterChainMatch = nil
-		im.packed[s.manager] = at(l, "default_filter_chain.filters[0].typed_config")
+		im.packed[s.manager] = at(l, "default_filter_chain."+own)
 	}
 	inspect(l)
 	im.guardClients(s, groups)
