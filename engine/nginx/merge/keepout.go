@@ -67,7 +67,7 @@ func answered(block *conf.Directive) bool { return block != nil && len(block.Chi
 // conditions adds routes for the conditions that are new in a location, or around
 // it: they stand before the route that takes the rest.
 func (m *merger) conditions(o nginx.Origin, was, now *conf.Directive) {
-	if !same(was, now) {
+	if !same(was, now) || isNamed(now) {
 		return
 	}
 	var had []*routev3.RouteMatch

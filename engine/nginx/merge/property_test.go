@@ -100,7 +100,7 @@ func (e *experiment) run(w world) {
 func (e *experiment) refused(err error) {
 	var syntax *merge.SyntaxError
 	if !errors.As(err, &syntax) || len(syntax.Findings) == 0 {
-		e.errorf("refused without a finding: %v", err)
+		e.errorf("refused without a finding: %v\n%s", err, diffLines(e.shown.String(), e.edited))
 		return
 	}
 	e.count["refused"]++

@@ -144,7 +144,7 @@ func (m *merger) renameAll() {
 	}
 	for _, ref := range m.mesh.References() {
 		at := spot{ref.From, ref.Path}
-		if to := m.renamed[ref.To.Name]; to != "" && ref.To.Type == mesh.Cluster && m.ops.set[at] == "" {
+		if to := m.renamed[ref.To.Name]; to != "" && ref.To.Type == mesh.Cluster && m.ops.set[at] == "" && !m.ops.goesWithin(at) {
 			m.ops.set[at] = quoted(to)
 		}
 	}
