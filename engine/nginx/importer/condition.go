@@ -96,7 +96,11 @@ func (w *writer) condition(d *conf.Directive, q *request) (cs []condition, said 
 	case said.depth() > deepest:
 		return nil, nil, false, "the condition is too deep"
 	}
-	if _, refuses := returnsRefusal(d.Block); !refuses {
+	_, refuses := returnsRefusal(d.Block)
+	if said = w.firm(d, said, refuses); said.depth() > deepest {
+		return nil, nil, false, "the condition is too deep"
+	}
+	if !refuses {
 		if arg, ok := strings.CutPrefix(t.variable, "arg_"); ok && (t.op == "=" && t.value != "" || t.op == "") {
 			m := clone(q.match)
 			m.QueryParameters = append(m.QueryParameters, &routev3.QueryParameterMatcher{Name: arg,

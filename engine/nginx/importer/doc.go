@@ -20,7 +20,7 @@
 //	add_header, limits, access, bodies  answer.go, limit.go, gate.go, body.go
 //	the connection manager, its logs    filter.go, client.go, ownanswer.go, log.go
 //	whom a block believes, and may      realip.go
-//	headers that routes do not see      unseen.go
+//	headers that routes see otherwise   unseen.go, repeated.go
 //	variables                           variable.go
 //	what changes nothing, what is none  moot.go, moots.go, verdict.go
 //	ssl_*                               tls.go

@@ -18,6 +18,7 @@ http {
   map $request_method $unsafe { default 1; GET 0; HEAD 0; }
   map $host $foreign { hostnames; default 1; .a.test 0; s.test 0; }
   map $bad $worse { default 0; 1 yes; }
+  map $http_x_key $key { default 0; k-1 1; K2 1; }
   geo $outside { default 1; 127.0.0.0/8 0; 127.0.0.9 1; }
   geo $inside { default 0; 127.0.0.0/8 1; 127.0.0.9 0; }
   server {
@@ -56,6 +57,10 @@ http {
     location /internals { if ($http_x_envoy_internal) { return 403; } proxy_pass http://one; }
     location /proto { if ($http_x_forwarded_proto = "") { return 403; } proxy_pass http://one; }
     location /secure { if ($http_x_forwarded_proto != "https") { return 403; } proxy_pass http://one; }
+    location /role { if ($http_x_role != "user-1") { return 403; } proxy_pass http://one; }
+    location /users { if ($http_x_role = user) { rewrite ^ /x break; proxy_pass http://one; } return 403; }
+    location /none { if ($http_x_role != "") { return 403; } proxy_pass http://one; }
+    location /keys { if ($key = 0) { return 403; } proxy_pass http://one; }
     location /reading { limit_except GET { auth_basic "x"; auth_basic_user_file /dev/null; } proxy_pass http://one; }
   }
   server { listen LISTEN; server_name flag.test; set $bl 0; if ($http_user_agent ~* evil) { set $bl 1; } if ($bl = 1) { return 403; } location / { proxy_pass http://one; } }
@@ -97,6 +102,7 @@ func TestEnvoyRefusesWhatNginxRefuses(t *testing.T) {
 			}
 		}
 	})
+	t.Run("repeated headers", func(t *testing.T) { repeatedAlike(t, b) })
 	t.Run("refused", func(t *testing.T) { refusedAlike(t, b) })
 }
 
@@ -164,6 +170,30 @@ func refusedAlike(t *testing.T, b both) {
 			t.Errorf("%q: nginx %d, Envoy %d", row.raw, n.Status, e.Status)
 		case row.closed && e.Status != 403:
 			t.Errorf("%q: Envoy answers %d where everybody is to be refused", row.raw, e.Status)
+		}
+	}
+}
+
+// repeatedAlike: of several headers of a name none lets in whom nginx refuses for
+// the first.
+func repeatedAlike(t *testing.T, b both) {
+	values := []string{"user", "user-1", "USER-1", "use", "user-12", "", "k-1", "k2", "k"}
+	for _, path := range []string{"/role", "/users", "/none", "/keys"} {
+		name := "X-Role: "
+		if path == "/keys" {
+			name = "X-Key: "
+		}
+		for _, first := range values {
+			raw := get("GET", "a.test", path, name+first)
+			if n, e := b.ask(raw); n.Status != e.Status {
+				t.Errorf("%q: nginx %d, Envoy %d", raw, n.Status, e.Status)
+			}
+			for _, second := range values {
+				raw := get("GET", "a.test", path, name+first, name+second)
+				if n, e := b.ask(raw); n.Status == 403 && e.Status != 403 {
+					t.Errorf("%q: nginx %d, Envoy %d", raw, n.Status, e.Status)
+				}
+			}
 		}
 	}
 }
