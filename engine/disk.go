@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +176,9 @@ func readAgain(path string) reading {
 func (w *Workspace) install(r reading, changed []string) {
 	now := w.options.Now()
 	if r.err != nil {
+		if w.disk != nil && w.disk.read == nil && len(w.disk.change.Problem) == 1 && w.disk.change.Problem[0].Message == r.err.Error() {
+			return // that is told
+		}
 		w.disk = &offer{change: &DiskChange{At: now, Files: changed, Problem: []mesh.Finding{{
 			Severity: mesh.Error, Rule: "unreadable", File: w.opened.Path,
 			Message: r.err.Error(), Hint: "what was read before is kept; mend the file, or dismiss it, and the next save writes it again"}}}}
@@ -182,6 +186,9 @@ func (w *Workspace) install(r reading, changed []string) {
 	}
 	fresh := newOffer(r.opened, w.draft.now, now, changed)
 	if fresh.opened == nil {
+		if w.disk != nil && slices.Equal(w.disk.change.Problem, fresh.change.Problem) {
+			fresh.change = w.disk.change // that is told
+		}
 		w.disk = fresh
 		return
 	}

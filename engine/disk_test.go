@@ -118,6 +118,27 @@ func TestFolderGoneIsAProblem(t *testing.T) {
 	}
 }
 
+// TestAProblemOnDiskIsToldOnce: what else is written in the folder, this very
+// program's own output for one, tells it no second time.
+func TestAProblemOnDiskIsToldOnce(t *testing.T) {
+	l := newLab(t)
+	path := filepath.Join(l.dir, "cds.yaml")
+	w, err := engine.Open(t.Context(), path, l.options())
+	l.must(err)
+	defer l.close(w)
+	l.must(os.Remove(path))
+	first := l.await(w, "a problem", func(s *engine.State) bool { return s.Disk != nil && s.Disk.Problem != nil }).Disk
+	text := "requests:\n"
+	for i := range 3 { // each is seen when the files have been looked at once more
+		text += "- {name: again " + strings.Repeat("i", i) + ", host: a, path: /}\n"
+		l.write("cds.requests.yaml", text)
+		s := l.await(w, "one more request", func(s *engine.State) bool { return len(s.Kept) == i+1 })
+		if s.Disk != first {
+			t.Fatalf("told again: %+v", s.Disk)
+		}
+	}
+}
+
 // failing is a Writer that fails for some paths.
 type failing struct {
 	fails func(path string) bool

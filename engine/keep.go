@@ -77,6 +77,8 @@ func (w *Workspace) keptFile() string {
 	switch {
 	case w.opened != nil && w.opened.Kind == files.Folder:
 		return files.KeptFile(w.opened.Path)
+	case w.opened != nil && w.opened.Path == w.path:
+		return files.KeptBeside(w.path)
 	case w.path != "":
 		return files.KeptFile(w.path)
 	}

@@ -29,9 +29,15 @@ func isKept(rel string) bool {
 // A path that is not there is taken for a folder.
 func KeptFile(path string) string {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return strings.TrimSuffix(path, filepath.Ext(path)) + "." + keptFile
+		return KeptBeside(path)
 	}
 	return filepath.Join(path, keptFile)
+}
+
+// KeptBeside is where the requests are kept of a single file, whether or not it is
+// there now.
+func KeptBeside(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + "." + keptFile
 }
 
 // ReadKept is the text of a requests file, "" where there is none.

@@ -1,7 +1,10 @@
 package files
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -65,6 +68,9 @@ type reading struct {
 // ReadFile reads a file and notes its content, for Paths and Changed.
 func (r *reading) ReadFile(path string) ([]byte, error) {
 	data, err := r.Disk.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !slices.Contains(r.opened.missed, path) {
+		r.opened.missed = append(r.opened.missed, path)
+	}
 	if err != nil || r.seen[path] {
 		return data, err
 	}
@@ -90,9 +96,15 @@ func (r *reading) Glob(pattern string) ([]string, error) {
 	return found, err
 }
 
-// globbed are the files that its includes find now.
+// globbed are the files that its includes find now, those among them that were not
+// there.
 func (o *Opened) globbed() []string {
 	var out []string
+	for _, path := range o.missed {
+		if _, err := os.Stat(path); err == nil {
+			out = append(out, path)
+		}
+	}
 	for _, pattern := range o.globs {
 		found, err := conf.Disk{}.Glob(pattern)
 		if err != nil {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,33 @@ func TestNginxConfGrows(t *testing.T) {
 	}
 	if got := o.Folders(); !slices.Equal(got, []string{filepath.Dir(path), filepath.Dir(site)}) {
 		t.Errorf("it looks into %v", got)
+	}
+}
+
+// TestNginxConfIncludeComesBack sees an included file that was not there when the
+// configuration was read.
+func TestNginxConfIncludeComesBack(t *testing.T) {
+	dir := t.TempDir()
+	path, deny := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "snippets", "deny.inc")
+	text := "events {}\nhttp { server { listen 8080; include snippets/deny.inc; return 200; } }\n"
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o644), os.Mkdir(filepath.Dir(deny), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Changed(); err != nil || len(got) != 0 {
+		t.Fatalf("nothing changed: %v, %v", got, err)
+	}
+	if !slices.Contains(o.Folders(), filepath.Dir(deny)) {
+		t.Errorf("it looks into %v", o.Folders())
+	}
+	if err := os.WriteFile(deny, []byte("deny all;\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Changed(); err != nil || !slices.Equal(got, []string{deny}) {
+		t.Errorf("changed: %v, %v, want %s", got, err, deny)
 	}
 }
 

@@ -56,6 +56,7 @@ type Opened struct {
 
 	files   []*file
 	globs   []string                                // of an nginx.conf: what its includes look for
+	missed  []string                                // of an nginx.conf: the included files that were not there
 	origins map[mesh.Key]map[string]*conf.Directive // of an nginx.conf: what its fields come from
 	groups  *file                                   // groups.yaml, nil without one
 	absent  map[string]absent                       // by group
@@ -105,7 +106,7 @@ func (o *Opened) Folders() []string {
 	if o.Kind == Folder {
 		out = append(out, o.Path)
 	}
-	for _, path := range append(o.Paths(), o.globs...) {
+	for _, path := range slices.Concat(o.Paths(), o.globs, o.missed) {
 		out = append(out, filepath.Dir(path))
 	}
 	sort.Strings(out)
