@@ -258,6 +258,8 @@ func (im *importer) subrequestGate(loc *conf.Directive, r *routev3.Route) (asked
 	} else if target.path == "" {
 		service.PathPrefix = d.Arg(0)
 	}
+	// nginx answers a refusal with its own page, and passes no header on but this one.
+	service.AuthorizationResponse = &authzv3.AuthorizationResponse{AllowedClientHeaders: also(nil, "www-authenticate")}
 	im.passedOn(loc, service)
 	m := &authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
 		ServiceOverride: &authzv3.CheckSettings_HttpService{HttpService: service}}}}
@@ -275,9 +277,6 @@ func (im *importer) passedOn(loc *conf.Directive, service *authzv3.HttpService) 
 			continue
 		}
 		name = strings.ReplaceAll(name, "_", "-")
-		if service.AuthorizationResponse == nil {
-			service.AuthorizationResponse = &authzv3.AuthorizationResponse{}
-		}
 		service.AuthorizationResponse.AllowedUpstreamHeaders = also(service.GetAuthorizationResponse().GetAllowedUpstreamHeaders(), name)
 		im.exact(d, at(service, "authorization_response.allowed_upstream_headers"))
 	}

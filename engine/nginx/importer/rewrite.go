@@ -141,6 +141,9 @@ func (w *writer) relocate(d *conf.Directive, q request) {
 	if len(way) > 0 {
 		l = way[len(way)-1]
 	}
+	if !w.asides(d, path, l, way, q) {
+		return
+	}
 	from := len(w.out)
 	w.location(l, q)
 	if w.ambiguous(head, way) {
