@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,8 @@ func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route, q reques
 		switch {
 		case len(text.notes) > 0:
 			im.approx(d, at(h, "header.value"), text.notes[0], "")
+		case r.GetRoute() != nil && im.replaces(loc, value):
+			im.approx(d, at(h, "header.value"), "of a header that proxy_set_header replaces Envoy says the new value, nginx the client's", "")
 		case d.Arg(2) == "always":
 			im.exact(d, at(h, ""))
 		default:
@@ -75,6 +78,15 @@ func (im *importer) addedHeaders(loc *conf.Directive, r *routev3.Route, q reques
 	for _, d := range im.inherited(loc, "add_trailer") {
 		im.none(d, "Envoy adds no trailers", "the header_mutation filter has response_trailers_mutations")
 	}
+}
+
+// replaces reports whether a text says a header of the request that the upstream gets
+// with another value.
+func (im *importer) replaces(loc *conf.Directive, text string) bool {
+	return slices.ContainsFunc(im.inherited(loc, "proxy_set_header"), func(d *conf.Directive) bool {
+		name := "http_" + strings.ReplaceAll(strings.ToLower(d.Arg(0)), "-", "_")
+		return slices.ContainsFunc(parse(text), func(p part) bool { return p.variable == name && single(d.Arg(1)) != name })
+	})
 }
 
 // decorated are the answers that nginx adds headers to without `always`.
