@@ -1,8 +1,10 @@
 package merge
 
 import (
+	"slices"
 	"strings"
 
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -92,8 +94,30 @@ func (m *merger) items(to target, fd protoreflect.FieldDescriptor, base, theirs 
 		} else if there {
 			continue // it says so already
 		}
-		m.insertItem(at.spot, len(ours), behind(now, i, oursAt), c)
+		m.insertItem(at.spot, len(ours), behind(now, i, oursAt), behindOwnFilters(c, to, theirs))
 	}
+}
+
+// behindOwnFilters is an upgrade that is new without the filters that the import
+// has for it, where the listener has others: they would be a way past those.
+func behindOwnFilters(c cell, to target, theirs protoreflect.Message) cell {
+	upgrade, ok := c.message(), false
+	if upgrade == nil {
+		return c
+	}
+	imported, isManager := theirs.Interface().(*hcmv3.HttpConnectionManager)
+	own := &hcmv3.HttpConnectionManager{}
+	if to.message != nil {
+		own, ok = to.message.Interface().(*hcmv3.HttpConnectionManager)
+	}
+	u, isUpgrade := upgrade.Interface().(*hcmv3.HttpConnectionManager_UpgradeConfig)
+	if !isManager || !isUpgrade || ok && slices.EqualFunc(own.GetHttpFilters(), imported.GetHttpFilters(), func(a, b *hcmv3.HttpFilter) bool { return proto.Equal(a, b) }) {
+		return c
+	}
+	plain := proto.CloneOf(u)
+	plain.Filters = nil
+	c.value = protoreflect.ValueOfMessage(plain.ProtoReflect())
+	return c
 }
 
 // behind is the place in our list for the item i of theirs: behind the nearest
