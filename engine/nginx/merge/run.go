@@ -199,7 +199,24 @@ func (m *merger) unset(s spot) {
 			return
 		}
 	}
+	if m.inheritsRetries(s) {
+		m.ops.set[s] = "{}"
+		return
+	}
 	m.ops.gone[s] = true
+}
+
+// inheritsRetries reports whether a route without this field of its own would have
+// the retries of its virtual host. An empty policy retries nothing.
+func (m *merger) inheritsRetries(s spot) bool {
+	route, own := strings.CutSuffix(s.path, ".route.retry_policy")
+	host, _ := lastIndex(route)
+	host, of := strings.CutSuffix(host, ".routes")
+	if s.key.Type != mesh.Route || !own || !of {
+		return false
+	}
+	_, has := lookup(m.message(s.key), host+".retry_policy")
+	return has
 }
 
 func (m *merger) removeItem(list spot, n, index int) { m.ops.list(list, n).remove(index) }
