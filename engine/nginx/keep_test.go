@@ -153,10 +153,11 @@ func asks(m *mesh.Mesh) (out []match.Request) {
 
 // changes are the files whose routes come back otherwise, and why.
 var changes = map[string]string{
-	"api-gateway": "a name is resolved by a variable, which has no max_fails; a rewrite is told from a location's own",
-	"spa":         "a name is resolved by a variable, at the system's server",
-	"tls-sni":     "a name that is refused in the handshake is answered by 421 where the Host alone says it",
-	"stream":      "UDP, the PROXY protocol to upstreams, connect_timeout and hash of a TCP proxy are comments",
+	"api-gateway":   "a name is resolved by a variable, which has no max_fails; a rewrite is told from a location's own",
+	"spa":           "a name is resolved by a variable, at the system's server",
+	"tls-sni":       "a name that is refused in the handshake is answered by 421 where the Host alone says it",
+	"load-balancer": "the client's address is that which an extension finds: a deny becomes 403 for everybody, and so does the redirect before it",
+	"stream":        "UDP, the PROXY protocol to upstreams, connect_timeout and hash of a TCP proxy are comments",
 }
 
 // TestThereAndBackKeepsTheMesh holds that a mesh that came from an nginx.conf is the

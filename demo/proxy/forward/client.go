@@ -14,13 +14,14 @@ import (
 // been read.
 type clientBody struct {
 	io.ReadCloser
+	left  int64                     // of a length that was told; below zero where none was
 	ended atomic.Pointer[time.Time] // nil while more is to come
 }
 
 // newBody is the body of a request; one without a body has ended already, but
 // for one that asks for an upgrade, or a tunnel, and so has no end.
 func newBody(r *http.Request) *clientBody {
-	b := &clientBody{ReadCloser: r.Body}
+	b := &clientBody{ReadCloser: r.Body, left: max(r.ContentLength, -1)}
 	if r.ProtoMajor == 1 && (r.Method == http.MethodConnect || asksUpgrade(r.Header)) {
 		return b
 	}
@@ -52,10 +53,15 @@ func (b *clientBody) end() {
 	b.ended.Store(&now)
 }
 
-// Read reads on, and notes the end.
+// Read reads on, and notes the end: of a body whose length was told that is its last
+// byte, since an upstream may answer that before the end itself has been read.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && b.ended.Load() == nil { //nolint:errorlint // a reader's end is io.EOF itself
+	last := b.left > 0 && b.left == int64(n)
+	if b.left > 0 {
+		b.left -= int64(n)
+	}
+	if (last || err == io.EOF) && b.ended.Load() == nil { //nolint:errorlint // a reader's end is io.EOF itself
 		b.end()
 	}
 	return n, err

@@ -34,6 +34,7 @@ const (
 	filterLimit    = "envoy.filters.http.local_ratelimit"
 	filterRBAC     = "envoy.filters.http.rbac"
 	filterAuthz    = "envoy.filters.http.ext_authz"
+	filterForget   = "envoy.filters.http.header_mutation"
 	filterCompress = "envoy.filters.http.compressor"
 	filterBuffer   = "envoy.filters.http.buffer"
 	filterRouter   = "envoy.filters.http.router"

@@ -10,6 +10,7 @@ import (
 	bufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/buffer/v3"
 	compressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/compressor/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	forgetv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	localv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
 	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
@@ -61,6 +62,9 @@ func (im *importer) filters(s *site) {
 	}
 	if used[filterRBAC] != nil {
 		im.filter(s, filterRBAC, &rbacfilterv3.RBAC{})
+	}
+	if used[filterForget] != nil {
+		im.filter(s, filterForget, &forgetv3.HeaderMutation{})
 	}
 	if m, ok := used[filterAuthz].(*authzv3.ExtAuthzPerRoute); ok {
 		im.filter(s, filterAuthz, authorization(m)).Disabled = true

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 
+	rulesv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	forgetv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	rbacfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 
 	"example.com/meshtui/engine/nginx/conf"
@@ -260,7 +262,7 @@ func (im *importer) subrequestGate(loc *conf.Directive, r *routev3.Route) (asked
 	}
 	// nginx answers a refusal with its own page, and passes no header on but this one.
 	service.AuthorizationResponse = &authzv3.AuthorizationResponse{AllowedClientHeaders: also(nil, "www-authenticate")}
-	im.passedOn(loc, service)
+	im.passedOn(loc, r, service)
 	m := &authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{
 		ServiceOverride: &authzv3.CheckSettings_HttpService{HttpService: service}}}}
 	im.perRoute(r, filterAuthz, m)
@@ -268,8 +270,11 @@ func (im *importer) subrequestGate(loc *conf.Directive, r *routev3.Route) (asked
 	return true
 }
 
-// passedOn are what auth_request_set takes from the service's answer.
-func (im *importer) passedOn(loc *conf.Directive, service *authzv3.HttpService) {
+// passedOn are what auth_request_set takes from the service's answer. What the client
+// says in a header of that name must not stand for it where the service sends none:
+// it goes before the service is asked.
+func (im *importer) passedOn(loc *conf.Directive, r *routev3.Route, service *authzv3.HttpService) {
+	forget := &forgetv3.Mutations{}
 	for _, d := range im.inherited(loc, "auth_request_set") {
 		name, ok := strings.CutPrefix(single(d.Arg(1)), "upstream_http_")
 		if !ok {
@@ -279,5 +284,16 @@ func (im *importer) passedOn(loc *conf.Directive, service *authzv3.HttpService) 
 		name = strings.ReplaceAll(name, "_", "-")
 		service.AuthorizationResponse.AllowedUpstreamHeaders = also(service.GetAuthorizationResponse().GetAllowedUpstreamHeaders(), name)
 		im.exact(d, at(service, "authorization_response.allowed_upstream_headers"))
+		if !asksWith(name) {
+			forget.RequestMutations = append(forget.RequestMutations, &rulesv3.HeaderMutation{Action: &rulesv3.HeaderMutation_Remove{Remove: name}})
+		}
 	}
+	if len(forget.GetRequestMutations()) > 0 {
+		im.perRoute(r, filterForget, &forgetv3.HeaderMutationPerRoute{Mutations: forget})
+	}
+}
+
+// asksWith reports whether the header is one that the service may tell the client by.
+func asksWith(header string) bool {
+	return header == "authorization" || header == "cookie" || header == "proxy-authorization"
 }

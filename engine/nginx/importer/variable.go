@@ -197,8 +197,11 @@ func (im *importer) operator(block *conf.Directive, variable string) (operator, 
 	}
 	for _, d := range im.inherited(block, "auth_request_set") {
 		if name, ok := strings.CutPrefix(single(d.Arg(1)), "upstream_http_"); ok && strings.TrimPrefix(d.Arg(0), "$") == variable {
-			return operator{text: "%REQ(" + strings.ToUpper(strings.ReplaceAll(name, "_", "-")) + ")%",
-				note: "the header comes from the service that auth_request asks; where it sends none, Envoy takes the client's own of that name"}, true
+			o := operator{text: "%REQ(" + strings.ToUpper(strings.ReplaceAll(name, "_", "-")) + ")%"}
+			if asksWith(strings.ReplaceAll(name, "_", "-")) {
+				o.note = "the header comes from the service that auth_request asks; where it sends none, Envoy takes the client's own of that name"
+			}
+			return o, true
 		}
 	}
 	if value, d, ok := im.constant(block, variable); ok {
