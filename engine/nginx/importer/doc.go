@@ -21,7 +21,12 @@
 //	the connection manager, its logs    filter.go, client.go, ownanswer.go, log.go
 //	whom a block believes, and may      realip.go
 //	headers that routes see otherwise   unseen.go, repeated.go
-//	variables                           variable.go
+//	a path in other letters             spelled.go (with package spelling)
+//	who shook hands with another server clients.go
+//	what a rewrite would lead past      aside.go
+//	variables                           variable.go, cases.go, table.go
+//	if, and what it asks                script.go, branch.go, condition.go, predicate.go
+//	how much one file may say           room.go
 //	what changes nothing, what is none  moot.go, moots.go, verdict.go
 //	ssl_*                               tls.go
 //	stream                              stream.go
