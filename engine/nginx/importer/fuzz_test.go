@@ -41,7 +41,7 @@ func TestMutatedCorpus(t *testing.T) {
 	for _, name := range names {
 		trees = append(trees, parseCorpus(t, all[name]).Main)
 	}
-	seeds := 60
+	seeds := 20
 	if testing.Short() {
 		seeds = 10
 	}
