@@ -76,23 +76,6 @@ func (p *findingsWindow) keeps(f *mesh.Finding) bool {
 	return true
 }
 
-// tally counts findings by how bad they are: "2 errors, 1 note".
-func tally(fs []mesh.Finding) string {
-	var parts []string
-	for s := mesh.Error; s >= mesh.Note; s-- {
-		n := 0
-		for i := range fs {
-			if fs[i].Severity == s {
-				n++
-			}
-		}
-		if n > 0 {
-			parts = append(parts, count(n, s.String()))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // make draws everything that there is to read, when that has changed.
 func (p *findingsWindow) make(a *App, w int) {
 	key := findingsKey{a.data, w, p.words}
@@ -137,7 +120,7 @@ func (p *findingsWindow) headLine(a *App, w int) []string {
 	case p.words != "":
 		return []string{widget.Row(w, nil, []widget.Span{{Style: a.th.Strong, Text: " /" + p.words}, {Style: a.th.Dim, Text: fmt.Sprintf("  %d of %d", p.kept, len(p.all))}}, nil)}
 	}
-	return []string{a.th.Strong.Render(widget.Fit(" "+tally(p.all), w))}
+	return []string{a.th.Strong.Render(widget.Fit(" "+mesh.Tally(p.all), w))}
 }
 
 func (p *findingsWindow) foot(a *App, w int) string {

@@ -84,27 +84,10 @@ func lookAt(path string, say func(string)) (files.Kind, error) {
 	if err != nil {
 		return 0, err
 	}
-	if all := tally(slices.Concat(opened.Problems, opened.Notices)); all != "" {
+	if all := mesh.Tally(slices.Concat(opened.Problems, opened.Notices)); all != "" {
 		say(fmt.Sprintf("%s: %s on opening; the screen begins with the list, and `meshtui check` prints it", filepath.Base(path), all))
 	}
 	return opened.Kind, nil
-}
-
-// tally counts findings by severity: "1 error, 2 warnings, 3 notes"; "" for none.
-func tally(fs []mesh.Finding) string {
-	var out []string
-	for _, severity := range []mesh.Severity{mesh.Error, mesh.Warning, mesh.Note} {
-		n := 0
-		for i := range fs {
-			if fs[i].Severity == severity {
-				n++
-			}
-		}
-		if n > 0 {
-			out = append(out, count(n, severity.String()))
-		}
-	}
-	return strings.Join(out, ", ")
 }
 
 // needTerminal refuses a screen where there is none to draw on, before

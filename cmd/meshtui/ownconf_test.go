@@ -57,10 +57,3 @@ func TestTheOwnFileIsReadAgain(t *testing.T) {
 		t.Error("one that is gone is asked")
 	}
 }
-
-func TestTally(t *testing.T) {
-	fs := []mesh.Finding{{Severity: mesh.Note}, {Severity: mesh.Error}, {Severity: mesh.Note}, {Severity: mesh.Warning}}
-	if got := tally(fs); got != "1 error, 1 warning, 2 notes" || tally(nil) != "" {
-		t.Errorf("%q, %q", got, tally(nil))
-	}
-}

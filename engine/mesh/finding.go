@@ -80,3 +80,24 @@ func Worst(fs []Finding) Severity {
 	}
 	return worst
 }
+
+// Tally counts findings by severity, the worst first: "1 error, 2 warnings, 3
+// notes"; "" for none.
+func Tally(fs []Finding) string {
+	var out []string
+	for s := Error; s >= Note; s-- {
+		n := 0
+		for i := range fs {
+			if fs[i].Severity == s {
+				n++
+			}
+		}
+		switch {
+		case n == 1:
+			out = append(out, "1 "+s.String())
+		case n > 1:
+			out = append(out, fmt.Sprintf("%d %ss", n, s))
+		}
+	}
+	return strings.Join(out, ", ")
+}

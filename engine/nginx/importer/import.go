@@ -103,7 +103,7 @@ func (im *importer) put(from *conf.Directive, m proto.Message) string {
 	t, _ := mesh.TypeOf(m)
 	name := mesh.NameOf(m)
 	key := mesh.Key{Type: t, Name: name}
-	for now := key; im.taken[now]; now.Name = mesh.NameOf(m) {
+	for held := key; im.taken[held]; held.Name = mesh.NameOf(m) {
 		im.names[key] = max(im.names[key], 1) + 1
 		rename(m, fmt.Sprintf("%s-%d", name, im.names[key]))
 	}
